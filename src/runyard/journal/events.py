@@ -1,0 +1,208 @@
+"""What a journal can tell besides rows of numbers: one struct an event.
+
+On disk an event is a MessagePack map with its name under "e". A reader skips names it does not
+know and fields it does not know, so that events can grow without a new format version.
+`time_ns` is in nanoseconds since 1970, UTC.
+"""
+
+from typing import Any
+
+import msgspec
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="e"):
+    time_ns: int
+
+
+# ---- written by the training process (main.journal, rank<k>.journal) ----
+
+
+class Opened(Event, tag="opened"):
+    """The training process is there."""
+
+    pid: int
+    rank: int = 0
+    world_size: int = 1
+
+
+class Finished(Event, tag="finished"):
+    """The training code returned."""
+
+
+class Failed(Event, tag="failed"):
+    """The training code raised."""
+
+    type: str
+    message: str
+    traceback: str
+    fingerprint: str  # equal for the same exception at the same place, whatever the values in its message
+    out_of_memory: str = ""  # "", "host" or "gpu"
+
+
+class StopObeyed(Event, tag="stop_obeyed"):
+    """The training code left because it was asked to."""
+
+
+class Tagged(Event, tag="tagged"):
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+
+
+class Noted(Event, tag="noted"):
+    text: str
+
+
+class Progress(Event, tag="progress"):
+    """`done` of `total` units; the ETA follows from the first and the latest of these."""
+
+    done: float
+    total: float
+    label: str = ""
+
+
+class Media(Event, tag="media"):
+    """An image, table, histogram, confusion matrix, figure or text at a step; small enough to live in the journal."""
+
+    key: str
+    step: int
+    kind: str  # image | table | histogram | confusion_matrix | figure | text
+    mime: str
+    data: bytes
+    meta: dict[str, Any] = {}  # JSON-like, e.g. {"width": 28, "height": 28, "caption": "…"}
+
+
+class FileLogged(Event, tag="file"):
+    """A file under the attempt's `files/` waits for its supervisor to move it into the artifact store."""
+
+    name: str  # relative, with /, checked: no "..", no leading /
+    kind: str = "artifact"  # artifact | model
+    meta: dict[str, Any] = {}
+
+
+class Warned(Event, tag="warned"):
+    """Something a person should know, e.g. that points were dropped."""
+
+    text: str
+
+
+# ---- written by the supervisor (host.journal) ----
+
+
+class Started(Event, tag="started"):
+    """An attempt begins: where, by whom, with what."""
+
+    host: str
+    user: str
+    pid: int
+    boot_id: str = ""
+    command: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()  # UUIDs of GPUs, or "cpu-<n>"
+    device_names: tuple[str, ...] = ()
+    worker: str = ""
+    resumed_from: int | None = None  # the attempt before, if it left checkpoints
+
+
+class Environment(Event, tag="environment"):
+    """What the attempt ran in; secrets are masked before they get here."""
+
+    python: str = ""
+    platform: str = ""
+    cpu: str = ""
+    cpu_count: int = 0
+    memory_bytes: int = 0
+    gpus: tuple[str, ...] = ()
+    driver: str = ""
+    packages: dict[str, str] = {}
+    variables: dict[str, str] = {}
+
+
+class Output(Event, tag="output"):
+    """Text that the process printed, both streams in the order of their arrival, `\\r` collapsed."""
+
+    text: str
+
+
+class OutputDropped(Event, tag="output_dropped"):
+    size_bytes: int
+
+
+class ArtifactStored(Event, tag="artifact"):
+    name: str
+    sha256: str
+    size_bytes: int
+    kind: str = "artifact"
+    meta: dict[str, Any] = {}
+
+
+class Ended(Event, tag="ended"):
+    """How the attempt ended. `state` is a RunState."""
+
+    state: str
+    reason: str = ""
+    exit_code: int | None = None
+    signal: int | None = None
+    fingerprint: str = ""
+    attempt: int = 0  # set only in edits.journal, where a reaper tells the end of an attempt whose supervisor is gone
+
+
+# ---- written by people and by the queue (edits.journal) ----
+
+
+class Renamed(Event, tag="renamed"):
+    name: str
+    by: str = ""
+
+
+class StopRequested(Event, tag="stop_requested"):
+    """Stop the given attempt, or cancel the run if it waits."""
+
+    by: str
+    why: str = ""
+    attempt: int = 0  # 0: it was waiting
+
+
+class Requeued(Event, tag="requeued"):
+    """Try again after attempt `after_attempt` ended (0: it never started)."""
+
+    by: str
+    after_attempt: int
+
+
+class Held(Event, tag="held"):
+    by: str
+    why: str = ""
+
+
+class Released(Event, tag="released"):
+    by: str
+
+
+class Reordered(Event, tag="reordered"):
+    """A new priority, a new place in the queue, or both."""
+
+    by: str
+    priority: int | None = None
+    position: float | None = None
+
+
+class Trashed(Event, tag="trashed"):
+    by: str
+
+
+class Restored(Event, tag="restored"):
+    by: str
+
+
+AnyEvent = (
+    Opened | Finished | Failed | StopObeyed | Tagged | Noted | Progress | Media | FileLogged | Warned
+    | Started | Environment | Output | OutputDropped | ArtifactStored | Ended
+    | Renamed | StopRequested | Requeued | Held | Released | Reordered | Trashed | Restored
+)  # fmt: skip
+
+KNOWN_EVENTS: frozenset[str] = frozenset(
+    str(member.__struct_config__.tag)
+    for member in AnyEvent.__args__  # type: ignore[attr-defined]  # a union's members
+)
+
+encode_event = msgspec.msgpack.Encoder().encode
+decode_event = msgspec.msgpack.Decoder(AnyEvent).decode

@@ -1,0 +1,161 @@
+"""Where things lie in a home.
+
+<home>/home.json                       format and id of the home
+<home>/runyard.db                      the index and the queue; can be rebuilt from all else
+<home>/runs/<id>/run.json              what was asked for
+<home>/runs/<id>/edits.journal         what people and the queue changed since
+<home>/runs/<id>/attempts/<n>/         main.journal  host.journal  rank<k>.journal  files/
+<home>/runs/<id>/checkpoints/          what a later attempt resumes from
+<home>/trash/<id>/                     a deleted run, whole
+<home>/artifacts/<2 hex>/<sha256>      files by content
+<home>/code/<snapshot>/                snapshots of project code, laid out to import from
+"""
+
+import json
+import os
+import secrets
+from pathlib import Path
+
+from runyard.errors import FormatUnknown, NotFound
+
+HOME_FORMAT = 1
+HOME_VARIABLE = "RUNYARD_HOME"
+
+EDITS = "edits"
+MAIN = "main"
+HOST = "host"
+
+
+class Attempt:
+    """The folder of one attempt."""
+
+    def __init__(self, run: "RunFolder", number: int) -> None:
+        self.run = run
+        self.number = number
+        self.path = run.path / "attempts" / str(number)
+
+    def journal(self, stream: str) -> Path:
+        """The journal of a stream: "main", "host", "rank1", …"""
+        return self.path / f"{stream}.journal"
+
+    @property
+    def files(self) -> Path:
+        """Files that training code logged and that wait for the artifact store."""
+        return self.path / "files"
+
+    def streams(self) -> list[str]:
+        """Names of the journals that exist, sorted."""
+        return sorted(file.stem for file in self.path.glob("*.journal"))
+
+
+class RunFolder:
+    """The folder of one run. Nothing is created by looking at it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def id(self) -> str:
+        return self.path.name
+
+    @property
+    def spec(self) -> Path:
+        return self.path / "run.json"
+
+    @property
+    def edits(self) -> Path:
+        return self.path / "edits.journal"
+
+    @property
+    def checkpoints(self) -> Path:
+        return self.path / "checkpoints"
+
+    def attempt(self, number: int) -> Attempt:
+        return Attempt(self, number)
+
+    def attempts(self) -> list[Attempt]:
+        """All attempts that have a folder, oldest first."""
+        try:
+            names = os.listdir(self.path / "attempts")
+        except FileNotFoundError:
+            return []
+        return [Attempt(self, int(name)) for name in sorted((n for n in names if n.isdigit()), key=int)]
+
+
+class Home:
+    """A home folder. `Home.open` creates what is missing and refuses a home of a newer format."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def open(cls, path: "str | Path | None" = None) -> "Home":
+        """Open the home at `path`, else of RUNYARD_HOME, else ~/.runyard.
+
+        Raises:
+            FormatUnknown: another version of Runyard wrote it.
+        """
+        home = cls(Path(path or os.environ.get(HOME_VARIABLE) or Path.home() / ".runyard").expanduser().absolute())
+        home._check_or_create()
+        return home
+
+    @property
+    def database(self) -> Path:
+        return self.path / "runyard.db"
+
+    @property
+    def artifacts(self) -> Path:
+        return self.path / "artifacts"
+
+    @property
+    def code(self) -> Path:
+        return self.path / "code"
+
+    @property
+    def trash(self) -> Path:
+        return self.path / "trash"
+
+    @property
+    def runs(self) -> Path:
+        return self.path / "runs"
+
+    def run(self, run_id: str) -> RunFolder:
+        """The folder of a run, whether it exists or not.
+
+        Raises:
+            NotFound: the text is no run id; user text never becomes a path.
+        """
+        if not (run_id.isascii() and run_id.isalnum()):
+            raise NotFound(f"'{run_id[:40]}' is no run id. `runyard runs` lists the ids.")
+        return RunFolder(self.runs / run_id)
+
+    def run_folders(self) -> list[RunFolder]:
+        """All runs that are not in the trash, sorted by id."""
+        return [RunFolder(self.runs / name) for name in sorted(os.listdir(self.runs)) if name.isalnum()]
+
+    def _check_or_create(self) -> None:
+        marker = self.path / "home.json"
+        try:
+            found = json.loads(marker.read_text())["format"]
+        except FileNotFoundError:
+            self._create(marker)
+            return
+        except (ValueError, KeyError, TypeError):
+            raise FormatUnknown(f"{marker} cannot be read. Is {self.path} a Runyard home?") from None
+        if found != HOME_FORMAT:
+            raise FormatUnknown(
+                f"{self.path} has format {found}; this Runyard knows format {HOME_FORMAT}. "
+                f"Install the version that wrote it, or choose another home with {HOME_VARIABLE}."
+            )
+
+    def _create(self, marker: Path) -> None:
+        for folder in (self.runs, self.artifacts, self.code, self.trash):
+            folder.mkdir(parents=True, exist_ok=True)
+        draft = marker.with_name(f"home.json.{os.getpid()}")
+        draft.write_text(json.dumps({"format": HOME_FORMAT, "id": secrets.token_hex(8)}) + "\n")
+        try:
+            os.link(draft, marker)  # unlike rename, the first of two processes wins, and both see one id
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()

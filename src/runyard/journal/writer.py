@@ -1,0 +1,188 @@
+"""Writing a journal: one record, one `write`.
+
+There is no thread, no lock, no buffer and no socket here, because this runs inside training loops.
+What a call has written survives SIGKILL, for it is in the file. When the disk is full the records
+wait in memory, in order, and go out before the next one as soon as there is room.
+"""
+
+import errno
+import fcntl
+import os
+import zlib
+from itertools import count
+from pathlib import Path
+from struct import Struct
+from time import time_ns
+
+import msgspec
+
+from runyard.journal import format as fmt
+from runyard.journal.events import Event, encode_event
+
+MAX_WAITING_BYTES = 64 << 20  # a million scalars; beyond it, records are dropped and counted
+
+_encode = msgspec.msgpack.Encoder().encode
+_crc32 = zlib.crc32
+_write = os.write
+
+
+class Schema:
+    """Keys that are logged together: their rows have one fixed layout."""
+
+    __slots__ = ("_head", "_pack", "keys", "number", "size_bytes")
+
+    def __init__(self, number: int, keys: tuple[str, ...]) -> None:
+        self.number = number
+        self.keys = keys
+        self.size_bytes = fmt.ROW_OVERHEAD + 8 * len(keys)
+        self._pack = Struct(f"<BBHIqq{len(keys)}d").pack
+        self._head = (fmt.KIND_ROW, 0, number, self.size_bytes)
+
+    def encode(self, step: int, time: int, values: "tuple[float, ...] | list[float]") -> bytes:
+        """One row as bytes. Values may be anything with `__float__`."""
+        body = self._pack(*self._head, step, time, *values)
+        return body + _crc32(body, fmt.RESIDUE).to_bytes(4, "little")
+
+
+class JournalWriter:
+    """Appends to one stream of one attempt; the file is created if it does not exist.
+
+    Safe with threads (every record is one `write` on an O_APPEND file). After a fork the child must
+    open a stream of its own, because schema numbers would clash.
+    """
+
+    def __init__(self, path: "str | Path", *, run: str, attempt: int, stream: str) -> None:
+        self.path = str(path)
+        self._fd = _open_or_create(self.path, run=run, attempt=attempt, stream=stream)
+        self._numbers = count()
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
+        self.dropped = 0  # records that were given up because too many waited
+
+    @property
+    def fd(self) -> int:
+        return self._fd
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether records wait in memory because the disk takes none."""
+        return bool(self._waiting)
+
+    def declare(self, keys: tuple[str, ...]) -> Schema:
+        """Announce keys that are logged together.
+
+        Raises:
+            ValueError: more than 65,536 different sets of keys in one stream.
+        """
+        schema = Schema(next(self._numbers), keys)
+        if schema.number >= fmt.MAX_SCHEMAS:
+            raise ValueError("more than 65,536 different sets of keys in one stream")
+        self.append(frame(fmt.KIND_SCHEMA, _encode(keys), schema=schema.number))
+        return schema
+
+    def event(self, event: Event) -> None:
+        """Append an event.
+
+        Raises:
+            ValueError: it is larger than 64 MiB.
+        """
+        self.append(frame(fmt.KIND_EVENT, encode_event(event)))
+
+    def append(self, record: bytes) -> None:
+        """Append bytes made by `frame` or `Schema.encode`; never raises for a full disk."""
+        if self._waiting:
+            self._wait(record)
+            self.flush()
+            return
+        try:
+            written = _write(self._fd, record)
+        except OSError:
+            self._wait(record)
+            return
+        if written != len(record):  # the disk became full within this record; its rest must come next
+            self._wait(record[written:])
+
+    def flush(self) -> bool:
+        """Try to write what waits; whether nothing waits any more."""
+        while self._waiting:
+            record = self._waiting[0]
+            try:
+                written = _write(self._fd, record)
+            except OSError:
+                return False
+            self._waiting_bytes -= written
+            if written != len(record):
+                self._waiting[0] = record[written:]
+                return False
+            del self._waiting[0]
+        return True
+
+    def close(self) -> None:
+        """Close the file; what still waits is tried once more."""
+        if self._fd >= 0:
+            self.flush()
+            os.close(self._fd)
+            self._fd = -1
+
+    def _wait(self, record: bytes) -> None:
+        if self._waiting_bytes + len(record) > MAX_WAITING_BYTES:
+            self.dropped += 1
+            return
+        self._waiting.append(record)
+        self._waiting_bytes += len(record)
+
+
+def frame(kind: int, body: bytes, *, schema: int = 0) -> bytes:
+    """A whole record around `body`."""
+    size = fmt.OVERHEAD + len(body)
+    if size > fmt.MAX_RECORD_BYTES:
+        raise ValueError(f"a record of {size:,} bytes; the largest is {fmt.MAX_RECORD_BYTES:,}. Log it as a file.")
+    record = fmt.HEAD.pack(kind, 0, schema, size) + body
+    return record + _crc32(record, fmt.RESIDUE).to_bytes(4, "little")
+
+
+def append_event(path: Path, event: Event, *, run: str, attempt: int = 0, stream: str = "edits") -> None:
+    """Append one event durably to a journal that many processes share; all of it or nothing.
+
+    Raises:
+        OSError: the disk did not take it.
+    """
+    record = frame(fmt.KIND_EVENT, encode_event(event))
+    fd = _open_or_create(str(path), run=run, attempt=attempt, stream=stream)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)  # so that a failed append can be taken back
+        size = os.fstat(fd).st_size
+        try:
+            if os.write(fd, record) != len(record):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+            os.fsync(fd)
+        except OSError:
+            os.ftruncate(fd, size)
+            raise
+    finally:
+        os.close(fd)
+
+
+def _open_or_create(path: str, *, run: str, attempt: int, stream: str) -> int:
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC
+    try:
+        return os.open(path, flags)
+    except FileNotFoundError:
+        pass
+    header = {"run": run, "attempt": attempt, "stream": stream, "created_ns": time_ns()}
+    content = fmt.MAGIC + frame(fmt.KIND_HEADER, _encode(header))
+    draft = f"{path}.{os.getpid()}.{time_ns()}"
+    fd = os.open(draft, flags | os.O_CREAT | os.O_EXCL, 0o644)
+    try:
+        if os.write(fd, content) != len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+        os.link(draft, path)  # a journal appears with its header or not at all, also when two create it at once
+        return fd
+    except FileExistsError:
+        os.close(fd)
+        return os.open(path, flags)
+    except OSError:
+        os.close(fd)
+        raise
+    finally:
+        os.unlink(draft)
