@@ -17,7 +17,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
 # ---- written by the training process (main.journal, rank<k>.journal) ----
 
 
-class Opened(Event, tag="opened"):
+class Opened(Event, frozen=True, kw_only=True, tag="opened"):
     """The training process is there."""
 
     pid: int
@@ -25,11 +25,11 @@ class Opened(Event, tag="opened"):
     world_size: int = 1
 
 
-class Finished(Event, tag="finished"):
+class Finished(Event, frozen=True, kw_only=True, tag="finished"):
     """The training code returned."""
 
 
-class Failed(Event, tag="failed"):
+class Failed(Event, frozen=True, kw_only=True, tag="failed"):
     """The training code raised."""
 
     type: str
@@ -39,20 +39,20 @@ class Failed(Event, tag="failed"):
     out_of_memory: str = ""  # "", "host" or "gpu"
 
 
-class StopObeyed(Event, tag="stop_obeyed"):
+class StopObeyed(Event, frozen=True, kw_only=True, tag="stop_obeyed"):
     """The training code left because it was asked to."""
 
 
-class Tagged(Event, tag="tagged"):
+class Tagged(Event, frozen=True, kw_only=True, tag="tagged"):
     add: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
 
 
-class Noted(Event, tag="noted"):
+class Noted(Event, frozen=True, kw_only=True, tag="noted"):
     text: str
 
 
-class Progress(Event, tag="progress"):
+class Progress(Event, frozen=True, kw_only=True, tag="progress"):
     """`done` of `total` units; the ETA follows from the first and the latest of these."""
 
     done: float
@@ -60,7 +60,7 @@ class Progress(Event, tag="progress"):
     label: str = ""
 
 
-class Media(Event, tag="media"):
+class Media(Event, frozen=True, kw_only=True, tag="media"):
     """An image, table, histogram, confusion matrix, figure or text at a step; small enough to live in the journal."""
 
     key: str
@@ -71,7 +71,7 @@ class Media(Event, tag="media"):
     meta: dict[str, Any] = {}  # JSON-like, e.g. {"width": 28, "height": 28, "caption": "…"}
 
 
-class FileLogged(Event, tag="file"):
+class FileLogged(Event, frozen=True, kw_only=True, tag="file"):
     """A file under the attempt's `files/` waits for its supervisor to move it into the artifact store."""
 
     name: str  # relative, with /, checked: no "..", no leading /
@@ -79,7 +79,7 @@ class FileLogged(Event, tag="file"):
     meta: dict[str, Any] = {}
 
 
-class Warned(Event, tag="warned"):
+class Warned(Event, frozen=True, kw_only=True, tag="warned"):
     """Something a person should know, e.g. that points were dropped."""
 
     text: str
@@ -88,7 +88,7 @@ class Warned(Event, tag="warned"):
 # ---- written by the supervisor (host.journal) ----
 
 
-class Started(Event, tag="started"):
+class Started(Event, frozen=True, kw_only=True, tag="started"):
     """An attempt begins: where, by whom, with what."""
 
     host: str
@@ -102,7 +102,7 @@ class Started(Event, tag="started"):
     resumed_from: int | None = None  # the attempt before, if it left checkpoints
 
 
-class Environment(Event, tag="environment"):
+class Environment(Event, frozen=True, kw_only=True, tag="environment"):
     """What the attempt ran in; secrets are masked before they get here."""
 
     python: str = ""
@@ -116,17 +116,17 @@ class Environment(Event, tag="environment"):
     variables: dict[str, str] = {}
 
 
-class Output(Event, tag="output"):
+class Output(Event, frozen=True, kw_only=True, tag="output"):
     """Text that the process printed, both streams in the order of their arrival, `\\r` collapsed."""
 
     text: str
 
 
-class OutputDropped(Event, tag="output_dropped"):
+class OutputDropped(Event, frozen=True, kw_only=True, tag="output_dropped"):
     size_bytes: int
 
 
-class ArtifactStored(Event, tag="artifact"):
+class ArtifactStored(Event, frozen=True, kw_only=True, tag="artifact"):
     name: str
     sha256: str
     size_bytes: int
@@ -134,7 +134,7 @@ class ArtifactStored(Event, tag="artifact"):
     meta: dict[str, Any] = {}
 
 
-class Ended(Event, tag="ended"):
+class Ended(Event, frozen=True, kw_only=True, tag="ended"):
     """How the attempt ended. `state` is a RunState."""
 
     state: str
@@ -148,12 +148,12 @@ class Ended(Event, tag="ended"):
 # ---- written by people and by the queue (edits.journal) ----
 
 
-class Renamed(Event, tag="renamed"):
+class Renamed(Event, frozen=True, kw_only=True, tag="renamed"):
     name: str
     by: str = ""
 
 
-class StopRequested(Event, tag="stop_requested"):
+class StopRequested(Event, frozen=True, kw_only=True, tag="stop_requested"):
     """Stop the given attempt, or cancel the run if it waits."""
 
     by: str
@@ -161,23 +161,23 @@ class StopRequested(Event, tag="stop_requested"):
     attempt: int = 0  # 0: it was waiting
 
 
-class Requeued(Event, tag="requeued"):
+class Requeued(Event, frozen=True, kw_only=True, tag="requeued"):
     """Try again after attempt `after_attempt` ended (0: it never started)."""
 
     by: str
     after_attempt: int
 
 
-class Held(Event, tag="held"):
+class Held(Event, frozen=True, kw_only=True, tag="held"):
     by: str
     why: str = ""
 
 
-class Released(Event, tag="released"):
+class Released(Event, frozen=True, kw_only=True, tag="released"):
     by: str
 
 
-class Reordered(Event, tag="reordered"):
+class Reordered(Event, frozen=True, kw_only=True, tag="reordered"):
     """A new priority, a new place in the queue, or both."""
 
     by: str
@@ -185,11 +185,11 @@ class Reordered(Event, tag="reordered"):
     position: float | None = None
 
 
-class Trashed(Event, tag="trashed"):
+class Trashed(Event, frozen=True, kw_only=True, tag="trashed"):
     by: str
 
 
-class Restored(Event, tag="restored"):
+class Restored(Event, frozen=True, kw_only=True, tag="restored"):
     by: str
 
 
@@ -199,10 +199,7 @@ AnyEvent = (
     | Renamed | StopRequested | Requeued | Held | Released | Reordered | Trashed | Restored
 )  # fmt: skip
 
-KNOWN_EVENTS: frozenset[str] = frozenset(
-    str(member.__struct_config__.tag)
-    for member in AnyEvent.__args__  # type: ignore[attr-defined]  # a union's members
-)
+KNOWN_EVENTS: frozenset[str] = frozenset(str(member.__struct_config__.tag) for member in AnyEvent.__args__)
 
 encode_event = msgspec.msgpack.Encoder().encode
 decode_event = msgspec.msgpack.Decoder(AnyEvent).decode

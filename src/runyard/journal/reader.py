@@ -163,7 +163,8 @@ class Decoder:
 
 def _event(body: memoryview) -> AnyEvent | None:
     try:
-        return decode_event(body)
+        event: AnyEvent = decode_event(body)
+        return event
     except msgspec.ValidationError:
         found: Any = _decode(body)
         if isinstance(found, dict) and found.get("e") not in KNOWN_EVENTS:
@@ -176,7 +177,8 @@ def _check_magic(data: bytes) -> None:
         raise JournalDamaged("these bytes do not begin like a Runyard journal")
     if data[7] != fmt.VERSION:
         raise FormatUnknown(
-            f"a journal of format {data[7]}; this Runyard reads format {fmt.VERSION}. Install the version that wrote it."
+            f"a journal of format {data[7]}; this Runyard reads format {fmt.VERSION}. "
+            "Install the version that wrote it."
         )
 
 
