@@ -141,8 +141,12 @@ def frame(kind: int, body: bytes, *, schema: int = 0) -> bytes:
     return record + _crc32(record, fmt.RESIDUE).to_bytes(4, "little")
 
 
-def append_event(path: Path, event: Event, *, run: str, attempt: int = 0, stream: str = "edits") -> None:
-    """Append one event durably to a journal that many processes share; all of it or nothing.
+def append_event(
+    path: Path, event: Event, *, run: str, attempt: int = 0, stream: str = "edits", durable: bool = True
+) -> None:
+    """Append one event to a journal that many processes share; all of it or nothing.
+
+    `durable` waits until it is on the disk; changes of a thousand runs at once do without.
 
     Raises:
         OSError: the disk did not take it.
@@ -155,7 +159,8 @@ def append_event(path: Path, event: Event, *, run: str, attempt: int = 0, stream
         try:
             if os.write(fd, record) != len(record):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
-            os.fsync(fd)
+            if durable:
+                os.fsync(fd)
         except OSError:
             os.ftruncate(fd, size)
             raise
