@@ -1,0 +1,52 @@
+"""A page to look at images and at what a model makes of them: `python run.py explore`.
+
+It runs in Streamlit, which is not among the requirements: `pip install streamlit`.
+"""
+
+import csv
+import os
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+SAMPLES = PROJECT / "tests" / "data"
+
+sys.path.insert(0, str(PROJECT))  # Streamlit puts the folder of this file there, not the project
+
+from src import inference
+from src.data_processing.data_loader import read_image
+
+
+def main() -> None:
+    try:
+        import streamlit as st
+    except ImportError:
+        raise SystemExit("This page needs Streamlit. Install it with: pip install streamlit") from None
+
+    st.set_page_config(page_title=PROJECT.name)
+    st.title(PROJECT.name)
+    with (SAMPLES / "labels.csv").open(newline="") as file:
+        labels = {row["file"]: row["label"] for row in csv.DictReader(file)}
+    with st.sidebar:
+        name = st.selectbox("Image", list(labels), format_func=lambda name: f"{name} (a {labels[name]})")
+        folder = st.text_input("Model folder", first_argument() or os.environ.get("MODEL", "model"))
+
+    image = read_image(SAMPLES / name)  # (8, 8)
+    left, right = st.columns(2)
+    left.image(image.repeat(32, axis=0).repeat(32, axis=1), caption=name)
+    right.metric("Label", labels[name])
+    if not Path(folder).is_dir():
+        right.info(f"There is no model folder '{folder}' yet. Name one on the left to see what it predicts.")
+        return
+    (output,) = inference.predict(inference.load(Path(folder), "cpu"), [image])
+    right.metric("Prediction", output.label, delta="right" if str(output.label) == labels[name] else "- wrong")
+    right.progress(output.probability, text=f"{output.probability:.1%} sure")
+
+
+def first_argument() -> str | None:
+    """The model folder of `streamlit run src/visualization/explore.py -- MODEL`."""
+    return sys.argv[1] if len(sys.argv) > 1 else None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Tests: unit on every commit, integration on merge requests."""

@@ -1,0 +1,48 @@
+"""Inference: the one place that `run.py infer`, the Streamlit page and the container all call."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from runyard.tracking.models import load_model
+
+from src.data_processing.data_loader import Images, read_image
+from src.models.model import Model
+
+Input = Images  # one image, shape (8, 8), values in 0..1
+
+
+class Output(NamedTuple):
+    """One prediction; its fields are the columns of `run.py infer`."""
+
+    label: int  # 0 to 9
+    probability: float  # how sure the model is, 0..1
+
+
+def load(path: Path, device: str = "cpu") -> Model:
+    """Load a model that `run.save_model` has written, onto "cpu", "cuda" or "cuda:1"."""
+    raise NotImplementedError
+
+
+def predict(model: Model, inputs: list[Input]) -> list[Output]:
+    """Predict the digit of each image, in the order of the images."""
+    if not inputs:
+        return []
+    device = next(model.parameters()).device
+    with torch.inference_mode():
+        images = torch.from_numpy(np.stack(inputs)).to(device)  # (n, 8, 8)
+        probabilities, labels = model(images).softmax(dim=1).max(dim=1)  # (n,), (n,)
+    return [Output(*pair) for pair in zip(labels.tolist(), probabilities.tolist(), strict=True)]
+
+
+def read(path: Path) -> list[tuple[str, Input]]:
+    """Read the image at `path`, or all PNG files of that folder by name; return them with their names.
+
+    Raises:
+        FileNotFoundError: there is nothing at `path`, or the folder holds no PNG files.
+    """
+    files = sorted(path.glob("*.png")) if path.is_dir() else [path]
+    if not files:
+        raise FileNotFoundError(f"{path} holds no PNG files.")
+    return [(file.name, read_image(file)) for file in files]
