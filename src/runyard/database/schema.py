@@ -1,0 +1,253 @@
+"""All tables. Everything here but `meta` can be rebuilt from the run folders.
+
+Times of runs are nanoseconds since 1970 (UTC), as in the journals; times of leases are Unix seconds.
+A change of the index tables raises INDEX_VERSION, of the queue tables QUEUE_VERSION; nothing else
+is needed, since an older table is dropped and filled anew by `runyard reindex`.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+INDEX_VERSION = 1
+QUEUE_VERSION = 1
+
+metadata = MetaData()
+
+meta = Table("meta", metadata, Column("key", String, primary_key=True), Column("value", String, nullable=False))
+
+# ---- index: one narrow row a run for filtering and sorting; its documents lie beside it, so that scans stay short ----
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("project", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("experiment", String),
+    Column("grid", String),
+    Column("kind", String, nullable=False),
+    Column("state", String, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("created_ns", BigInteger, nullable=False),
+    Column("started_ns", BigInteger),
+    Column("ended_ns", BigInteger),
+    Column("duration_s", Float),
+    Column("user", String, nullable=False),
+    Column("host", String, nullable=False),
+    Column("seed", BigInteger),
+    Column("note", Text, nullable=False),
+    Column("config_id", String, nullable=False),
+    Column("group", String, nullable=False),
+    Column("code_id", String),
+    Column("fingerprint", String, nullable=False),
+    Column("data", Text),
+    Column("is_trashed", Boolean(create_constraint=False), nullable=False),
+    Index("runs_by_creation", "is_trashed", "created_ns", "id"),
+    Index("runs_by_project", "project", "is_trashed", "created_ns", "id"),
+    Index("runs_by_state", "state", "is_trashed", "created_ns", "id"),
+    Index("runs_by_name", "name"),
+    Index("runs_by_grid", "grid", "fingerprint"),
+    Index("runs_by_config", "config_id"),
+    Index("runs_by_group", "group"),
+    sqlite_with_rowid=False,
+)
+
+run_documents = Table(
+    "run_documents",
+    metadata,
+    Column("run_id", String, primary_key=True),
+    Column("spec", LargeBinary, nullable=False),  # run.json without its spaces
+    Column("merged", LargeBinary, nullable=False),  # what the journals say: MessagePack, since JSON has no NaN
+)
+
+run_tags = Table(
+    "run_tags",
+    metadata,
+    Column("run_id", String, primary_key=True),
+    Column("tag", String, primary_key=True),
+    Index("run_tags_by_tag", "tag", "run_id"),
+    sqlite_with_rowid=False,
+)
+
+run_config = Table(  # exactly one of number, text, flag is set; none for None
+    "run_config",
+    metadata,
+    Column("run_id", String, primary_key=True),
+    Column("key", String, primary_key=True),  # dotted
+    Column("number", Float),
+    Column("text", Text),  # also lists, as JSON
+    Column("flag", Boolean(create_constraint=False)),
+    Index("run_config_by_number", "key", "number", "run_id"),
+    Index("run_config_by_text", "key", "text", "run_id"),
+    sqlite_with_rowid=False,
+)
+
+run_metrics = Table(  # NaN is NULL here
+    "run_metrics",
+    metadata,
+    Column("run_id", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("last", Float),
+    Column("last_step", BigInteger),
+    Column("min", Float),
+    Column("min_step", BigInteger),
+    Column("max", Float),
+    Column("max_step", BigInteger),
+    Column("count", BigInteger, nullable=False),
+    Index("run_metrics_by_last", "key", "last", "run_id"),
+    Index("run_metrics_by_min", "key", "min", "run_id"),
+    Index("run_metrics_by_max", "key", "max", "run_id"),
+    sqlite_with_rowid=False,
+)
+
+streams = Table(
+    "streams",
+    metadata,
+    Column("run_id", String, primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("stream", String, primary_key=True),
+    Column("offset", BigInteger, nullable=False),
+    Column("decoder", LargeBinary, nullable=False),
+    Column("state", LargeBinary, nullable=False),  # what its events say, folded
+    Column("sealed_offset", BigInteger, nullable=False),  # chunks hold the points before it, the journal those behind
+    Column("sealed_segment", Integer, nullable=False),  # number of the first segment that is not full
+    Column("sealed_decoder", LargeBinary, nullable=False),
+    Column("tail_offset", BigInteger, nullable=False),  # > sealed_offset when the begun segment is in chunks too
+)
+
+# Points of one segment of a stream, for one set of keys logged together: what the keys share …
+chunks = Table(
+    "chunks",
+    metadata,
+    Column("run_id", String, primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("stream", String, primary_key=True),
+    Column("segment", Integer, primary_key=True),
+    Column("block", Integer, primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("cells", LargeBinary, nullable=False),  # last step and last time of every 64 points, for the pyramid
+    Column("steps", LargeBinary, nullable=False),
+    Column("times", LargeBinary, nullable=False),
+)
+
+# … and what each key has alone. Small columns come first, so that a chart reads no values.
+chunk_values = Table(
+    "chunk_values",
+    metadata,
+    Column("run_id", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("stream", String, primary_key=True),
+    Column("segment", Integer, primary_key=True),
+    Column("block", Integer, primary_key=True),
+    Column("finite", Integer, nullable=False),  # points that are not NaN
+    Column("min", Float),
+    Column("max", Float),
+    Column("sum", Float),
+    Column("pyramid", LargeBinary, nullable=False),  # min, max, mean, last of every 64 points
+    Column("values", LargeBinary, nullable=False),
+)
+
+media = Table(
+    "media",
+    metadata,
+    Column("run_id", String, primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("stream", String, primary_key=True),
+    Column("offset", BigInteger, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("key", String, nullable=False),
+    Column("step", BigInteger, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("mime", String, nullable=False),
+    Column("time_ns", BigInteger, nullable=False),
+    Index("media_by_key", "run_id", "key", "step"),
+)
+
+artifacts = Table(
+    "artifacts",
+    metadata,
+    Column("run_id", String, primary_key=True),
+    Column("attempt", Integer, primary_key=True),
+    Column("stream", String, primary_key=True),
+    Column("offset", BigInteger, primary_key=True),
+    Column("name", String, nullable=False),
+    Column("sha256", String, nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("meta", LargeBinary, nullable=False),  # MessagePack
+    Column("time_ns", BigInteger, nullable=False),
+    Index("artifacts_by_sha256", "sha256"),
+)
+
+# ---- queue: one row a run that waits or is leased, one a worker, one a project that is paused ----
+
+queue = Table(
+    "queue",
+    metadata,
+    Column("run_id", String, primary_key=True),
+    Column("project", String, nullable=False),
+    Column("grid", String),
+    Column("user", String, nullable=False),
+    Column("state", String, nullable=False),  # waiting | held | leased
+    Column("priority", Integer, nullable=False),
+    Column("position", Float, nullable=False),
+    Column("gpus", Integer),
+    Column("gpu_memory_bytes", BigInteger),
+    Column("cpus", Float),
+    Column("memory_bytes", BigInteger),
+    Column("held_reason", Text),
+    Column("worker_id", String),
+    Column("attempt", Integer, nullable=False),
+    Column("lease_expires_at", Float),
+    Column("claimed_at", Float),
+    Column("queued_at", Float, nullable=False),
+    Column("estimated_s", Float),
+    Index("queue_by_order", "state", "priority", "position"),
+)
+
+workers = Table(
+    "workers",
+    metadata,
+    Column("worker_id", String, primary_key=True),
+    Column("host", String, nullable=False),
+    Column("user", String, nullable=False),
+    Column("pid", Integer, nullable=False),
+    Column("home", Text, nullable=False),
+    Column("slots", Text, nullable=False),  # JSON
+    Column("seen_at", Float, nullable=False),
+)
+
+paused_projects = Table(
+    "paused_projects",
+    metadata,
+    Column("project", String, primary_key=True),
+    Column("by", String, nullable=False),
+    Column("paused_at", Float, nullable=False),
+)
+
+INDEX_TABLES = [
+    runs,
+    run_documents,
+    run_tags,
+    run_config,
+    run_metrics,
+    streams,
+    chunks,
+    chunk_values,
+    media,
+    artifacts,
+]
+QUEUE_TABLES = [queue, workers, paused_projects]

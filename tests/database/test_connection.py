@@ -1,0 +1,145 @@
+"""Many processes open, create and write one database."""
+
+import multiprocessing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from runyard.database import INDEX_VERSION, Database, upsert
+from runyard.database.schema import meta, runs, workers
+from runyard.errors import FormatUnknown
+
+SPAWN = multiprocessing.get_context("spawn")
+
+
+def a_worker(number: int, *, host: str = "one") -> dict[str, object]:
+    return {"worker_id": str(number), "host": host, "user": "", "pid": 1, "home": "", "slots": "", "seen_at": 0.0}
+
+
+def open_and_insert(path: str, number: int) -> None:
+    database = Database.open(path)
+    with database.transaction() as tx:
+        tx.execute(insert(workers).values(a_worker(number)))
+
+
+def count_up(path: str, times: int) -> None:
+    database = Database.open(path)
+    for _ in range(times):
+        with database.transaction() as tx:
+            pid = tx.execute(select(workers.c.pid)).scalar_one()
+            tx.execute(update(workers).values(pid=pid + 1))
+
+
+def run_processes(target: object, arguments: list[tuple[object, ...]]) -> None:
+    processes = [SPAWN.Process(target=target, args=args) for args in arguments]  # type: ignore[arg-type]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0] * len(processes)
+
+
+def test_several_processes_create_one_database_at_the_same_time(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "runyard.db"
+
+    run_processes(open_and_insert, [(str(path), number) for number in range(4)])
+
+    with Database.open(path).read() as tx:
+        assert tx.scalar(select(func.count()).select_from(workers)) == 4
+
+
+def test_read_then_write_loses_no_update_of_another_process(tmp_path: Path) -> None:
+    path = tmp_path / "runyard.db"
+    database = Database.open(path)
+    with database.transaction() as tx:
+        tx.execute(insert(workers).values(a_worker(1)))
+
+    run_processes(count_up, [(str(path), 100), (str(path), 100)])
+
+    with database.read() as tx:
+        assert tx.scalar(select(workers.c.pid)) == 201
+
+
+def test_a_transaction_that_raises_leaves_nothing(tmp_path: Path) -> None:
+    database = Database.open(tmp_path / "runyard.db")
+
+    def insert_twice() -> None:
+        with database.transaction() as tx:
+            tx.execute(insert(workers).values(a_worker(1)))
+            tx.execute(insert(workers).values(a_worker(1)))
+
+    with pytest.raises(IntegrityError):
+        insert_twice()
+
+    with database.read() as tx:
+        assert tx.execute(select(workers)).all() == []
+
+
+def test_a_reader_sees_one_state_while_somebody_writes(tmp_path: Path) -> None:
+    database = Database.open(tmp_path / "runyard.db")
+
+    with database.read() as reader:
+        before = reader.scalar(select(func.count()).select_from(workers))
+        with database.transaction() as tx:
+            tx.execute(insert(workers).values(a_worker(1)))
+        after = reader.scalar(select(func.count()).select_from(workers))
+
+    assert (before, after) == (0, 0)
+
+
+def test_upsert_inserts_or_updates(tmp_path: Path) -> None:
+    database = Database.open(tmp_path / "runyard.db")
+
+    with database.transaction() as tx:
+        upsert(tx, workers, [a_worker(1), a_worker(2)])
+        upsert(tx, workers, [a_worker(2, host="two")])
+        upsert(tx, workers, [])
+
+    with database.read() as tx:
+        assert tx.execute(select(workers.c.worker_id, workers.c.host)).all() == [("1", "one"), ("2", "two")]
+
+
+def test_files_are_in_wal_mode_with_foreign_keys(tmp_path: Path) -> None:
+    with Database.open(tmp_path / "runyard.db").read() as tx:
+        assert tx.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+        assert tx.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+        assert tx.exec_driver_sql("PRAGMA busy_timeout").scalar() == 30_000
+
+
+def test_new_tables_wait_for_a_reindex(tmp_path: Path) -> None:
+    database = Database.open(tmp_path / "runyard.db")
+    assert database.needs_reindex
+
+    database.mark_reindexed()
+
+    assert not Database.open(tmp_path / "runyard.db").needs_reindex
+
+
+def test_tables_of_an_older_version_are_created_anew(tmp_path: Path) -> None:
+    path = tmp_path / "runyard.db"
+    database = Database.open(path)
+    database.mark_reindexed()
+    with database.transaction() as tx:
+        tx.execute(update(meta).where(meta.c.key == "index_version").values(value="0"))
+        tx.exec_driver_sql("ALTER TABLE runs ADD COLUMN old TEXT")
+        tx.execute(insert(workers).values(a_worker(1)))
+    database.dispose()
+
+    database = Database.open(path)
+
+    assert database.needs_reindex
+    with database.read() as tx:
+        assert tx.execute(select(runs)).all() == []
+        assert "old" not in [row[1] for row in tx.exec_driver_sql("PRAGMA table_info(runs)")]
+        assert len(tx.execute(select(workers)).all()) == 1  # the queue has a version of its own
+
+
+def test_tables_of_a_newer_version_are_refused_with_both_versions(tmp_path: Path) -> None:
+    path = tmp_path / "runyard.db"
+    with Database.open(path).transaction() as tx:
+        tx.execute(update(meta).where(meta.c.key == "index_version").values(value=str(INDEX_VERSION + 1)))
+
+    with pytest.raises(FormatUnknown, match=rf"index_version {INDEX_VERSION + 1}; this Runyard knows {INDEX_VERSION}"):
+        Database.open(path)
