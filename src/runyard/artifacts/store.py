@@ -1,0 +1,116 @@
+"""Files stored once, under the SHA-256 of their content.
+
+<root>/<first 2 hex digits>/<sha256>
+
+A file appears under its name complete or not at all: it is written beside it, synced, then renamed.
+So many processes may store the same content at once, and a name that exists can be trusted.
+"""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from runyard.errors import NotFound
+
+_PIECE_BYTES = 1 << 20
+_DRAFT = ".draft-"
+
+
+class ArtifactStore:
+    """A folder of files by content. Safe with many processes."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def put_file(self, path: Path) -> str:
+        """Store a copy of the file's content; return its SHA-256 as 64 hex digits.
+
+        Raises:
+            OSError: it cannot be read, or there is no room.
+        """
+        with path.open("rb") as source:
+            return self._put(iter(lambda: source.read(_PIECE_BYTES), b""))
+
+    def put_bytes(self, data: bytes) -> str:
+        """Store the bytes; return their SHA-256 as 64 hex digits."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        return sha256 if self.has(sha256) else self._put(iter((data,)))
+
+    def has(self, sha256: str) -> bool:
+        """Whether the content is here."""
+        return self._place(sha256).is_file()
+
+    def path(self, sha256: str) -> Path:
+        """Where the content lies, for reading only.
+
+        Raises:
+            NotFound: it is not here, or the text is no SHA-256.
+        """
+        place = self._place(sha256)
+        if not place.is_file():
+            raise NotFound(f"The file {sha256[:12]}… is not in {self.root}. It was deleted, or never arrived there.")
+        return place
+
+    def open(self, sha256: str) -> BinaryIO:
+        """Open the content for reading.
+
+        Raises:
+            NotFound: it is not here.
+        """
+        return self.path(sha256).open("rb")
+
+    def size(self, sha256: str) -> int:
+        """Size in bytes.
+
+        Raises:
+            NotFound: it is not here.
+        """
+        return self.path(sha256).stat().st_size
+
+    def sizes(self) -> dict[str, int]:
+        """The size in bytes of everything here, by SHA-256."""
+        return {file.name: file.stat().st_size for file in self._files()}
+
+    def delete(self, sha256: str) -> bool:
+        """Remove the content; whether it was here."""
+        try:
+            self._place(sha256).unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    def _put(self, pieces: Iterator[bytes]) -> str:
+        self.root.mkdir(parents=True, exist_ok=True)
+        digest = hashlib.sha256()
+        descriptor, draft = tempfile.mkstemp(prefix=_DRAFT, dir=self.root)
+        try:
+            with os.fdopen(descriptor, "wb") as target:
+                for piece in pieces:
+                    digest.update(piece)
+                    target.write(piece)
+                target.flush()
+                os.fchmod(target.fileno(), 0o444)  # many runs share this one file; nobody may edit it in place
+                os.fsync(target.fileno())
+            place = self._place(digest.hexdigest())
+            place.parent.mkdir(exist_ok=True)
+            os.replace(draft, place)
+        except BaseException:
+            os.unlink(draft)
+            raise
+        return place.name
+
+    def _files(self) -> Iterator[Path]:
+        for folder in sorted(self.root.glob("[0-9a-f][0-9a-f]")):
+            yield from sorted(file for file in folder.iterdir() if _is_sha256(file.name))
+
+    def _place(self, sha256: str) -> Path:
+        if not _is_sha256(sha256):
+            raise NotFound(f"'{sha256[:80]}' is no SHA-256 of 64 hex digits in lower case.")
+        return self.root / sha256[:2] / sha256
+
+
+def _is_sha256(text: str) -> bool:
+    return len(text) == 64 and all(character in "0123456789abcdef" for character in text)
