@@ -11,6 +11,7 @@
 <home>/code/<snapshot>/                snapshots of project code, laid out to import from
 """
 
+import fcntl
 import json
 import os
 import secrets
@@ -46,6 +47,23 @@ class Attempt:
     def streams(self) -> list[str]:
         """Names of the journals that exist, sorted."""
         return sorted(file.stem for file in self.path.glob("*.journal"))
+
+    def is_supervised(self) -> bool:
+        """Whether a supervisor on this machine is alive: it holds an exclusive lock on host.journal all its life.
+
+        Asking takes a shared lock for a moment, so that two who ask at once never mistake each other for a supervisor.
+        """
+        try:
+            fd = os.open(self.journal(HOST), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(fd)
+        return False
 
 
 class RunFolder:

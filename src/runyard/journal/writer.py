@@ -20,6 +20,7 @@ from runyard.journal import format as fmt
 from runyard.journal.events import Event, encode_event
 
 MAX_WAITING_BYTES = 64 << 20  # a million scalars; beyond it, records are dropped and counted
+_FLUSH_BYTES = 1 << 20
 
 _encode = msgspec.msgpack.Encoder().encode
 _crc32 = zlib.crc32
@@ -55,8 +56,7 @@ class JournalWriter:
         self.path = str(path)
         self._fd = _open_or_create(self.path, run=run, attempt=attempt, stream=stream)
         self._numbers = count()
-        self._waiting: list[bytes] = []
-        self._waiting_bytes = 0
+        self._waiting = bytearray()  # what the disk did not take, in order; may begin within a record
         self.dropped = 0  # records that were given up because too many waited
 
     @property
@@ -68,6 +68,10 @@ class JournalWriter:
         """Whether records wait in memory because the disk takes none."""
         return bool(self._waiting)
 
+    @property
+    def waiting_bytes(self) -> int:
+        return len(self._waiting)
+
     def declare(self, keys: tuple[str, ...]) -> Schema:
         """Announce keys that are logged together.
 
@@ -77,7 +81,11 @@ class JournalWriter:
         schema = Schema(next(self._numbers), keys)
         if schema.number >= fmt.MAX_SCHEMAS:
             raise ValueError("more than 65,536 different sets of keys in one stream")
-        self.append(frame(fmt.KIND_SCHEMA, _encode(keys), schema=schema.number))
+        record = frame(fmt.KIND_SCHEMA, _encode(keys), schema=schema.number)
+        if self._waiting:
+            self._waiting += record  # never dropped: without it none of its rows could be read
+        else:
+            self.append(record)
         return schema
 
     def event(self, event: Event) -> None:
@@ -97,24 +105,25 @@ class JournalWriter:
         try:
             written = _write(self._fd, record)
         except OSError:
+            written = 0
+        if written != len(record):
+            self.keep(record, written)
+
+    def keep(self, record: bytes, written: int) -> None:
+        """Keep in memory what is left of `record` after the disk took only `written` bytes of it."""
+        if written:  # its rest must follow at once, also if another thread had to wait meanwhile
+            self._waiting[:0] = record[written:]
+        else:
             self._wait(record)
-            return
-        if written != len(record):  # the disk became full within this record; its rest must come next
-            self._wait(record[written:])
 
     def flush(self) -> bool:
         """Try to write what waits; whether nothing waits any more."""
         while self._waiting:
-            record = self._waiting[0]
             try:
-                written = _write(self._fd, record)
+                written = _write(self._fd, bytes(self._waiting[:_FLUSH_BYTES]))
             except OSError:
                 return False
-            self._waiting_bytes -= written
-            if written != len(record):
-                self._waiting[0] = record[written:]
-                return False
-            del self._waiting[0]
+            del self._waiting[:written]
         return True
 
     def close(self) -> None:
@@ -125,11 +134,10 @@ class JournalWriter:
             self._fd = -1
 
     def _wait(self, record: bytes) -> None:
-        if self._waiting_bytes + len(record) > MAX_WAITING_BYTES:
+        if len(self._waiting) + len(record) > MAX_WAITING_BYTES:
             self.dropped += 1
-            return
-        self._waiting.append(record)
-        self._waiting_bytes += len(record)
+        else:
+            self._waiting += record
 
 
 def frame(kind: int, body: bytes, *, schema: int = 0) -> bytes:

@@ -1,0 +1,129 @@
+"""Which keys are logged together, and which step each series has reached.
+
+`Run.log` wants one dictionary lookup and one `write`. So everything that depends on the keys alone is kept in a
+`Layout`, found by the tuple of the keys. A layout whose keys belong to no other layout remembers one step for all
+of them. As soon as two layouts have a key in common, the steps of their keys are kept one by one (`SharedLayout`).
+"""
+
+from collections.abc import Iterable
+from operator import itemgetter
+from struct import Struct
+
+from runyard.journal import JournalWriter
+from runyard.journal import format as fmt
+
+Keys = tuple[str, ...]
+
+
+class Layout:
+    """How a row of `keys` is packed; `last` is the step of the latest one (-1: none yet)."""
+
+    __slots__ = ("head", "keys", "last", "pack", "size")
+
+    last: int
+
+    def __init__(self, number: int, keys: Keys) -> None:
+        self.keys = keys
+        self.size = fmt.ROW_OVERHEAD + 8 * len(keys)
+        self.pack = Struct(f"<Qqq{len(keys)}d").pack  # the head is one constant, the same for all rows
+        self.head = int.from_bytes(fmt.HEAD.pack(fmt.KIND_ROW, 0, number, self.size), "little")
+
+
+class AloneLayout(Layout):
+    """Nobody else logs these keys."""
+
+    __slots__ = ()
+
+    def __init__(self, number: int, keys: Keys, last: int) -> None:
+        super().__init__(number, keys)
+        self.last = last
+
+
+class SharedLayout(Layout):
+    """Some keys are logged by other layouts too, so each has a step of its own in `steps`."""
+
+    __slots__ = ("_key_steps", "_steps")
+
+    def __init__(self, number: int, keys: Keys, steps: dict[str, int]) -> None:
+        super().__init__(number, keys)
+        self._steps = steps
+        self._key_steps = itemgetter(*keys, keys[0])  # the first twice, so that one key also gives a tuple
+
+    @property
+    def last(self) -> int:  # a slot in the fast layout, computed here
+        """The latest step of all keys.
+
+        Raises:
+            DifferentSteps: they are not the same.
+        """
+        steps = set(self._key_steps(self._steps))
+        if len(steps) > 1:
+            raise DifferentSteps
+        return int(steps.pop())
+
+    @last.setter
+    def last(self, step: int) -> None:
+        self._steps.update(dict.fromkeys(self.keys, step))
+
+
+class DifferentSteps(Exception):
+    """Keys logged together without a step have different next steps."""
+
+
+class SeriesBook:
+    """All layouts of one stream. `layouts` is what the fast path looks into; it may be emptied by its owner."""
+
+    def __init__(self, writer: JournalWriter, steps: dict[str, int] | None = None) -> None:
+        self.layouts: dict[Keys, Layout] = {}
+        self._writer = writer
+        self._steps = {} if steps is None else steps  # only of keys that the layouts do not know themselves
+        self._owners: dict[str, Keys] = {}  # key -> the layout that alone has it
+
+    def layout(self, keys: Keys) -> Layout:
+        """The layout of `keys`, declared in the journal if it is new."""
+        return self.layouts.get(keys) or self._declare(keys)
+
+    def last(self, key: str) -> int:
+        """The latest step of one series; -1 before the first."""
+        owner = self._owners.get(key)
+        return self.layouts[owner].last if owner else self._steps.get(key, -1)
+
+    def by_next_step(self, keys: Iterable[str]) -> dict[int, list[str]]:
+        """The keys, gathered by their next step."""
+        groups: dict[int, list[str]] = {}
+        for key in keys:
+            groups.setdefault(self.last(key) + 1, []).append(key)
+        return groups
+
+    def steps(self) -> dict[str, int]:
+        """The latest step of every series, for a forked child that goes on with them."""
+        known = dict(self._steps)
+        for key, owner in self._owners.items():
+            known[key] = self.layouts[owner].last
+        return known
+
+    def _declare(self, keys: Keys) -> Layout:
+        number = self._writer.declare(keys).number
+        known = [self.last(key) for key in keys]
+        others = {self._owners[key] for key in keys if key in self._owners}
+        if not others and len(set(known)) == 1 and not any(key in self._steps for key in keys):
+            layout: Layout = AloneLayout(number, keys, known[0])
+            self._owners.update(dict.fromkeys(keys, keys))
+        else:
+            for other in others:
+                self._share(other)
+            self._steps.update(zip(keys, known, strict=True))
+            layout = SharedLayout(number, keys, self._steps)
+        self.layouts[keys] = layout
+        return layout
+
+    def _share(self, keys: Keys) -> None:
+        """From now on the keys of this layout keep their steps one by one."""
+        alone = self.layouts[keys]
+        shared = SharedLayout.__new__(SharedLayout)
+        shared.keys, shared.size, shared.pack, shared.head = alone.keys, alone.size, alone.pack, alone.head
+        shared._steps, shared._key_steps = self._steps, itemgetter(*keys, keys[0])
+        shared.last = alone.last
+        self.layouts[keys] = shared
+        for key in keys:
+            del self._owners[key]

@@ -1,0 +1,200 @@
+"""`start_run()`: tracking for notebooks and scripts that know nothing else of Runyard.
+
+It makes the run's folder, starts a detached supervisor that watches this process, and returns at once. The end of
+the process ends the run truthfully: an exception that nobody catches, `sys.exit` with a code, or a plain return.
+"""
+
+import atexit
+import os
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from time import strftime
+from types import TracebackType
+from typing import Any, NoReturn
+
+import msgspec
+
+from runyard.errors import UsageError
+from runyard.journal import Home
+from runyard.records import RunSpec, encode_spec, new_run_id
+from runyard.tracking.complaints import say
+from runyard.tracking.run import Run, current_run
+from runyard.tracking.values import check_name
+
+RUN_DIR_VARIABLE = "RUNYARD_RUN_DIR"
+ATTEMPT_VARIABLE = "RUNYARD_ATTEMPT"
+
+
+def start_run(
+    project: str | None = None,
+    *,
+    config: Any = None,
+    name: str | None = None,
+    tags: Iterable[str] = (),
+    home: "str | Path | None" = None,
+) -> Run:
+    """Start a run that this process is; or join the one it was started for by Runyard.
+
+    Args:
+        project: what the run belongs to; the name of the working directory if left out.
+        config: a mapping, or an object that has one (pydantic model, dataclass, argparse.Namespace; hence `Any`).
+        name: for people; project and time if left out.
+        tags: to find it by.
+        home: where the run is kept; RUNYARD_HOME or ~/.runyard if left out.
+
+    Returns:
+        The run, also usable as a context manager. A run that is open in this process already is returned as it is
+        when Runyard started the process; otherwise it is finished first, as a notebook's cell that is run again means.
+
+    Raises:
+        UsageError: the project, the name or a tag is no text, or the config no mapping.
+        OSError: the home cannot be written.
+        FormatUnknown: the home is of another version of Runyard.
+    """
+    under = os.environ.get(RUN_DIR_VARIABLE)
+    before = current_run()
+    if under:
+        run = before or Run.attach(under, int(os.environ.get(ATTEMPT_VARIABLE, "1")), config=config)
+    else:
+        if before is not None:
+            before.finish()
+        spec = _spec(project, config, name=name, tags=tags)
+        folder = _make_folder(Home.open(home), spec)
+        run = Run.attach(folder, 1, config=config)
+        _start_supervisor(folder)
+    _end_with_the_process()
+    return run
+
+
+def _spec(project: str | None, config: Any, *, name: str | None, tags: Iterable[str]) -> RunSpec:
+    project = check_name(os.path.basename(os.getcwd()) or "scratch" if project is None else project, what="project")
+    if isinstance(tags, str):
+        raise UsageError(f"tags takes a list of tags, not the text {tags!r}. Write tags=[{tags!r}].")
+    return RunSpec(
+        id=new_run_id(),
+        project=project,
+        name=check_name(f"{project} {strftime('%Y-%m-%d %H:%M:%S')}" if name is None else name, what="run name"),
+        created_at=datetime.now(UTC),
+        kind="external",
+        config=_plain(config),
+        tags=tuple(check_name(tag, what="tag") for tag in tags),
+        user=_user(),
+        host=os.uname().nodename,
+        project_dir=os.getcwd(),
+        entry="",
+        command=tuple(sys.orig_argv),
+    )
+
+
+def _plain(config: Any) -> dict[str, Any]:
+    """The config as JSON-like data."""
+    if config is None:
+        return {}
+    if hasattr(config, "model_dump"):
+        config = config.model_dump(mode="json")
+    elif not hasattr(config, "keys") and hasattr(config, "__dict__") and not isinstance(config, type):
+        config = vars(config)
+    try:
+        found = msgspec.to_builtins(dict(config), str_keys=True, enc_hook=_plain_value)
+    except (TypeError, ValueError):
+        raise UsageError(f"config must be a mapping of names to values, not {type(config).__name__}.") from None
+    return dict(found)
+
+
+def _plain_value(value: Any) -> Any:
+    """Foreign types inside a config: NumPy's scalars and arrays, paths, whatever else by its text."""
+    for attribute in ("tolist", "model_dump"):
+        if callable(getattr(value, attribute, None)):
+            return getattr(value, attribute)()
+    return str(value)
+
+
+def _user() -> str:
+    if name := os.environ.get("USER") or os.environ.get("LOGNAME"):
+        return name
+    try:
+        import pwd  # late: seldom needed, and absent on some platforms
+
+        return pwd.getpwuid(os.getuid()).pw_name
+    except (ImportError, KeyError):
+        return str(os.getuid())
+
+
+def _make_folder(home: Home, spec: RunSpec) -> Path:
+    """Make runs/<id>/ with run.json; it appears whole, because other programs list the folder."""
+    final = home.runs / spec.id
+    draft = home.path / f"{spec.id}.{os.getpid()}"  # beside runs/, on the same disk
+    try:
+        os.makedirs(draft / "attempts" / "1")
+        (draft / "run.json").write_bytes(encode_spec(spec))
+        os.rename(draft, final)
+    except OSError:
+        import shutil  # late: only for cleaning up after a full disk
+
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    return final
+
+
+def _start_supervisor(folder: Path) -> None:
+    """Start the process that watches this one, in a session of its own; without it the run still records."""
+    if not sys.executable:
+        say("no Python to start a supervisor with (sys.executable is empty): nobody will watch this run")
+        return
+    arguments = [sys.executable, "-P", "-m", "runyard.supervisor", "--watch", str(folder), "--pid", str(os.getpid())]
+    null = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
+    try:
+        _supervisors.append(os.posix_spawn(sys.executable, arguments, os.environ, file_actions=null, setsid=True))
+    except (OSError, NotImplementedError) as problem:
+        say(f"the supervisor of this run could not be started ({problem}): its end will be told by this process alone")
+    _reap()
+
+
+_supervisors: list[int] = []  # process ids; they are our children until they are waited for
+
+
+def _reap() -> None:
+    for pid in _supervisors[:]:
+        try:
+            if os.waitpid(pid, os.WNOHANG)[0]:
+                _supervisors.remove(pid)
+        except ChildProcessError:
+            _supervisors.remove(pid)  # the program waited for all of its children
+
+
+# ---- the end of the process ----
+
+_exit_code: Any = None  # what sys.exit was called with; anything is allowed there
+_is_listening = False
+
+
+def _end_with_the_process() -> None:
+    """Have the current run finished by whatever ends this process."""
+    global _is_listening
+    if _is_listening:
+        return
+    _is_listening = True
+    hook, leave = sys.excepthook, sys.exit
+
+    def except_hook(kind: type[BaseException], exception: BaseException, trace: TracebackType | None) -> None:
+        run = current_run()
+        if run is not None:
+            run.finish(exception)
+        hook(kind, exception, trace)
+
+    def leave_noted(status: Any = None, /) -> NoReturn:
+        global _exit_code
+        _exit_code = status
+        leave(status)
+
+    sys.excepthook = except_hook
+    sys.exit = leave_noted  # its code reaches neither excepthook nor atexit
+    atexit.register(_at_exit)
+
+
+def _at_exit() -> None:
+    run = current_run()
+    if run is not None:
+        run.finish(SystemExit(_exit_code) if _exit_code else None)
