@@ -42,10 +42,8 @@ class Failed(Event, frozen=True, kw_only=True, tag="failed"):
 class StopObeyed(Event, frozen=True, kw_only=True, tag="stop_obeyed"):
     """The training code left because it was asked to, or because it stopped itself with StopRun."""
 
-    why: str = ""
-    signalled: bool = False  # a SIGTERM had come before; without one the training stopped itself
-
     reason: str = ""
+    signalled: bool = False  # a SIGTERM had come before; without one the training stopped itself
 
 
 class Tagged(Event, frozen=True, kw_only=True, tag="tagged"):
