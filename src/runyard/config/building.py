@@ -146,7 +146,7 @@ class Builder:
                 problems.append(Problem(f"'{key}': {said}" if key else said, where=where, label=_label(cells)))
             else:
                 leaves = self.schema.leaves(key)
-                wanted = f" is no {describe_type(leaves[0].annotation)}" if leaves else f": {said}"
+                wanted = f" is no {describe_type(leaves[0].bare)}" if leaves else f": {said}"
                 problems.append(Problem(f"'{key}': {show_raw(entry['input'])}{wanted}", where=where))
         return problems
 
@@ -193,7 +193,9 @@ def _field_default(model: type[BaseModel], name: str) -> Any:
 
 
 def _label(cells: Mapping[str, Cell]) -> str:
-    swept = [f"{key}={show_raw(cell.raw).strip(chr(39))}" for key, cell in cells.items() if cell.written.source == "grid"]
+    swept = [
+        f"{key}={show_raw(cell.raw).strip(chr(39))}" for key, cell in cells.items() if cell.written.source == "grid"
+    ]
     return ", ".join(swept[:4])
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any, Literal
 
 from pydantic import BaseModel
@@ -77,23 +78,32 @@ def read_dimension(schema: Schema, written: Written, problems: list[str]) -> lis
 
 def read_single(schema: Schema, written: Written, problems: list[str], *, hint: str = "") -> Choice:
     """Read one value for a key, where no sweep is possible (`base`, a stored config, `replace`)."""
-    if schema.block(written.key) is not None:
-        if isinstance(written.raw, Several | list) and not isinstance(written.raw, Single):
-            problems.append(f"{written.where}'{written.key}': {show_raw(written.raw)} are several values{hint}")
-            return {}
-        return next(iter(read_dimension(schema, written, problems)), {})
+    block = schema.block(written.key)
+    if block is not None:
+        return _read_single_block(schema, block, written, problems, hint)
     leaves = schema.leaves(written.key)
     if not leaves:
         problems.append(written.where + unknown_key(written.key, schema.leaf_keys, block_keys(schema)))
         return {}
     raw = written.raw
     if isinstance(raw, Several) or (isinstance(raw, list) and not fits_any(leaves, raw, is_text=written.is_text)):
-        problems.append(
-            f"{written.where}'{written.key}': {show_raw(raw)} is no {describe_type(leaves[0].annotation)}{hint}"
-        )
+        text = f"'{written.key}': {show_raw(raw)} is no {describe_type(leaves[0].bare)}{hint}"
+        problems.append(written.where + text)
         return {}
     marked = Written(written.key, raw if isinstance(raw, Single) else Single(raw), written.source, written.where)
     return next(iter(read_dimension(schema, marked, problems)), {})
+
+
+def _read_single_block(schema: Schema, block: Block, written: Written, problems: list[str], hint: str) -> Choice:
+    if isinstance(written.raw, Several | list):
+        problems.append(f"{written.where}'{written.key}': {show_raw(written.raw)} is no group of keys{hint}")
+        return {}
+    if not is_block_value(written.raw):
+        return next(iter(_read_block_dimension(schema, block, written, problems)), {})
+    cells: Choice = {}
+    for inner in _written_below(written, written.raw):
+        cells |= read_single(schema, inner, problems, hint=hint)
+    return cells
 
 
 def block_keys(schema: Schema) -> list[str]:
@@ -111,7 +121,7 @@ def _read_block_dimension(schema: Schema, block: Block, written: Written, proble
         if _is_null(alternative) and block.is_optional:
             choices.append({written.key: Cell(written, written.key, None)})
         elif is_block_value(alternative):
-            choices.append(_read_block_value(schema, written, alternative, problems))
+            choices.extend(_read_block_value(schema, written, alternative, problems))
         else:
             shown = show_raw(alternative)
             problems.append(
@@ -121,21 +131,24 @@ def _read_block_dimension(schema: Schema, block: Block, written: Written, proble
     return choices
 
 
-def _read_block_value(schema: Schema, written: Written, raw: Any, problems: list[str]) -> Choice:
+def _read_block_value(schema: Schema, written: Written, raw: Any, problems: list[str]) -> list[Choice]:
+    """Cross the keys below a block: `{kind: sgd, momentum: [0.8, 0.9]}` are two choices of two keys each."""
+    columns = [read_dimension(schema, inner, problems) for inner in _written_below(written, raw)]
+    return [{key: cell for choice in each for key, cell in choice.items()} for each in product(*columns)]
+
+
+def _written_below(written: Written, raw: Any) -> Iterator[Written]:
+    if isinstance(raw, BaseModel):  # its values are values, whatever they look like
+        for name in type(raw).model_fields:
+            inner = getattr(raw, name)
+            marked = inner if isinstance(inner, BaseModel) else Single(inner)
+            yield Written(f"{written.key}.{name}", marked, written.source, written.where)
+        return
     lines = raw.lines if isinstance(raw, Section) else {}
     file = written.where.rsplit(":", 2)[0] if written.where else ""
-    choice: Choice = {}
-    for name, inner in _block_items(raw):
+    for name, inner in raw.items():
         where = f"{file}:{lines[name]}: " if name in lines else written.where
-        choice |= read_single(schema, Written(f"{written.key}.{name}", inner, written.source, where), problems)
-    return choice
-
-
-def _block_items(raw: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(raw, BaseModel):
-        yield from ((name, getattr(raw, name)) for name in type(raw).model_fields)
-    else:
-        yield from raw.items()
+        yield Written(f"{written.key}.{name}", inner, written.source, where)
 
 
 def _first_field(block: Block) -> str:
@@ -152,4 +165,3 @@ def _item_where(written: Written, lines: list[int], problem: str) -> str:
         return written.where
     number = int(problem.split("(item ", 1)[1].split(" ", 1)[0])
     return f"{written.where.rsplit(':', 2)[0]}:{lines[number - 1]}: "
-

@@ -19,6 +19,11 @@ from runyard.config.typenames import choices_of, describe_type
 
 _TRUTHS = {"true", "false", "yes", "no", "on", "off", "1", "0"}
 
+_LIMIT_ERRORS = {  # the type is right, so the message names the limit too
+    *("greater_than", "greater_than_equal", "less_than", "less_than_equal", "multiple_of", "finite_number"),
+    *("string_too_short", "string_too_long", "string_pattern_mismatch", "too_short", "too_long"),
+}
+
 
 class BadValue(Exception):
     """A value does not fit its field; each of its arguments continues `'key': …`."""
@@ -166,7 +171,8 @@ def _complaint(leaf: Leaf, raw: Any, error: ValidationError) -> str:
         return f"{show_raw(raw)} is refused: {own_words[0].split(', ', 1)[-1]}"
     choices = choices_of(leaf.annotation)
     if choices is None:
-        return f"{show_raw(raw)} is no {describe_type(leaf.annotation)}"
+        is_limit = all(entry["type"] in _LIMIT_ERRORS for entry in error.errors())
+        return f"{show_raw(raw)} is no {describe_type(leaf.annotation if is_limit else leaf.bare)}"
     listed = ", ".join(repr(choice) for choice in choices)
     written = raw.text if isinstance(raw, Scalar) else str(raw)
     only = f"{show_raw(raw)} is none of {listed}" if len(choices) > 1 else f"{show_raw(raw)} is not {listed}"

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from runyard.config.building import Builder, Problem, Unbuildable
-from runyard.config.cells import Cell, Choice, Source, Written, block_keys, read_dimension
+from runyard.config.cells import Cell, Choice, Written, read_dimension
 from runyard.config.conditions import Conditions
 from runyard.config.identity import SEED, Identity, identify
 from runyard.config.preview import (
@@ -24,7 +24,6 @@ from runyard.config.preview import (
     show_values,
 )
 from runyard.config.scalars import Single
-from runyard.config.suggestions import unknown_key
 from runyard.config.sweeps import Chain, Exclude, Grid, Product, Repeat, Sample, Sweep, When, Zip, keys_of, parts_of
 from runyard.errors import ConfigError
 
@@ -73,7 +72,8 @@ class Expansion:
         for written in self.crossed:
             rows = self._cross(written, rows)
         rows = self._apply(sweep, rows, "")
-        self.preview.add_total(len(rows))
+        if not any(line.kind in ("repeat", "plus") for line in self.preview.lines):
+            self.preview.add_total(len(rows))
         rows = self._merge_duplicates(rows)
         broken = _describe_broken(rows)
         if self.problems or broken:
@@ -271,7 +271,8 @@ class Expansion:
         if merged or not is_told:
             self.preview.add("duplicates", "", f"-{merged}" if merged else 0)
         if merged:
-            self.preview.note(f"{merged} rows are the same config as another and were merged")
+            text = f"{merged} rows were merged: they are" if merged > 1 else "1 row was merged: it is"
+            self.preview.note(f"{text} the same config as another")
         return list(found.values())
 
     def _check(self, sweep: Sweep) -> None:

@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin
 
 from runyard.config.decoding import BadValue, decode, fits, plain_python
 from runyard.config.scalars import Scalar, Several, Single, read_scalar, show_raw
-from runyard.config.schema import Leaf, strip_annotated
+from runyard.config.schema import Leaf
 from runyard.config.typenames import describe_type
 
 
@@ -52,13 +52,13 @@ def _decide(leaves: list[Leaf], items: list[Any], *, is_text: bool) -> list[Any]
     if not items:
         if is_one:
             return [items]
-        raise BadValue(f"the list is empty; a {describe_type(leaves[0].annotation)} is wanted")
+        raise BadValue(f"the list is empty; a {describe_type(leaves[0].bare)} is wanted")
     is_several = all(fits_any(leaves, item, is_text=is_text) for item in items)
     if is_one and (is_several or any(_holds_anything(leaf) for leaf in leaves)):
         shown = show_raw(items)
         count = f"{len(items)} values" if len(items) > 1 else "the value in it"
         raise BadValue(
-            f"{shown} can be one value or {count} ({describe_type(leaves[0].annotation)}). "
+            f"{shown} can be one value or {count} ({describe_type(leaves[0].bare)}). "
             f"Write sweep({shown}) or value({shown})"
         )
     if is_one:
@@ -68,7 +68,7 @@ def _decide(leaves: list[Leaf], items: list[Any], *, is_text: bool) -> list[Any]
 
 def _several(leaves: list[Leaf], items: list[Any], *, is_text: bool) -> list[Any]:
     if not items:
-        raise BadValue(f"the list is empty; a {describe_type(leaves[0].annotation)} is wanted")
+        raise BadValue(f"the list is empty; a {describe_type(leaves[0].bare)} is wanted")
     items = [plain_python(item) for item in items]
     problems = []
     for number, item in enumerate(items, 1):
@@ -77,7 +77,7 @@ def _several(leaves: list[Leaf], items: list[Any], *, is_text: bool) -> list[Any
         except BadValue as problem:
             problems.append(_numbered(str(problem), item, number, len(items)))
     if len(problems) == len(items) and _is_container(leaves[0]) and not any(isinstance(i, list) for i in items):
-        raise BadValue(f"{show_raw(items)} is no {describe_type(leaves[0].annotation)}")
+        raise BadValue(f"{show_raw(items)} is no {describe_type(leaves[0].bare)}")
     if problems:
         raise BadValue(*problems)
     return items
@@ -121,10 +121,8 @@ def _comma_hint(key: str, raw: Any, is_fitting: Callable[[Any], bool]) -> str:
 
 def _holds_anything(leaf: Leaf) -> bool:
     """Say whether the items of a list field are untyped: then nothing tells a value from a list of them."""
-    bare = strip_annotated(leaf.annotation)
-    return _is_container(leaf) and (not get_args(bare) or get_args(bare)[0] is Any)
+    return _is_container(leaf) and (not get_args(leaf.bare) or get_args(leaf.bare)[0] is Any)
 
 
 def _is_container(leaf: Leaf) -> bool:
-    bare = strip_annotated(leaf.annotation)
-    return (get_origin(bare) or bare) in (list, tuple, set, frozenset)
+    return (get_origin(leaf.bare) or leaf.bare) in (list, tuple, set, frozenset)

@@ -76,8 +76,16 @@ def build_alone(start: AnyConfig | type[AnyConfig], cells: Mapping[str, Cell], p
     return config
 
 
-def revalidate(stored: Mapping[str, Any], config_class: type[AnyConfig], *, file: str = "") -> AnyConfig:
-    """Read a stored config under today's class; `file` is named in the messages.
+def revalidate(
+    stored: Mapping[str, Any], config_class: type[AnyConfig], *, file: str = "", over: AnyConfig | None = None
+) -> AnyConfig:
+    """Read a stored config under today's class.
+
+    Args:
+        stored: nested or dotted keys; not necessarily all.
+        config_class: the class of the project's default.
+        file: named in the messages.
+        over: where the keys that are not stored come from; the defaults of the class if None.
 
     Raises:
         ConfigError: it holds keys or values that the class does not know, even after its upgrades.
@@ -86,7 +94,7 @@ def revalidate(stored: Mapping[str, Any], config_class: type[AnyConfig], *, file
     cells: dict[str, Cell] = {}
     for written in written_mapping(upgrade(stored, config_class), "file", file=file):
         cells |= read_single(schema_of(config_class), written, problems)
-    return build_alone(config_class, cells, problems)
+    return build_alone(over or config_class, cells, problems)
 
 
 def rehash(stored: Mapping[str, Any], config_class: type[BaseModel]) -> Identity:

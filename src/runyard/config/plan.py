@@ -18,12 +18,13 @@ from runyard.config.overrides import read_command_line
 from runyard.config.plain_defaults import as_config
 from runyard.config.preview import Preview, PreviewLine, format_lines
 from runyard.config.schema import flatten
-from runyard.config.sweeps import Chain, Sweep, as_sweep
+from runyard.config.sweeps import Sweep, as_sweep
 from runyard.errors import ConfigError
 
 RUNS_WITHOUT_YES = 200
 RUNS_WITHOUT_MAX = 5_000
 _ROWS_BEFORE_EXCLUDE = 20  # times the limit: a grid may be this much larger before its excludes
+_MOST_ROWS = 2_000_000  # what fits into the memory of a small machine
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +128,7 @@ class Plan(Sequence[PlannedRun]):
 
     def preview(self) -> None:
         """Print what the plan holds, for notebooks and scripts."""
-        print("\n".join(self.preview_lines()))  # noqa: T201
+        print("\n".join(self.preview_lines()))
 
 
 def expand(
@@ -166,7 +167,7 @@ def expand(
     given = read_command_line(command_line)
     base_cells = _read_base(builder, base or {}, problems)
     fixed, crossed = _split(builder, given, problems)
-    limit = max(max_runs or RUNS_WITHOUT_MAX, RUNS_WITHOUT_MAX) * _ROWS_BEFORE_EXCLUDE
+    limit = min(max(max_runs or 0, RUNS_WITHOUT_MAX) * _ROWS_BEFORE_EXCLUDE, _MOST_ROWS)
     expansion = Expansion(builder, base_cells, fixed, crossed, limit, problems)
     try:
         rows = expansion.rows(as_sweep(overrides))
@@ -211,8 +212,9 @@ def _planned(
     varying = _varying(flat)
     shown = [_shown(row, each, varying) for row, each in zip(rows, flat, strict=True)]
     if not any(shown):  # nothing varies but the seed: say what is not the default
-        shown = [{key: each[key] for key in differing if key != SEED} for each, differing in zip(flat, changed)]
-    seeds = [each.get(SEED) if SEED in varying or SEED in differing else None for each, differing in zip(flat, changed)]
+        shown = [{key: value for key, value in differing.items() if key != SEED} for differing in changed]
+    shows_seed = [SEED in varying or SEED in differing for differing in changed]
+    seeds = [each.get(SEED) if is_shown else None for each, is_shown in zip(flat, shows_seed, strict=True)]
     identities = [row.identity or identify(row.config) for row in rows if row.config is not None]
     names = name_runs(shown, [identity.short for identity in identities], seeds)
     return tuple(

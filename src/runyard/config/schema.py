@@ -21,6 +21,11 @@ class Leaf:
     info: FieldInfo
     annotation: Any  # with its limits, as Annotated
 
+    @property
+    def bare(self) -> Any:
+        """The type without its limits."""
+        return strip_annotated(self.annotation)
+
     @cached_property
     def adapter(self) -> TypeAdapter[Any]:
         """Checks a value against the type and its limits."""

@@ -23,6 +23,7 @@ class Section(dict[str, Any]):
         super().__init__()
         self.lines: dict[str, int] = {}
         self.line = 0
+        self.file = ""  # only if it is not the file that is being read
 
 
 class Items(list[Any]):
@@ -99,6 +100,7 @@ def _convert(node: Node, shown_as: str, problems: list[str]) -> Any:
             raw.append(_convert(child, shown_as, problems))
             raw.lines.append(child.start_mark.line + 1)
     else:
+        assert isinstance(node, MappingNode)  # a YAML graph has three kinds of nodes
         raw = _convert_mapping(node, shown_as, problems)
     if str(node.tag) == "!value":
         return Single(raw)
