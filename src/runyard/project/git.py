@@ -1,0 +1,106 @@
+"""What Git knows of a project's folder; nothing at all where there is no Git or no repository.
+
+A run records its commit, its branch and what had changed since. Git is asked through its command
+line, without hooks' environment variables and without taking the index lock from the user.
+"""
+
+import os
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+_TIMEOUT_S = 60.0  # a folder on a network drive is slow, but it must not hang a submit for good
+_OPTIONS = ("-c", "core.fsmonitor=false", "-c", "core.quotePath=false")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GitState:
+    """The state of the repository that a folder lies in.
+
+    `commit` is None before the first commit, `branch` is None when no branch is checked out.
+    """
+
+    commit: str | None
+    branch: str | None
+    is_dirty: bool
+    diff: bytes  # `git diff HEAD` of this folder; empty if it is clean
+
+
+def read_state(folder: Path) -> GitState | None:
+    """The commit, branch and uncommitted changes of `folder`; None if no repository is there, or it ignores it."""
+    if is_ignored(folder):
+        return None
+    status = run_git(folder, "status", "--porcelain=v2", "--branch", "--untracked-files=normal", "--", ".")
+    if status is None:
+        return None
+    lines = status.decode(errors="replace").splitlines()
+    header = dict(line[2:].split(" ", 1) for line in lines if line.startswith("# ") and line.count(" ") > 1)
+    commit = header.get("branch.oid", "(initial)")
+    branch = header.get("branch.head", "(detached)")
+    has_commit = commit != "(initial)"
+    is_dirty = any(not line.startswith("#") for line in lines)
+    return GitState(
+        commit=commit if has_commit else None,
+        branch=None if branch == "(detached)" else branch,
+        is_dirty=is_dirty,
+        diff=_diff(folder) if is_dirty and has_commit else b"",
+    )
+
+
+def list_files(folder: Path) -> list[str] | None:
+    """All files below `folder` that Git keeps or would keep, relative to it, sorted.
+
+    A folder outside of a repository is listed by the rules of its .gitignore files all the same.
+    Submodules and nested repositories appear as one path each.
+
+    Returns:
+        None if Git cannot be asked.
+    """
+    listed = None if is_ignored(folder) else run_git(folder, "ls-files", "-z", "-co", "--exclude-standard")
+    if listed is None:
+        listed = _list_without_repository(folder)
+    if listed is None:
+        return None
+    return sorted({os.fsdecode(name).rstrip("/") for name in listed.split(b"\0") if name})
+
+
+def is_ignored(folder: Path) -> bool:
+    """Whether `folder` lies in a repository whose .gitignore names it, so that it is none of its business."""
+    return run_git(folder, "check-ignore", "--quiet", str(folder)) is not None
+
+
+def run_git(folder: Path, *arguments: str) -> bytes | None:
+    """Run Git in `folder`; return what it printed, or None if there is no Git or it failed."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environment["GIT_OPTIONAL_LOCKS"] = "0"  # else a `git commit` of the user could fail because of us
+    for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"):
+        if name in os.environ:
+            environment[name] = os.environ[name]
+    try:
+        done = subprocess.run(
+            ["git", *_OPTIONS, "-C", str(folder), *arguments],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=_TIMEOUT_S,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout
+
+
+def _diff(folder: Path) -> bytes:
+    diff = run_git(folder, "diff", "HEAD", "--no-color", "--no-ext-diff", "--no-textconv", "--relative", "--", ".")
+    return diff or b""
+
+
+def _list_without_repository(folder: Path) -> bytes | None:
+    """Let an empty repository somewhere else look at the folder, so that Git itself reads its .gitignore files."""
+    with tempfile.TemporaryDirectory(prefix="runyard-") as empty:
+        if run_git(folder, "init", "--quiet", "--bare", empty) is None:
+            return None
+        options = (f"--git-dir={empty}", f"--work-tree={folder}")
+        return run_git(folder, *options, "ls-files", "-z", "-o", "--exclude-standard")
