@@ -119,6 +119,15 @@ class Environment(Event, frozen=True, kw_only=True, tag="environment"):
     variables: dict[str, str] = {}
 
 
+class CodeSeen(Event, frozen=True, kw_only=True, tag="code"):
+    """The code as git tells it, of a run whose run.json does not say (`runyard.start_run`)."""
+
+    commit: str
+    branch: str = ""
+    is_dirty: bool = False
+    diff: str = ""  # SHA-256 of the artifact that holds `git diff HEAD`
+
+
 class Output(Event, frozen=True, kw_only=True, tag="output"):
     """Text that the process printed, both streams in the order of their arrival, `\\r` collapsed."""
 
@@ -198,7 +207,7 @@ class Restored(Event, frozen=True, kw_only=True, tag="restored"):
 
 AnyEvent = (
     Opened | Finished | Failed | StopObeyed | Tagged | Noted | Progress | Media | FileLogged | Warned
-    | Started | Environment | Output | OutputDropped | ArtifactStored | Ended
+    | Started | Environment | CodeSeen | Output | OutputDropped | ArtifactStored | Ended
     | Renamed | StopRequested | Requeued | Held | Released | Reordered | Trashed | Restored
 )  # fmt: skip
 
