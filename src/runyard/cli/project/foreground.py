@@ -1,0 +1,78 @@
+"""One run here and now: wait for a slot, supervise in this process, say how it ended."""
+
+import os
+import time
+from collections.abc import Sequence
+
+from runyard.cli import screen
+from runyard.client import Client
+from runyard.client.client import user
+from runyard.devices import Holder, Slot, Taken, acquire_any, candidates, cpu_slots, env_for
+from runyard.index import RunRow
+from runyard.project.child import run_inline as run_in_this_process
+from runyard.project.launch import show_duration
+from runyard.records import RunSpec, RunState
+from runyard.supervisor import LaunchOrder, supervise
+
+_LOOK_S = 0.5  # between two looks at slots that are taken
+
+
+def take_slots(slots: Sequence[Slot], *, n_gpus: int | None, what: str) -> list[Taken]:
+    """Wait for as many slots as the run needs, saying for whom."""
+    fitting, count = candidates(slots, n_gpus)
+    holder = Holder(pid=os.getpid(), user=user(), what=what, since=time.time())
+    return acquire_any(fitting, holder, wait=lambda: time.sleep(_LOOK_S), on_wait=_say_waiting, count=count)
+
+
+def run(client: Client, spec: RunSpec, taken: Sequence[Taken]) -> RunState:
+    """Submit a run and see it through in this process; return how it ended."""
+    client.submit([spec])
+    names = tuple(each.slot.name for each in taken)
+    where = " + ".join(each.slot.label for each in taken)
+    screen.remark(f"run {spec.id} ({screen.plain(spec.name)}) on {where}")
+    order = LaunchOrder(
+        run_id=spec.id,
+        home=str(client.home.path),
+        attempt=1,
+        devices=names,
+        device_names=tuple(each.slot.device_name or each.slot.label for each in taken),
+        env={**env_for([each.slot for each in taken], len(cpu_slots())), "RUNYARD_SLOTS": ",".join(names)},
+        lock_fds=tuple(each.lock.fd for each in taken),
+        foreground=True,
+    )
+    try:
+        supervise(order, client)
+    finally:
+        for each in taken:
+            each.lock.release()
+    return _say_end(client, spec)
+
+
+def run_inline(client: Client, spec: RunSpec) -> RunState:
+    """Run the training in this process, where a debugger reaches it; nothing watches it."""
+    client.submit([spec])
+    screen.remark(f"run {spec.id} ({screen.plain(spec.name)}) in this process")
+    try:
+        run_in_this_process(client.folder(spec.id).path, 1)
+    finally:
+        client.index.catch_up(spec.id)
+    return _say_end(client, spec)
+
+
+def _say_waiting(reasons: list[str]) -> None:
+    screen.remark("waiting for a free slot: " + " ".join(screen.plain(reason) for reason in reasons))
+
+
+def _say_end(client: Client, spec: RunSpec) -> RunState:
+    row = client.index.get(spec.id)
+    took = f" in {show_duration(row.duration_s)}" if row.duration_s is not None else ""
+    reason = f": {screen.plain(row.reason)}" if row.reason else ""
+    screen.remark(f"{row.state}{took}{reason}")
+    if row.summary:
+        screen.remark("  ".join(_metric(row, key) for key in list(row.summary)[:6]))
+    screen.remark(f"runyard show {spec.id}")
+    return RunState(row.state)
+
+
+def _metric(row: RunRow, key: str) -> str:
+    return f"{screen.plain(key)} {row.summary[key].last:.4g}"

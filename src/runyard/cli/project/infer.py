@@ -1,0 +1,153 @@
+"""`run.py infer`: a model of a run, applied to data with the project's own src/inference.py."""
+
+import csv
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from runyard.cli import screen
+from runyard.client import Client, open_client
+from runyard.errors import MissingExtra, NotFound, UsageError
+from runyard.project.project import Project, find_project
+
+_FORMATS = (".csv", ".parquet")
+
+
+def infer(
+    folder: Path, *, run: str | None, model: Path | None, metric: str | None, data: Path, out: Path, device: str
+) -> None:
+    """Load, predict, write. Everything that can be checked is checked before the model is loaded."""
+    project = find_project(folder)
+    if (run is None) == (model is None):
+        raise UsageError("Say which model to apply: either --run RUN (an id, 'last' or 'best') or --model FOLDER.")
+    if not data.exists():
+        raise UsageError(f"There is no data at {data} (--data).")
+    if out.suffix not in _FORMATS:
+        raise UsageError(f"'{out}' is neither .csv nor .parquet; the ending of --out decides the format.")
+    if not out.absolute().parent.is_dir():
+        raise UsageError(f"There is no folder {out.absolute().parent} to write {out.name} into.")
+    if model is not None:
+        if not model.is_dir():
+            raise UsageError(f"There is no model folder {model} (--model).")
+        _apply(project, model, data=data, out=out, device=device)
+        return
+    client = open_client()
+    client.refresh()
+    run_id = best_run(client, project, metric) if run == "best" else client.index.resolve(str(run))
+    with tempfile.TemporaryDirectory(prefix="runyard-model-") as scratch:
+        target = Path(scratch) / "model"
+        fetch_model(client, run_id, target)
+        screen.say(f"Model of run {run_id} ({client.index.get(run_id).name})")
+        _apply(project, target, data=data, out=out, device=device)
+
+
+def best_run(client: Client, project: Project, metric: str | None) -> str:
+    """The completed run with a model that has the best value of the headline metric.
+
+    Raises:
+        NotFound: no run qualifies.
+        UsageError: no metric is known to judge by.
+    """
+    key = metric or next(iter(project.metrics), None)
+    if key is None:
+        raise UsageError("Which metric decides? Name it with --metric, or under [metrics] in runyard.toml.")
+    goal = project.metrics.get(key, "max")
+    sort = f"-metric:{key}.max" if goal == "max" else f"metric:{key}.min"
+    rows = client.index.find('state == "COMPLETED"', project=project.name, sort=sort, limit=None)
+    for row in rows:
+        if key in row.summary and any(item.kind == "model" for item in client.index.artifacts(row.id)):
+            return row.id
+    raise NotFound(f"No completed run of {project.name} has both '{key}' and a model. `runyard runs` lists the runs.")
+
+
+def fetch_model(client: Client, run_id: str, target: Path) -> None:
+    """Lay the files of a run's model into a folder, from the artifact store.
+
+    Raises:
+        NotFound: the run has saved no model.
+    """
+    items = [item for item in client.index.artifacts(run_id) if item.kind == "model"]
+    if not items:
+        raise NotFound(f"Run {run_id} has saved no model: its train() did not call run.save_model.")
+    root = Path(items[-1].name).parts[0]  # the model that was saved last, if there are several
+    for item in items:
+        parts = Path(item.name).parts
+        if parts[0] == root:
+            file = target.joinpath(*parts[1:])
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(client.artifacts.path(item.sha256).read_bytes())
+
+
+def _apply(project: Project, model_folder: Path, *, data: Path, out: Path, device: str) -> None:
+    data, out = data.absolute(), out.absolute()
+    inference = project.import_module("src.inference")
+    for name in ("load", "predict", "read"):
+        if not callable(getattr(inference, name, None)):
+            raise UsageError(f"{project.root}/src/inference.py has no function '{name}', which infer calls.")
+    try:
+        found = inference.read(data)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{data} cannot be read: {error}") from None
+    model = inference.load(model_folder, device)
+    outputs = inference.predict(model, [item for _, item in found])
+    rows = [{"input": name, **_columns(output)} for (name, _), output in zip(found, outputs, strict=True)]
+    write_table(rows, out)
+    screen.say(f"{len(rows)} predictions are in {out}")
+
+
+def _columns(output: Any) -> dict[str, Any]:  # whatever predict() returns
+    if isinstance(output, dict):
+        return output
+    if hasattr(output, "_asdict"):
+        return dict(output._asdict())
+    if hasattr(output, "model_dump"):
+        return dict(output.model_dump())
+    if hasattr(output, "__dataclass_fields__"):
+        return {name: getattr(output, name) for name in output.__dataclass_fields__}
+    return {"prediction": output}
+
+
+def write_table(rows: Sequence[dict[str, Any]], out: Path) -> None:
+    """Write rows as CSV or Parquet, whole or not at all."""
+    draft = out.with_name(f".{out.name}.unfinished")
+    try:
+        if out.suffix == ".csv":
+            _write_csv(rows, draft)
+        else:
+            _write_parquet(rows, draft)
+        draft.replace(out)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _write_csv(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        table = csv.DictWriter(file, list(_keys(rows)))
+        table.writeheader()
+        table.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
+
+
+def _write_parquet(rows: Sequence[dict[str, Any]], path: Path) -> None:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise MissingExtra(extra="parquet", purpose="Writing Parquet") from None
+    columns = {key: [_plain(row.get(key)) for row in rows] for key in _keys(rows)}
+    pyarrow.parquet.write_table(pyarrow.table(columns), path)
+
+
+def _keys(rows: Iterable[dict[str, Any]]) -> dict[str, None]:
+    return {key: None for row in rows for key in row}
+
+
+def _plain(value: Any) -> Any:  # a NumPy scalar or array as Python's own
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def _cell(value: Any) -> Any:  # a list in a CSV cell is JSON
+    plain = _plain(value)
+    return msgspec.json.encode(plain).decode() if isinstance(plain, list | tuple | dict) else plain

@@ -1,0 +1,236 @@
+"""The one door to the runs of a home on this machine.
+
+Every change is first written into the run's folder, which is the truth, and then into the index and
+the queue. A crash between the two is mended by `reap`, which every command calls before it looks.
+"""
+
+import getpass
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from runyard.artifacts import ArtifactStore
+from runyard.client import reaper, submission
+from runyard.database import Database
+from runyard.errors import NotFound, RunFinished
+from runyard.index import Index, RunRow
+from runyard.journal import Home, RunFolder, append_event
+from runyard.journal.events import (
+    Ended,
+    Event,
+    Held,
+    Noted,
+    Released,
+    Renamed,
+    Reordered,
+    Requeued,
+    StopRequested,
+    Tagged,
+)
+from runyard.queue import Placement, Queue
+from runyard.records import RunSpec, RunState
+
+SAME_FAILURES = 3  # after so many equal tracebacks the rest of a grid would only repeat them
+
+
+class Client:
+    """Runs of one home: to submit, to execute, to change and to read.
+
+    One process may hold several; after a fork the child opens its own.
+    """
+
+    def __init__(self, home: Home) -> None:
+        self.home = home
+        self.database = Database.open(home.database)
+        self.index = Index(self.database, home)
+        self.queue = Queue(self.database)
+        self.artifacts = ArtifactStore(home.artifacts)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.database.dispose()
+
+    def refresh(self) -> None:
+        """Make the index tell the truth: rebuild it if it is of another version, reap the dead, read what is new."""
+        if self.index.needs_reindex:
+            self.reindex()
+        reaper.recover_submissions(self)
+        self.reap(time.time())
+        self.index.catch_up()
+
+    def reindex(self, progress: Callable[[int, int], None] | None = None) -> int:
+        """Rebuild the index and the queue from the run folders; return the number of runs."""
+        count = self.index.reindex(progress)
+        waiting = self.index.find('state == "QUEUED" or state == "HELD" or state == "RUNNING"', limit=None)
+        with self.database.transaction() as connection:
+            self.queue.rebuild(connection, [(self.spec(row.id), row) for row in waiting], now=time.time())
+        return count
+
+    # ---- submitting ----
+
+    def submit(self, specs: Sequence[RunSpec]) -> None:
+        """Create the runs; those with `is_queued` wait in the queue. All of them or none.
+
+        Raises:
+            OSError: the disk did not take them; nothing is left behind.
+        """
+        submission.submit(self, specs)
+
+    # ---- the life of an attempt: called by workers and supervisors ----
+
+    def spec(self, run_id: str) -> RunSpec:
+        """What was asked for."""
+        return submission.read_spec(self.folder(run_id))
+
+    def folder(self, run_id: str) -> RunFolder:
+        """The folder of a run, in the trash or not.
+
+        Raises:
+            NotFound: there is none.
+        """
+        folder = self.home.run(run_id)
+        if not folder.path.is_dir():
+            folder = RunFolder(self.home.trash / run_id)
+        if not folder.path.is_dir():
+            raise NotFound(f"There is no run '{run_id}' in {self.home.path}. `runyard runs` lists them.")
+        return folder
+
+    def offset(self, run_id: str, attempt: int, stream: str) -> int:
+        """How many bytes of a stream have arrived in the index."""
+        return self.index.offset(run_id, attempt, stream)
+
+    def deliver(self, run_id: str, attempt: int, stream: str, offset: int, data: bytes) -> int:
+        """Hand over bytes of a stream, exactly once however often it is tried; return the new offset."""
+        return self.index.apply(run_id, attempt, stream, offset, data)
+
+    def heartbeat(self, run_id: str, worker_id: str, attempt: int) -> None:
+        """Keep the lease.
+
+        Raises:
+            LeaseLost: somebody else has it by now.
+        """
+        self.queue.heartbeat(run_id, worker_id, attempt, now=time.time())
+
+    def attempt_ended(self, run_id: str, attempt: int, ended: Ended) -> None:
+        """Settle the queue after an attempt whose `Ended` is in its journal."""
+        self.index.catch_up(run_id)
+        self.settle(run_id)
+
+    def settle(self, run_id: str) -> RunRow:
+        """Make the queue agree with what the run's journals say; safe to call at any time."""
+        row = self.index.get(run_id)
+        if row.state in (RunState.QUEUED, RunState.HELD):
+            held = row.reason if row.state == RunState.HELD else None
+            self.queue.requeue(self.spec(run_id), attempt=row.attempt, now=time.time(), held=held)
+        elif RunState(row.state).is_ended:
+            self.queue.remove(run_id, attempt=row.attempt)
+            self._hold_after_same_failures(row)
+        return row
+
+    def reap(self, now: float) -> list[str]:
+        """Write down the end of attempts that nobody watches any more; return the ids of their runs."""
+        return reaper.reap(self, now)
+
+    # ---- what people change ----
+
+    def request_stop(self, run_id: str, *, why: str = "", by: str | None = None) -> str:
+        """Stop a running run, or cancel a waiting one; return a sentence that says which.
+
+        Raises:
+            RunFinished: it has ended already.
+        """
+        row = self.index.get(run_id)
+        state = RunState(row.state)
+        if state.is_ended:
+            raise RunFinished(f"Run {run_id} ({row.name}) has ended already: {row.state}.")
+        attempt = row.attempt if state is RunState.RUNNING else 0
+        self._edit(run_id, StopRequested(time_ns=time.time_ns(), by=by or user(), why=why, attempt=attempt))
+        if state is RunState.RUNNING:
+            return f"{run_id} ({row.name}) was asked to stop."
+        self.settle(run_id)
+        return f"{run_id} ({row.name}) was taken out of the queue."
+
+    def retry(self, run_id: str, *, by: str | None = None) -> None:
+        """Put an ended run back into the queue, as a new attempt.
+
+        Raises:
+            RunFinished: it has not ended, so there is nothing to retry.
+        """
+        row = self.index.get(run_id)
+        if not RunState(row.state).is_ended:
+            raise RunFinished(f"Run {run_id} ({row.name}) is {row.state}; only a run that ended can be tried again.")
+        self._edit(run_id, Requeued(time_ns=time.time_ns(), by=by or user(), after_attempt=row.attempt))
+        self.settle(run_id)
+
+    def hold(self, run_ids: Iterable[str], *, why: str = "", by: str | None = None) -> int:
+        """Keep waiting runs from starting; return how many."""
+        return self._edit_waiting(run_ids, lambda: Held(time_ns=time.time_ns(), by=by or user(), why=why))
+
+    def release(self, run_ids: Iterable[str], *, by: str | None = None) -> int:
+        """Let held runs start again; return how many."""
+        return self._edit_waiting(run_ids, lambda: Released(time_ns=time.time_ns(), by=by or user()))
+
+    def set_priority(self, run_id: str, priority: int, *, by: str | None = None) -> None:
+        """Give a waiting run another priority; higher ones start first."""
+        self._edit(run_id, Reordered(time_ns=time.time_ns(), by=by or user(), priority=priority))
+        self.queue.set_priority(run_id, priority)
+
+    def place(self, places: Sequence[Placement], *, by: str | None = None) -> None:
+        """Put waiting runs at new places, as `queue.to_top` and the like give them."""
+        for each in places:
+            event = Reordered(time_ns=time.time_ns(), by=by or user(), priority=each.priority, position=each.position)
+            self._edit(each.run_id, event)
+        self.queue.place(places)
+
+    def rename(self, run_id: str, name: str) -> None:
+        self._edit(run_id, Renamed(time_ns=time.time_ns(), name=name, by=user()))
+
+    def tag(self, run_id: str, *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
+        self._edit(run_id, Tagged(time_ns=time.time_ns(), add=tuple(add), remove=tuple(remove)))
+
+    def note(self, run_id: str, text: str) -> None:
+        self._edit(run_id, Noted(time_ns=time.time_ns(), text=text))
+
+    def edit(self, run_id: str, event: Event, *, durable: bool = True) -> None:
+        """Append an event to a run's edits and bring it into the index."""
+        self._edit(run_id, event, durable=durable)
+
+    def _edit(self, run_id: str, event: Event, *, durable: bool = True) -> None:
+        append_event(self.folder(run_id).edits, event, run=run_id, durable=durable)
+        self.index.catch_up(run_id)
+
+    def _edit_waiting(self, run_ids: Iterable[str], event: Callable[[], Event]) -> int:
+        count = 0
+        for run_id in run_ids:
+            if RunState(self.index.get(run_id).state) in (RunState.QUEUED, RunState.HELD):
+                self._edit(run_id, event(), durable=False)
+                self.settle(run_id)
+                count += 1
+        return count
+
+    def _hold_after_same_failures(self, row: RunRow) -> None:
+        if row.state != RunState.FAILED or not row.grid or not row.fingerprint:
+            return
+        if self.index.failures_like(row.grid, row.fingerprint) < SAME_FAILURES:
+            return
+        waiting = self.queue.waiting_of_grid(row.grid)
+        why = f"{SAME_FAILURES} runs of this grid failed in the same way: {row.reason}"
+        self.hold(waiting, why=why, by="runyard")
+
+
+def open_client(home: "str | Path | Home | None" = None) -> Client:
+    """Open a home on this machine: the given one, else RUNYARD_HOME, else ~/.runyard.
+
+    Raises:
+        FormatUnknown: another version of Runyard wrote it.
+    """
+    return Client(home if isinstance(home, Home) else Home.open(home))
+
+
+def user() -> str:
+    """The name of whoever asks."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as in some containers
+        return str(os.getuid())

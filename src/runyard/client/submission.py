@@ -1,0 +1,148 @@
+"""Submitting runs: all of them or none, and only those that are missing.
+
+The folders come first, since they are the truth, then one transaction for the index and the queue. A
+marker file lists the ids meanwhile: if the submitting process is killed in between, the next command
+finds the marker and removes the half of the work that no row refers to.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import msgspec
+
+from runyard.errors import FormatUnknown, NotFound
+from runyard.index import RunRow
+from runyard.journal import RunFolder
+from runyard.records import RUN_FORMAT, RunSpec, RunState, decode_spec, encode_spec
+
+if TYPE_CHECKING:
+    from runyard.client.client import Client
+
+_MARKER = "submitting-"
+
+
+class Planned(Protocol):
+    """A run of a plan, as far as it matters here."""
+
+    @property
+    def config_id(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Sorted:
+    """A plan beside what is known already; each list holds positions in the plan."""
+
+    missing: list[int] = field(default_factory=list)
+    finished: list[int] = field(default_factory=list)
+    waiting: list[int] = field(default_factory=list)  # queued, held or running
+    failed: list[int] = field(default_factory=list)
+    retried: dict[int, str] = field(default_factory=dict)  # position -> id of the run to try again
+
+    @property
+    def todo(self) -> int:
+        """How many runs will go into the queue."""
+        return len(self.missing) + len(self.retried)
+
+
+def sort_out(planned: Sequence[Planned], known: Iterable[RunRow], *, code_id: str | None, retry: bool) -> Sorted:
+    """Compare a plan with the runs of its project.
+
+    A run is the same if its config is the same and its code is the same; with `code_id` None the config decides alone.
+    A run that failed or was stopped is left alone unless `retry`.
+    """
+    latest: dict[str, RunRow] = {}
+    for row in sorted(known, key=lambda row: (row.created_at, row.id)):
+        if code_id is not None and row.code.code_id != code_id:
+            continue
+        before = latest.get(row.config_id)
+        if before is None or before.state != RunState.COMPLETED:  # a completed one answers the question for good
+            latest[row.config_id] = row
+    result = Sorted()
+    for position, item in enumerate(planned):
+        row_or_none = latest.get(item.config_id)
+        state = RunState(row_or_none.state) if row_or_none else None
+        if row_or_none is None or state is None:
+            result.missing.append(position)
+        elif state is RunState.COMPLETED:
+            result.finished.append(position)
+        elif not state.is_ended:
+            result.waiting.append(position)
+        elif retry:
+            result.retried[position] = row_or_none.id
+        else:
+            result.failed.append(position)
+    return result
+
+
+def submit(client: "Client", specs: Sequence[RunSpec]) -> None:
+    """Create folders, then rows. See the module's docstring for what a crash leaves."""
+    marker = client.home.path / f"{_MARKER}{os.getpid()}-{time.time_ns()}.json"
+    with marker.open("x") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        json.dump([spec.id for spec in specs], file)
+        file.flush()
+        os.fsync(file.fileno())
+        try:
+            for spec in specs:
+                _create_folder(client.home.runs, spec)
+            with client.database.transaction() as connection:
+                client.index.add_runs(specs, connection=connection)
+                client.queue.add(connection, [spec for spec in specs if spec.is_queued], now=time.time())
+        except BaseException:
+            _remove_folders(client, [spec.id for spec in specs])
+            raise
+        finally:
+            marker.unlink()
+
+
+def recover(client: "Client") -> None:
+    """Take back what a killed `submit` left behind."""
+    for marker in client.home.path.glob(f"{_MARKER}*.json"):
+        try:
+            with marker.open() as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                ids = json.loads(file.read() or "[]")
+                known = client.index.known(ids)
+                _remove_folders(client, [run_id for run_id in ids if run_id not in known])
+                marker.unlink(missing_ok=True)
+        except (BlockingIOError, FileNotFoundError):  # it is being submitted right now, or has just been
+            continue
+
+
+def read_spec(folder: RunFolder) -> RunSpec:
+    """Read run.json.
+
+    Raises:
+        NotFound: there is none.
+        FormatUnknown: it is of another version, or damaged.
+    """
+    try:
+        spec = decode_spec(folder.spec.read_bytes())
+    except FileNotFoundError:
+        raise NotFound(f"{folder.path} holds no run.json.") from None
+    except msgspec.MsgspecError as error:
+        raise FormatUnknown(f"{folder.spec} cannot be read: {error}.") from None
+    if spec.format != RUN_FORMAT:
+        raise FormatUnknown(f"{folder.spec} has format {spec.format}; this Runyard knows format {RUN_FORMAT}.")
+    return spec
+
+
+def _create_folder(runs: "os.PathLike[str]", spec: RunSpec) -> None:
+    """The folder appears with its run.json or not at all; a name with a dash is no run id, so nobody looks into it."""
+    draft = os.path.join(runs, f"draft-{spec.id}")
+    os.mkdir(draft)
+    with open(os.path.join(draft, "run.json"), "wb") as file:
+        file.write(encode_spec(spec))
+    os.rename(draft, os.path.join(runs, spec.id))
+
+
+def _remove_folders(client: "Client", ids: Iterable[str]) -> None:
+    for run_id in ids:
+        shutil.rmtree(client.home.run(run_id).path, ignore_errors=True)
+        shutil.rmtree(client.home.runs / f"draft-{run_id}", ignore_errors=True)

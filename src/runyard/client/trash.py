@@ -1,0 +1,81 @@
+"""Deleting runs: first into the trash, whole; then for good, which frees the disk and says how much."""
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runyard.client.client import user
+from runyard.errors import RunFinished, UsageError
+from runyard.journal.events import Restored, Trashed
+from runyard.records import RunState
+
+if TYPE_CHECKING:
+    from runyard.client.client import Client
+
+
+@dataclass(frozen=True)
+class Freed:
+    """What emptying the trash gave back."""
+
+    runs: int
+    size_bytes: int
+
+
+def put(client: "Client", run_ids: Sequence[str]) -> None:
+    """Move runs into the trash.
+
+    Raises:
+        RunFinished: one of them still runs or waits; then none is moved.
+    """
+    for run_id in run_ids:
+        row = client.index.get(run_id)
+        if not RunState(row.state).is_ended:
+            raise RunFinished(f"Run {run_id} ({row.name}) is {row.state}. Stop it first: runyard stop {run_id}")
+    for run_id in run_ids:
+        client.edit(run_id, Trashed(time_ns=time.time_ns(), by=user()))
+        folder = client.home.run(run_id).path
+        if folder.is_dir():  # a crash may have left a trashed run in its old place
+            os.rename(folder, client.home.trash / run_id)
+
+
+def restore(client: "Client", run_ids: Sequence[str]) -> None:
+    """Bring runs back from the trash."""
+    for run_id in run_ids:
+        if not client.index.get(run_id).trashed:
+            raise UsageError(f"Run {run_id} is not in the trash. `runyard trash` lists what is.")
+    for run_id in run_ids:
+        folder = client.home.trash / run_id
+        if folder.is_dir():
+            os.rename(folder, client.home.runs / run_id)
+        client.edit(run_id, Restored(time_ns=time.time_ns(), by=user()))
+
+
+def empty(client: "Client", progress: Callable[[int, int], None] | None = None) -> Freed:
+    """Delete all runs of the trash, and the artifacts that no other run refers to."""
+    rows = client.index.find(None, trashed=True, limit=None)
+    ids = [row.id for row in rows]
+    size = 0
+    with client.database.transaction() as connection:
+        orphans = client.index.only_referenced_by(ids, connection=connection)
+        client.index.remove(ids, connection=connection)
+    for sha256 in orphans:
+        size += client.artifacts.delete(sha256)
+    for done, run_id in enumerate(ids, start=1):
+        for folder in (client.home.trash / run_id, client.home.runs / run_id):
+            size += folder_size(folder)
+            shutil.rmtree(folder, ignore_errors=True)
+        if progress:
+            progress(done, len(ids))
+    return Freed(runs=len(ids), size_bytes=size)
+
+
+def folder_size(folder: Path) -> int:
+    """Bytes that a folder takes on the disk."""
+    total = 0
+    for path, _, names in os.walk(folder):
+        total += sum(os.lstat(os.path.join(path, name)).st_blocks * 512 for name in names)
+    return total

@@ -1,0 +1,137 @@
+"""kill -9 of the training process, of its supervisor, of the worker: nothing is lost, nothing is untrue."""
+
+import json
+import random
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from runyard.client import open_client
+from runyard.journal import MAIN
+from runyard.journal.reader import Rows, read_journal
+from tests.journeys.conftest import Story
+
+KILLS = 20
+RUNS = 6
+
+CONFIG = """from runyard import Config
+
+class TrainConfig(Config):
+    seed: int = 0
+
+DEFAULT = TrainConfig()
+"""
+
+# Each step is acknowledged in a file after its log returned. The lock is the test's own witness: it is held
+# on behalf of the slot as long as this process lives, so a second run on the same slot would be caught.
+TRAIN = """
+import fcntl, json, os, pathlib, time
+
+def train(config, run):
+    proof = pathlib.Path(os.environ["PROOF"])
+    slot = os.environ["RUNYARD_SLOTS"]
+    witness = open(proof / f"slot-{slot}", "w")
+    try:
+        fcntl.flock(witness, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        (proof / "violation").write_text(f"{run.id} on {slot}")
+    saved = run.checkpoint_dir / "step.json"
+    start = json.loads(saved.read_text()) if saved.exists() else 0
+    acks = os.open(proof / f"acks-{run.id}", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(acks, f"start {run.attempt} {start}\\n".encode())
+    for step in range(start, 150):
+        run.log(loss=1 / (step + 1), step=step)
+        os.write(acks, f"step {run.attempt} {step}\\n".encode())
+        if step % 10 == 9:
+            draft = saved.with_suffix(".draft")
+            draft.write_text(str(step + 1))
+            draft.rename(saved)
+        time.sleep(0.01)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_nothing_is_lost_and_nothing_is_untrue_whatever_is_killed(
+    make_story: Callable[..., Story], tmp_path: Path
+) -> None:
+    proof = tmp_path / "proof"
+    proof.mkdir()
+    story = make_story(train=TRAIN, config=CONFIG, PROOF=str(proof))
+    story.run("train", f"seed={list(range(RUNS))}", "--queue", "--retries", "100")
+    chance = random.Random(7)
+
+    worker = story.start("work", "--drain")
+    killed: list[str] = []
+    deadline = time.monotonic() + 240
+    while worker.poll() is None or len(killed) < KILLS:
+        assert time.monotonic() < deadline, f"only {killed} after four minutes"
+        if worker.poll() is not None:
+            if worker.returncode != 0 and _all_ended(story):
+                break
+            worker = story.start("work", "--drain")
+        if len(killed) < KILLS:
+            kind = chance.choice(["runyard.project.child", "runyard.supervisor", "worker"])
+            if _kill_one(story, kind, worker.pid, chance):
+                killed.append(kind)
+        try:
+            worker.wait(timeout=chance.uniform(0.1, 0.9))
+        except Exception:  # still running, which is what the loop is for
+            continue
+        if _all_ended(story) and len(killed) < KILLS:  # everything finished before all kills were dealt: more work
+            story.run("train", f"seed={[1000 + len(killed)]}", "--queue", "--retries", "100")
+
+    assert len(killed) == KILLS
+    assert not (proof / "violation").exists(), (proof / "violation").read_text()
+    client = open_client(story.home)
+    client.refresh()
+    rows = client.index.find(None, limit=None)
+    assert {row.state for row in rows} == {"COMPLETED"}
+    assert any(row.attempt > 1 for row in rows)
+    for row in rows:
+        _every_acknowledged_step_is_kept(story, client.index, row.id, proof / f"acks-{row.id}")
+    assert set(killed) == {"runyard.project.child", "runyard.supervisor", "worker"}
+
+
+def _all_ended(story: Story) -> bool:
+    rows = json.loads(story.runyard("runs", "--json", "--all").stdout)
+    return all(row["state"] == "COMPLETED" for row in (rows["runs"] if isinstance(rows, dict) else rows))
+
+
+def _kill_one(story: Story, kind: str, worker: int, chance: random.Random) -> bool:
+    try:
+        if kind == "worker":
+            psutil.Process(worker).kill()
+            return True
+        victims = [p for p in story.processes(kind) if "--standby" not in p.cmdline()]
+        if victims:
+            chance.choice(victims).kill()
+        return bool(victims)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _every_acknowledged_step_is_kept(story: Story, index: object, run_id: str, acks: Path) -> None:
+    acknowledged: dict[int, list[int]] = defaultdict(list)
+    starts: dict[int, int] = {}
+    for line in acks.read_text().splitlines():
+        word, attempt, step = line.split()
+        if word == "step":
+            acknowledged[int(attempt)].append(int(step))
+        else:
+            starts[int(attempt)] = int(step)
+    for attempt, steps in acknowledged.items():
+        journal = story.home / "runs" / run_id / "attempts" / str(attempt) / f"{MAIN}.journal"
+        kept = {int(step) for item in read_journal(journal)[0] if isinstance(item, Rows) for step in item.steps}
+        assert set(steps) <= kept
+        indexed = index.series(run_id, "loss", attempt=attempt)  # type: ignore[attr-defined]  # the real index
+        assert set(steps) <= set(indexed.steps.tolist())
+    later = [attempt for attempt in starts if attempt > 1 and starts[attempt] > 0]
+    reached = {attempt: max(steps) for attempt, steps in acknowledged.items()}
+    for attempt in later:  # it went on from a checkpoint, not from the beginning
+        before = max((reached[a] for a in reached if a < attempt), default=0)
+        assert starts[attempt] >= (before + 1) // 10 * 10 - 10
