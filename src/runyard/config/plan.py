@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
-from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel
@@ -12,7 +11,7 @@ from pydantic import BaseModel
 from runyard.config.building import Builder
 from runyard.config.cells import Cell, Choice, Source, Written, read_dimension, read_single, written_mapping
 from runyard.config.expansion import Expansion, Row, TooMany
-from runyard.config.identity import SEED, Identity, hash_ids, identify
+from runyard.config.identity import SEED, Identity, hash_ids, identify, plain
 from runyard.config.names import name_runs
 from runyard.config.overrides import read_command_line
 from runyard.config.plain_defaults import as_config
@@ -34,7 +33,7 @@ class PlannedRun:
     name: str
     identity: Identity
     config: Any  # an instance of the project's own class; typed by the project
-    changed: Mapping[str, Any]  # keys that differ from the project's default, with their values
+    changed: Mapping[str, Any]  # keys that differ from the project's default, with their values as they are stored
     sources: Mapping[str, Source]  # keys that something has set, and what set them
 
     @property
@@ -222,8 +221,8 @@ def _planned(
             name,
             identity,
             row.config,
-            MappingProxyType(differing),
-            MappingProxyType(known | {key: cell.written.source for key, cell in {**row.cells, **fixed}.items()}),
+            {key: plain(value) for key, value in differing.items()},
+            known | {key: cell.written.source for key, cell in {**row.cells, **fixed}.items()},
         )
         for name, identity, row, differing in zip(names, identities, rows, changed, strict=True)
     )

@@ -124,7 +124,7 @@ streams = Table(
     Column("sealed_offset", BigInteger, nullable=False),  # chunks hold the points before it, the journal those behind
     Column("sealed_segment", Integer, nullable=False),  # number of the first segment that is not full
     Column("sealed_decoder", LargeBinary, nullable=False),
-    Column("tail_offset", BigInteger, nullable=False),  # > sealed_offset when the begun segment is in chunks too
+    Column("is_sealed", Boolean(create_constraint=False), nullable=False),  # the begun segment is in chunks too
 )
 
 # Points of one segment of a stream, for one set of keys logged together: what the keys share …
@@ -137,7 +137,7 @@ chunks = Table(
     Column("segment", Integer, primary_key=True),
     Column("block", Integer, primary_key=True),
     Column("count", Integer, nullable=False),
-    Column("cells", LargeBinary, nullable=False),  # last step and last time of every 64 points, for the pyramid
+    Column("cells", LargeBinary, nullable=False),  # first step, last step, last time of every 64 points
     Column("steps", LargeBinary, nullable=False),
     Column("times", LargeBinary, nullable=False),
 )

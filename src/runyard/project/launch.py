@@ -82,7 +82,8 @@ def estimate(known: Iterable[Timed], *, to_do: int, slots: int) -> str:
     median = durations[len(durations) // 2]
     rounds = -(-to_do // max(1, slots))
     where = f"{slots} slot{'s' * (slots != 1)}"
-    return f"about {show_duration(median * rounds)} on {where} (median {show_duration(median)} over {len(durations)} like runs)"
+    like = f"median {show_duration(median)} over {len(durations)} like run{'s' * (len(durations) != 1)}"
+    return f"about {show_duration(median * rounds)} on {where} ({like})"
 
 
 def show_duration(seconds: float) -> str:

@@ -7,25 +7,39 @@ database here, and nothing to wait for at exit: what a call has written is in th
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import index
 from pathlib import Path
 from struct import Struct
 from time import time_ns
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from zlib import crc32
 
 from runyard.errors import StopRun, UsageError
 from runyard.journal import Attempt, JournalWriter, RunFolder
-from runyard.journal.events import Event, Finished, Noted, Opened, StopObeyed, Tagged, Warned
+from runyard.journal.events import (
+    Event,
+    FileLogged,
+    Finished,
+    Media,
+    Noted,
+    Opened,
+    Progress,
+    StopObeyed,
+    Tagged,
+    Warned,
+)
 from runyard.journal.format import RESIDUE
 from runyard.records import RunSpec, decode_spec
 from runyard.tracking.complaints import Complaints, caller, say
-from runyard.tracking.series import DifferentSteps, Keys, Layout, SeriesBook
+from runyard.tracking.series import DifferentSteps, Layout, SeriesBook
 from runyard.tracking.stopping import StopSignal
 from runyard.tracking.streams import open_stream, side_stream, stream_of_rank
 from runyard.tracking.values import check_name, check_step, flatten, number
+
+Item = TypeVar("Item")
+Encoded = tuple[bytes, dict[str, Any]]  # the bytes of a medium, and what is known about them
 
 _crc_bytes = Struct("<I").pack
 _write = os.write
@@ -55,11 +69,13 @@ class Run:
 
         `config` is of any type: the project's own config class, or what `start_run` was given.
         """
-        self._layouts: dict[Keys, Layout] = {}
+        self._ones: dict[str, Layout] = {}
+        self._firsts: dict[str, Layout] = {}
         self._writer: JournalWriter | None = None
         self._fd = -1
         self._book: SeriesBook | None = None
         self._steps: dict[str, int] = {}  # of the series that this process takes over from its parent
+        self._media_steps: dict[str, int] = {}
         self._folder = RunFolder(Path(folder))
         self._attempt: Attempt = self._folder.attempt(attempt)
         self._spec = spec
@@ -119,22 +135,26 @@ class Run:
         if named:
             metrics = {**metrics, **named} if metrics else named
         try:
-            layout = self._layouts[tuple(metrics)]  # type: ignore[arg-type]  # None has no keys: see the except
-            if step is None:
-                at = layout.last + 1
-            elif step.__class__ is int:
-                at = step
+            if metrics.__class__ is not dict:  # a defaultdict would invent values below
+                raise TypeError
+            for key in metrics:  # noqa: B007  # the first key, in half the time of next(iter(...))
+                break
+            if len(metrics) == 1:
+                layout = self._ones[key]
+                at = layout.last + 1 if step is None else step if step.__class__ is int else index(step)
+                row = layout.pack(layout.head, at, time_ns(), metrics[key])
             else:
-                at = index(step)
-            row = layout.pack(layout.head, at, time_ns(), *metrics.values())  # type: ignore[union-attr]
+                layout = self._firsts[key]
+                values = layout.values_of(metrics)
+                if len(values) != len(metrics):
+                    raise LookupError
+                at = layout.last + 1 if step is None else step if step.__class__ is int else index(step)
+                row = layout.pack(layout.head, at, time_ns(), *values)
+            row += _crc_bytes(crc32(row, RESIDUE))
+            written = _write(self._fd, row)
         except Exception:  # one of the three places of STYLE.md: whatever it is, it is told and survived there
             self._log_slowly(metrics, step)
             return
-        row += _crc_bytes(crc32(row, RESIDUE))
-        try:
-            written = _write(self._fd, row)
-        except OSError:
-            written = 0
         layout.last = at
         if written != layout.size:
             self._keep(row, written)
@@ -194,6 +214,152 @@ class Run:
 
     # ---- other things to log ----
 
+    def log_text(self, key: str, text: str, *, step: int | None = None) -> None:
+        """Record a text, e.g. generated samples."""
+        self._media(key, step, "text", "text/plain", lambda: (str(text).encode("utf-8", "replace"), {}))
+
+    def log_image(self, key: str, image: Any, *, step: int | None = None, caption: str = "") -> None:
+        """Record an image.
+
+        `image` is an array of shape (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), a tensor of PyTorch of shape (H, W)
+        or (C, H, W), or a PIL image; uint8, or float from 0 to 1.
+        """
+
+        def encode() -> Encoded:
+            from runyard.tracking.media.image import encode_image  # late, as all below: it needs NumPy
+
+            data, meta = encode_image(image)
+            return data, {**meta, "caption": caption} if caption else meta
+
+        self._media(key, step, "image", "image/png", encode)
+
+    def log_table(self, key: str, table: Any, *, step: int | None = None) -> None:
+        """Record a table: a list of dicts, a dict of lists, or a frame of pandas or polars; a million cells at most."""
+
+        def encode() -> Encoded:
+            from runyard.tracking.media.table import encode_table
+
+            return encode_table(table)
+
+        self._media(key, step, "table", "application/json", encode)
+
+    def log_histogram(
+        self,
+        key: str,
+        values: Any = None,
+        *,
+        step: int | None = None,
+        bins: int = 64,
+        counts: Any = None,
+        edges: Any = None,
+    ) -> None:
+        """Record how values are distributed: an array or tensor of any shape, or `counts` with one more of `edges`."""
+
+        def encode() -> Encoded:
+            from runyard.tracking.media.histogram import histogram_from, histogram_of
+
+            if (values is None) == (counts is None and edges is None):
+                raise UsageError("log_histogram takes either values, or counts and edges.")
+            return histogram_of(values, bins=bins) if values is not None else histogram_from(counts, edges)
+
+        self._media(key, step, "histogram", "application/json", encode)
+
+    def log_confusion_matrix(
+        self,
+        key: str,
+        matrix: Any = None,
+        *,
+        targets: Any = None,
+        predictions: Any = None,
+        labels: Sequence[Any] | None = None,
+        step: int | None = None,
+    ) -> None:
+        """Record a confusion matrix (rows: targets, columns: predictions), or `targets` and `predictions` to count."""
+
+        def encode() -> Encoded:
+            from runyard.tracking.media.confusion_matrix import encode_matrix, encode_predictions
+
+            if (matrix is None) == (targets is None or predictions is None):
+                raise UsageError("log_confusion_matrix takes either a matrix, or targets and predictions.")
+            if matrix is not None:
+                return encode_matrix(matrix, labels=labels)
+            return encode_predictions(targets, predictions, labels=labels)
+
+        self._media(key, step, "confusion_matrix", "application/json", encode)
+
+    def log_figure(self, key: str, figure: Any, *, step: int | None = None, dpi: int = 120) -> None:
+        """Record a figure of Matplotlib as PNG; it stays open, so close it where you made it."""
+
+        def encode() -> Encoded:
+            from runyard.tracking.media.figure import encode_figure
+
+            return encode_figure(figure, dpi=dpi)
+
+        self._media(key, step, "figure", "image/png", encode)
+
+    def log_artifact(self, path: "str | Path", name: str | None = None) -> None:
+        """Keep a copy of a file, or of all files in a folder, under `name` (its own name if left out).
+
+        Raises:
+            UsageError: the name is absolute or leads out of its folder.
+        """
+        from runyard.tracking.files import check_file_name
+
+        source = Path(path)
+        self._keep_files(source, check_file_name(source.absolute().name if name is None else name), "artifact", {})
+
+    def save_model(self, model: Any, name: str = "model", *, meta: "Mapping[str, Any] | None" = None) -> None:
+        """Keep a model, without pickle: PyTorch as safetensors, scikit-learn as skops, a dict of NumPy arrays as npz.
+
+        `meta` is JSON-like and goes into the model's manifest. `runyard.tracking.models.load_model` reads it back.
+        Unlike the log calls this one raises what goes wrong: a run without its model must not look completed.
+
+        Raises:
+            UsageError: such a model cannot be saved without pickle, or the name leads out of its folder.
+            MissingExtra: a package is needed for that.
+            OSError: the disk is full.
+        """
+        import tempfile  # late, as the next: only runs that save a model need them
+
+        from runyard.tracking.files import check_file_name, copy_into
+        from runyard.tracking.models import save_model
+
+        checked = check_file_name(name)
+        self._attempt.files.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".model-", dir=self._attempt.files) as folder:
+            manifest = save_model(model, folder, meta={**(meta or {}), "run": self.id, "attempt": self.attempt})
+            about = {"framework": manifest.framework, "type": manifest.type}
+            for kept in copy_into(self._attempt.files, Path(folder), checked):
+                self._event(FileLogged(time_ns=time_ns(), name=kept, kind="model", meta=about))
+
+    def _keep_files(self, source: Path, name: str, kind: str, meta: dict[str, Any]) -> None:
+        from runyard.tracking.files import copy_into
+
+        try:
+            if self._is_open():
+                for kept in copy_into(self._attempt.files, source, name):
+                    self._event(FileLogged(time_ns=time_ns(), name=kept, kind=kind, meta=meta))
+        except Exception as problem:  # one of the three places of STYLE.md
+            self._complaints.once(("file", name), f"{caller()}: {problem} Training goes on")
+
+    def _media(self, key: str, step: int | None, kind: str, mime: str, encode: Callable[[], Encoded]) -> None:
+        """Record what `encode` gives; without a step the series of this key goes on by one."""
+        self._raise_stop()
+        check_name(key)
+        at = self._media_steps.get(key, -1) + 1 if step is None else check_step(step)
+        try:
+            data, meta = encode()
+            if self._is_open():
+                assert self._writer is not None  # _is_open said so
+                media = Media(time_ns=time_ns(), key=key, step=at, kind=kind, mime=mime, data=data, meta=meta)
+                self._writer.event(media)
+                self._media_steps[key] = at
+                self._settle()
+        except Exception as problem:  # one of the three places of STYLE.md
+            self._complaints.once(
+                ("media", key), f"{caller()}: the {kind} {key!r} could not be logged: {problem} Training goes on"
+            )
+
     def tag(self, *tags: str) -> None:
         """Add tags to the run."""
         self._event(Tagged(time_ns=time_ns(), add=tuple(check_name(tag, what="tag") for tag in tags)))
@@ -220,6 +386,18 @@ class Run:
         self._decides_itself = True
         self._saw_stop = self._saw_stop or self._stop.is_set
         return self._stop.is_set
+
+    def progress(self, items: Iterable[Item], total: float | None = None, label: str = "") -> Iterator[Item]:
+        """Loop over `items` with a bar in the terminal; the index learns how far the run is, and so its ETA.
+
+        `total` is `len(items)` if left out.
+        """
+        from runyard.tracking.progress import follow
+
+        def tell(done: float, of: float) -> None:
+            self._event(Progress(time_ns=time_ns(), done=done, total=of, label=label))
+
+        return follow(items, total=total, label=label, tell=tell)
 
     # ---- the end ----
 
@@ -286,6 +464,7 @@ class Run:
         writer = self._writer
         if writer is None:
             return
+        self._fd = -1
         writer.close()
         lost = writer.waiting_bytes
         if lost or writer.dropped:
@@ -298,7 +477,7 @@ class Run:
         self._writer, self._stream = open_stream(self._attempt, run=self.id, wanted=self._stream)
         self._fd = self._writer.fd
         self._book = SeriesBook(self._writer, self._steps)
-        self._layouts = self._book.layouts
+        self._ones, self._firsts = self._book.ones, self._book.firsts
         self._stop.listen()
         world = _number_from_environment("WORLD_SIZE", 1)
         self._writer.event(Opened(time_ns=time_ns(), pid=self._pid, rank=self._rank, world_size=world))
@@ -341,14 +520,14 @@ class Run:
                     "kept in memory (up to 64 MiB) and written as soon as there is room",
                 )
         elif self._decides_itself or not self._stop.is_set:
-            self._layouts = book.layouts
+            self._ones, self._firsts = book.ones, book.firsts
         if not writer.is_blocked and self._was_blocked:
             self._was_blocked = False
             self._complaints.once("unblocked", f"{writer.path} can be written again; what waited has been written")
 
     def _layouts_away(self) -> None:
         """Make every `log` take the slow path."""
-        self._layouts = {}
+        self._ones, self._firsts = {}, {}
 
     def _raise_stop(self) -> None:
         if self._stop.is_set and not self._decides_itself and self._stop.is_for_this_thread():

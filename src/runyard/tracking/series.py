@@ -1,8 +1,9 @@
 """Which keys are logged together, and which step each series has reached.
 
 `Run.log` wants one dictionary lookup and one `write`. So everything that depends on the keys alone is kept in a
-`Layout`, found by the tuple of the keys. A layout whose keys belong to no other layout remembers one step for all
-of them. As soon as two layouts have a key in common, the steps of their keys are kept one by one (`SharedLayout`).
+`Layout`, found by the first key (hashing all twenty of them would cost as much as packing them). A layout whose
+keys belong to no other layout remembers one step for all of them. As soon as two layouts have a key in common, the
+steps of their keys are kept one by one (`SharedLayout`).
 """
 
 from collections.abc import Iterable
@@ -16,50 +17,43 @@ Keys = tuple[str, ...]
 
 
 class Layout:
-    """How a row of `keys` is packed; `last` is the step of the latest one (-1: none yet)."""
+    """How a row of `keys`, which no other layout has, is packed; `last` is its latest step (-1: none yet)."""
 
-    __slots__ = ("head", "keys", "last", "pack", "size")
+    __slots__ = ("head", "keys", "last", "number", "pack", "size", "values_of")
 
     last: int
 
     def __init__(self, number: int, keys: Keys) -> None:
+        self.number = number
         self.keys = keys
         self.size = fmt.ROW_OVERHEAD + 8 * len(keys)
         self.pack = Struct(f"<Qqq{len(keys)}d").pack  # the head is one constant, the same for all rows
+        self.values_of = itemgetter(*keys)  # raises KeyError where one is missing
         self.head = int.from_bytes(fmt.HEAD.pack(fmt.KIND_ROW, 0, number, self.size), "little")
-
-
-class AloneLayout(Layout):
-    """Nobody else logs these keys."""
-
-    __slots__ = ()
-
-    def __init__(self, number: int, keys: Keys, last: int) -> None:
-        super().__init__(number, keys)
-        self.last = last
 
 
 class SharedLayout(Layout):
     """Some keys are logged by other layouts too, so each has a step of its own in `steps`."""
 
-    __slots__ = ("_key_steps", "_steps")
+    __slots__ = ("_steps",)
 
     def __init__(self, number: int, keys: Keys, steps: dict[str, int]) -> None:
         super().__init__(number, keys)
         self._steps = steps
-        self._key_steps = itemgetter(*keys, keys[0])  # the first twice, so that one key also gives a tuple
 
     @property
-    def last(self) -> int:  # a slot in the fast layout, computed here
+    def last(self) -> int:  # a slot in the base class, looked up here
         """The latest step of all keys.
 
         Raises:
             DifferentSteps: they are not the same.
         """
-        steps = set(self._key_steps(self._steps))
-        if len(steps) > 1:
-            raise DifferentSteps
-        return int(steps.pop())
+        steps = self._steps
+        last = steps[self.keys[0]]
+        for key in self.keys:
+            if steps[key] != last:
+                raise DifferentSteps
+        return last
 
     @last.setter
     def last(self, step: int) -> None:
@@ -71,22 +65,32 @@ class DifferentSteps(Exception):
 
 
 class SeriesBook:
-    """All layouts of one stream. `layouts` is what the fast path looks into; it may be emptied by its owner."""
+    """All layouts of one stream.
+
+    Attributes:
+        ones: layouts of a single key, by that key.
+        firsts: layouts of several keys, by the first one; the latest used where several begin alike.
+    """
 
     def __init__(self, writer: JournalWriter, steps: dict[str, int] | None = None) -> None:
-        self.layouts: dict[Keys, Layout] = {}
+        self.ones: dict[str, Layout] = {}
+        self.firsts: dict[str, Layout] = {}
+        self._layouts: dict[Keys, Layout] = {}
         self._writer = writer
         self._steps = {} if steps is None else steps  # only of keys that the layouts do not know themselves
         self._owners: dict[str, Keys] = {}  # key -> the layout that alone has it
 
     def layout(self, keys: Keys) -> Layout:
-        """The layout of `keys`, declared in the journal if it is new."""
-        return self.layouts.get(keys) or self._declare(keys)
+        """The layout of `keys`, declared in the journal if it is new; the fast path will find it."""
+        layout = self._layouts.get(keys) or self._declare(keys)
+        if len(keys) > 1:
+            self.firsts[keys[0]] = layout
+        return layout
 
     def last(self, key: str) -> int:
         """The latest step of one series; -1 before the first."""
         owner = self._owners.get(key)
-        return self.layouts[owner].last if owner else self._steps.get(key, -1)
+        return self._layouts[owner].last if owner else self._steps.get(key, -1)
 
     def by_next_step(self, keys: Iterable[str]) -> dict[int, list[str]]:
         """The keys, gathered by their next step."""
@@ -99,7 +103,7 @@ class SeriesBook:
         """The latest step of every series, for a forked child that goes on with them."""
         known = dict(self._steps)
         for key, owner in self._owners.items():
-            known[key] = self.layouts[owner].last
+            known[key] = self._layouts[owner].last
         return known
 
     def _declare(self, keys: Keys) -> Layout:
@@ -107,23 +111,30 @@ class SeriesBook:
         known = [self.last(key) for key in keys]
         others = {self._owners[key] for key in keys if key in self._owners}
         if not others and len(set(known)) == 1 and not any(key in self._steps for key in keys):
-            layout: Layout = AloneLayout(number, keys, known[0])
+            layout = Layout(number, keys)
+            layout.last = known[0]
             self._owners.update(dict.fromkeys(keys, keys))
         else:
             for other in others:
                 self._share(other)
             self._steps.update(zip(keys, known, strict=True))
             layout = SharedLayout(number, keys, self._steps)
-        self.layouts[keys] = layout
+        self._keep(layout)
         return layout
 
     def _share(self, keys: Keys) -> None:
         """From now on the keys of this layout keep their steps one by one."""
-        alone = self.layouts[keys]
-        shared = SharedLayout.__new__(SharedLayout)
-        shared.keys, shared.size, shared.pack, shared.head = alone.keys, alone.size, alone.pack, alone.head
-        shared._steps, shared._key_steps = self._steps, itemgetter(*keys, keys[0])
+        alone = self._layouts[keys]
+        shared = SharedLayout(alone.number, keys, self._steps)
         shared.last = alone.last
-        self.layouts[keys] = shared
+        self._keep(shared)
         for key in keys:
             del self._owners[key]
+
+    def _keep(self, layout: Layout) -> None:
+        keys = layout.keys
+        self._layouts[keys] = layout
+        if len(keys) == 1:
+            self.ones[keys[0]] = layout
+        else:
+            self.firsts[keys[0]] = layout

@@ -21,7 +21,7 @@ class SGD(Config):
 
 
 class Model(Config):
-    channels: list[int] = Field([8, 16], help="feature maps of each convolution; each one after the first halves the size")
+    channels: list[int] = Field([8, 16], help="feature maps of each convolution; all but the first halve the size")
     dropout: float = Field(0.0, ge=0, lt=1, help="part of the features that is left out while training")
 
 

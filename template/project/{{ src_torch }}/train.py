@@ -41,7 +41,7 @@ def train(config: TrainConfig, run: Run) -> None:
 
     # ---- training ----
     for epoch in run.progress(range(first_epoch, config.epochs)):
-        torch.manual_seed(config.seed * 100_003 + epoch)  # a resumed run shuffles and drops out as if it had never stopped
+        torch.manual_seed(config.seed * 100_003 + epoch)  # so a resumed run shuffles as if it had never stopped
         model.train()
         total = 0.0
         for x, y in batches:  # (batch, 8, 8), (batch,)

@@ -296,14 +296,14 @@ def config_keys(
     command.keys(_Here.folder, pattern, json=json)
 
 
-@app.command()
-def test(
+@app.command("test")
+def run_tests(
     which: Annotated[str, typer.Argument(help="unit, integration or all")] = "all",
 ) -> None:
     """Run the project's tests. Example: python run.py test unit"""
     from runyard.cli.project import test as command
 
-    raise typer.Exit(command.test(_Here.folder, which))
+    raise typer.Exit(command.run_tests(_Here.folder, which))
 
 
 @app.command()

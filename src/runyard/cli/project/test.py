@@ -10,7 +10,7 @@ from runyard.errors import UsageError
 _FOLDERS = {"all": "tests", "unit": "tests/unit", "integration": "tests/integration"}
 
 
-def test(folder: Path, which: str) -> int:
+def run_tests(folder: Path, which: str) -> int:
     """Run the tests with pytest if it is installed, else with unittest; return the exit code."""
     if which not in _FOLDERS:
         raise UsageError(f"'{which}' is none of the tests: {', '.join(_FOLDERS)}.")

@@ -16,7 +16,7 @@ from runyard.config import Plan, PlannedRun, expand, rehash, sweep_override
 from runyard.config.durations import parse_duration_s
 from runyard.config.experiment import load_experiment
 from runyard.devices import Slot, discover
-from runyard.errors import UsageError
+from runyard.errors import ConfigError, UsageError
 from runyard.index import RunRow
 from runyard.project.code import read_code
 from runyard.project.launch import Shared, estimate, own_command, specs_for
@@ -197,7 +197,7 @@ def _as_of_today(known: list[RunRow], plan: Plan) -> list[RunRow]:
         if row.config and _keys(row.config) != keys:
             try:
                 row = msgspec.structs.replace(row, config_id=rehash(row.config, today).config_id)
-            except Exception:  # noqa: BLE001  # a config of long ago that today's class refuses is simply another one
+            except ConfigError:  # a config of long ago that today's class refuses is simply another one
                 pass
         rows.append(row)
     return rows

@@ -8,13 +8,13 @@ import os
 import sys
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parents[2]
-SAMPLES = PROJECT / "tests" / "data"
-
-sys.path.insert(0, str(PROJECT))  # Streamlit puts the folder of this file there, not the project
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project: Streamlit puts this file's folder there
 
 from src import inference
 from src.data_processing.data_loader import read_image
+
+PROJECT = Path(__file__).resolve().parents[2]
+SAMPLES = PROJECT / "tests" / "data"
 
 
 def main() -> None:
