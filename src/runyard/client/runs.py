@@ -1,0 +1,405 @@
+"""The front door for notebooks: runs as Python objects.
+
+    runs = runyard.runs('project == "weld-seam" and config.lr < 0.2')
+    runs[0].config, runs[0].summary["loss"].min, runs[0].series("loss").values
+    runs.frame(), runs.series("loss"), runs.config_diff()
+
+What an object holds is the run as it was when it was asked for; `reload()` asks again. Series, output
+and files are read when they are wanted.
+"""
+
+import html
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, overload
+
+from runyard.client.client import Client, open_client
+from runyard.errors import MissingExtra
+from runyard.index import ArtifactRow, MediaRow, MetricSummary, RunRow, Series
+from runyard.index.rows import from_ns
+from runyard.journal import HOST, Attempt
+from runyard.journal.events import Ended, Environment, Event, Failed, Media, Output, OutputDropped, Started
+from runyard.journal.reader import Decoder, EventAt, read_journal
+from runyard.records import CodeState, RunId, RunSpec, RunState
+
+_SHOWN_IN_NOTEBOOK = 50
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttemptStory:
+    """One try of a run: where it ran, and how it ended.
+
+    Attributes:
+        state: None as long as it has not ended.
+        traceback: of the exception that ended it, else empty.
+        environment: None if its supervisor told none.
+    """
+
+    number: int
+    state: RunState | None
+    reason: str
+    host: str
+    user: str
+    devices: tuple[str, ...]
+    device_names: tuple[str, ...]
+    started_at: datetime | None
+    ended_at: datetime | None
+    exit_code: int | None
+    traceback: str
+    environment: Environment | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredFile:
+    """A file of a run. `path` is where its content lies, for reading only; None if it is not on this machine."""
+
+    name: str
+    kind: str
+    size_bytes: int
+    sha256: str
+    meta: dict[str, Any]
+    path: Path | None
+
+
+class TrackedRun:
+    """One run of a home, finished or not."""
+
+    def __init__(self, client: Client, row: RunRow) -> None:
+        self._client = client
+        self._row = row
+
+    @property
+    def row(self) -> RunRow:
+        """Everything that the index knows of it."""
+        return self._row
+
+    @property
+    def id(self) -> RunId:
+        return self._row.id
+
+    @property
+    def name(self) -> str:
+        return self._row.name
+
+    @property
+    def project(self) -> str:
+        return self._row.project
+
+    @property
+    def state(self) -> RunState:
+        return self._row.state
+
+    @property
+    def reason(self) -> str:
+        """Why it is in this state; empty if nothing is to be said."""
+        return self._row.reason
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """All settings, nested."""
+        return self._row.config
+
+    @property
+    def changed(self) -> dict[str, Any]:
+        """Dotted keys that differ from the project's default."""
+        return self._row.changed
+
+    @property
+    def seed(self) -> int | None:
+        return self._row.seed
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        return self._row.tags
+
+    @property
+    def note(self) -> str:
+        return self._row.note
+
+    @property
+    def created_at(self) -> datetime:
+        return self._row.created_at
+
+    @property
+    def started_at(self) -> datetime | None:
+        return self._row.started_at
+
+    @property
+    def ended_at(self) -> datetime | None:
+        return self._row.ended_at
+
+    @property
+    def duration_s(self) -> float | None:
+        """Of all ended attempts together."""
+        return self._row.duration_s
+
+    @property
+    def code(self) -> CodeState:
+        """Commit, branch and snapshot of the code it was asked for with."""
+        return self._row.code
+
+    @property
+    def summary(self) -> dict[str, MetricSummary]:
+        """Last, min and max of every metric: `run.summary["loss"].min`."""
+        return self._row.summary
+
+    @property
+    def spec(self) -> RunSpec:
+        """What was asked for: its run.json."""
+        return self._client.spec(self.id)
+
+    def reload(self) -> "TrackedRun":
+        """The run as it is now."""
+        self._client.refresh()
+        self._row = self._client.index.get(self.id)
+        return self
+
+    def series(self, key: str) -> Series:
+        """All points of a metric: `steps`, `values` and `times` (nanoseconds since 1970, UTC), each of shape (n,).
+
+        Empty if the run has no such metric. What a later attempt did again replaces what an earlier one did.
+        """
+        return self._client.index.series(self.id, key)
+
+    def artifacts(self) -> list[StoredFile]:
+        """The files that the run stored, in the order of their names."""
+        rows = sorted(self._client.index.artifacts(self.id), key=lambda row: (row.name, row.attempt))
+        return [self._stored(row) for row in rows]
+
+    def media(self, key: str | None = None) -> list[tuple[MediaRow, Media]]:
+        """Images, tables, figures and the like, by step; each with its place and its content."""
+        rows = self._client.index.media(self.id, key)
+        return [(row, self._media(row)) for row in rows]
+
+    def output(self, attempt: int | None = None) -> str:
+        """What the latest attempt (or the given one) printed."""
+        return "".join(output_of(self._client.folder(self.id).attempt(attempt or max(self._row.attempt, 1))))
+
+    @property
+    def attempts(self) -> list[AttemptStory]:
+        """Every try, the oldest first."""
+        folder = self._client.folder(self.id)
+        reaped = {e.attempt: e for e in _events(folder.edits) if isinstance(e, Ended)}
+        return [_story(attempt, reaped.get(attempt.number)) for attempt in folder.attempts()]
+
+    def stop(self, why: str = "") -> None:
+        """Ask it to stop, or take it out of the queue.
+
+        Raises:
+            RunFinished: it has ended already.
+        """
+        self._client.request_stop(self.id, why=why)
+        self._row = self._client.index.get(self.id)
+
+    def __repr__(self) -> str:
+        return f"<TrackedRun {self.id} {self.name!r} {self.state}>"
+
+    def _repr_html_(self) -> str:
+        facts = {"state": f"{self.state} {self.reason}".strip(), "created": f"{self.created_at:%Y-%m-%d %H:%M} UTC"}
+        facts |= {"tags": ", ".join(self.tags), "note": self.note}
+        facts |= {key: str(value) for key, value in self.changed.items()}
+        facts |= {key: f"{value.last:.4g}" for key, value in self.summary.items()}
+        rows = [(key, value) for key, value in facts.items() if value]
+        return _table([self.id, self.name], rows)
+
+    def _stored(self, row: ArtifactRow) -> StoredFile:
+        path = self._client.artifacts.path(row.sha256) if self._client.artifacts.has(row.sha256) else None
+        return StoredFile(
+            name=row.name, kind=row.kind, size_bytes=row.size_bytes, sha256=row.sha256, meta=row.meta, path=path
+        )
+
+    def _media(self, row: MediaRow) -> Media:
+        decoder = Decoder()
+        decoder.offset = row.offset
+        with self._client.folder(self.id).attempt(row.attempt).journal(row.stream).open("rb") as file:
+            file.seek(row.offset)
+            items = decoder.feed(file.read(row.size))
+        found = next((item.event for item in items if isinstance(item, EventAt)), None)
+        if not isinstance(found, Media):
+            raise ValueError(f"no media at byte {row.offset} of {row.stream} of {self.id}")
+        return found
+
+
+class Runs(Sequence[TrackedRun]):
+    """Runs in the order that was asked for: `len`, indexing, slices, iteration, tables."""
+
+    def __init__(self, client: Client, rows: Sequence[RunRow]) -> None:
+        self._client = client
+        self._rows = list(rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> TrackedRun: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "Runs": ...
+
+    def __getitem__(self, index: int | slice) -> "TrackedRun | Runs":
+        if isinstance(index, slice):
+            return Runs(self._client, self._rows[index])
+        return TrackedRun(self._client, self._rows[index])
+
+    def __iter__(self) -> Iterator[TrackedRun]:
+        return (TrackedRun(self._client, row) for row in self._rows)
+
+    def frame(self) -> Any:  # a DataFrame of a package that may be missing
+        """A table with one row a run: fields, `config.<key>`, and `<metric>.last`, `.min`, `.max`.
+
+        A pandas DataFrame if pandas is installed, else one of polars.
+
+        Raises:
+            MissingExtra: neither is installed.
+        """
+        return _frame([_record(row) for row in self._rows])
+
+    def series(self, key: str) -> dict[str, Series]:
+        """The points of one metric of all these runs that have it, by run id."""
+        found = self._client.index.series_many([row.id for row in self._rows], key)
+        return {row.id: found[row.id] for row in self._rows if row.id in found and len(found[row.id].steps)}
+
+    def config_diff(self) -> dict[str, dict[str, Any]]:
+        """Only the settings that differ: dotted key -> run id -> value. A run that lacks a key is missing there.
+
+        `pandas.DataFrame(runs.config_diff())` makes a table of it, one row a run.
+        """
+        flats = {row.id: flat(row.config) for row in self._rows}
+        keys = differing_keys(list(flats.values()))
+        return {key: {run_id: known[key] for run_id, known in flats.items() if key in known} for key in keys}
+
+    def __repr__(self) -> str:
+        return f"<Runs: {len(self)}>"
+
+    def _repr_html_(self) -> str:
+        rows = [(row.id, row.name, str(row.state), row.reason) for row in self._rows[:_SHOWN_IN_NOTEBOOK]]
+        left = len(self) - len(rows)
+        return _table(["id", "name", "state", "reason"], rows) + (f"<p>… and {left} more</p>" if left else "")
+
+
+def runs(
+    query: str = "",
+    *,
+    home: str | Path | None = None,
+    project: str | None = None,
+    sort: str = "-created_at",
+    limit: int | None = None,
+) -> Runs:
+    """Find runs of the home on this machine.
+
+    Args:
+        query: an expression over the fields of a run; empty for all. docs/cli.md describes it.
+        home: a folder; else that of RUNYARD_HOME, else ~/.runyard.
+        project: only runs of this project.
+        sort: a field, with `-` in front for descending.
+
+    Raises:
+        QueryError: the query cannot be understood.
+    """
+    client = open_client(home)
+    client.refresh()
+    return Runs(client, client.index.find(query or None, project=project, sort=sort, limit=limit))
+
+
+def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Dotted keys and their values, in the order of the config; an empty block is a value."""
+    found: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, dict) and value:
+            found.update(flat(value, f"{prefix}{key}."))
+        else:
+            found[f"{prefix}{key}"] = value
+    return found
+
+
+def differing_keys(flats: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The dotted keys that are not the same in all of these configs, in the order of their first appearance."""
+    missing = object()
+    keys = dict.fromkeys(key for config in flats for key in config)
+    return [key for key in keys if any(not _same(config.get(key, missing), flats[0].get(key, missing)) for config in flats)]
+
+
+def output_of(attempt: Attempt) -> Iterator[str]:
+    """What an attempt printed, piece by piece; a gap is told in brackets."""
+    for event in _events(attempt.journal(HOST)):
+        text = output_text(event)
+        if text:
+            yield text
+
+
+def output_text(event: Event) -> str:
+    """The text of an event of the host's journal, empty if it is none."""
+    if isinstance(event, Output):
+        return event.text
+    if isinstance(event, OutputDropped):
+        return f"\n[{event.size_bytes:,} bytes of output left out here]\n"
+    return ""
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equal, and of one kind: `1` and `True` are different settings."""
+    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
+
+
+def _events(path: Path) -> Iterator[Event]:
+    try:
+        items, _ = read_journal(path)
+    except FileNotFoundError:
+        return
+    yield from (item.event for item in items if isinstance(item, EventAt))
+
+
+def _story(attempt: Attempt, reaped: Ended | None) -> AttemptStory:
+    host = list(_events(attempt.journal(HOST)))
+    started = next((e for e in host if isinstance(e, Started)), None)
+    ended = next((e for e in reversed(host) if isinstance(e, Ended)), reaped)
+    streams = [stream for stream in attempt.streams() if stream != HOST]
+    failed = next((e for s in streams for e in _events(attempt.journal(s)) if isinstance(e, Failed)), None)
+    return AttemptStory(
+        number=attempt.number,
+        state=RunState(ended.state) if ended else None,
+        reason=(ended.reason if ended else "") or (f"{failed.type}: {failed.message}" if failed else ""),
+        host=started.host if started else "",
+        user=started.user if started else "",
+        devices=started.devices if started else (),
+        device_names=started.device_names if started else (),
+        started_at=from_ns(started.time_ns) if started else None,
+        ended_at=from_ns(ended.time_ns) if ended else None,
+        exit_code=ended.exit_code if ended else None,
+        traceback=failed.traceback if failed else "",
+        environment=next((e for e in host if isinstance(e, Environment)), None),
+    )
+
+
+def _record(row: RunRow) -> dict[str, Any]:
+    names = ("id", "name", "project", "experiment", "grid", "state", "reason", "attempt", "seed", "user", "host", "note")
+    record: dict[str, Any] = {name: getattr(row, name) for name in names} | {"state": str(row.state)}
+    record |= {"tags": " ".join(row.tags), "duration_s": row.duration_s}
+    record |= {name: getattr(row, name) for name in ("created_at", "started_at", "ended_at")}
+    record |= {f"config.{key}": value for key, value in flat(row.config).items()}
+    for key, summary in row.summary.items():
+        record |= {f"{key}.last": summary.last, f"{key}.min": summary.min, f"{key}.max": summary.max}
+    return record
+
+
+def _frame(records: Sequence[Mapping[str, Any]]) -> Any:
+    try:
+        import pandas
+    except ImportError:
+        pass
+    else:
+        return pandas.DataFrame(records)
+    try:
+        import polars
+    except ImportError:
+        raise MissingExtra(extra="frames", purpose="runs.frame()") from None
+    return polars.DataFrame(records, infer_schema_length=None, strict=False)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """HTML in which every text is escaped."""
+    cells = "".join(f"<th>{html.escape(text)}</th>" for text in head)
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(str(text))}</td>" for text in row) + "</tr>" for row in rows)
+    return f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"
