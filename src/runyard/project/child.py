@@ -1,0 +1,179 @@
+"""The training process: `python -P -X faulthandler -m runyard.project.child`.
+
+It reads what was asked for, imports the project's code (from the snapshot, if the run was queued), calls
+`train(config, run)` and records how that ended. Everything else is the supervisor's. Nothing may be
+imported here that training does not need: a GPU waits for every millisecond.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from runyard.errors import NotFound, StopRun, UsageError
+from runyard.journal import RunFolder
+from runyard.records import RunSpec, decode_spec
+from runyard.tracking import Run
+
+RUN_DIR_VARIABLE = "RUNYARD_RUN_DIR"
+ATTEMPT_VARIABLE = "RUNYARD_ATTEMPT"
+SUPERVISOR_VARIABLE = "RUNYARD_SUPERVISOR_PID"
+CODE_VARIABLE = "RUNYARD_CODE"  # a folder to import the project from, instead of the project's own
+
+_PR_SET_PDEATHSIG = 1
+_OWN = os.path.dirname(os.path.dirname(__file__)) + os.sep
+_IMPORTLIB = os.path.dirname(import_module.__code__.co_filename) + os.sep
+
+Train = Callable[[Any, Run], object]  # Any: the config is of the project's own class
+
+
+def main() -> int:
+    """Be the training process of the attempt that the environment names; return its exit code."""
+    _die_with_supervisor()
+    _show_lines_at_once()
+    run_dir, attempt = Path(os.environ[RUN_DIR_VARIABLE]), int(os.environ[ATTEMPT_VARIABLE])
+    try:
+        _train(run_dir, attempt)
+    except StopRun:
+        return 0
+    except SystemExit as leaving:
+        return _exit_code(leaving)
+    except BaseException as error:  # it is recorded; what is left to do is to show it, also Ctrl-C and its like
+        _show(error)
+        return 1
+    return 0
+
+
+def run_inline(run_dir: Path, attempt: int) -> None:
+    """Train in this very process, for a debugger; whatever the training raises is recorded and goes on to the caller.
+
+    Nobody captures output or heeds time limits, and the working folder stays the project's.
+    """
+    _train(run_dir, attempt)
+
+
+def _train(run_dir: Path, attempt: int) -> None:
+    spec = decode_spec(RunFolder(run_dir).spec.read_bytes())
+    try:
+        config, train = _prepare(spec, run_dir)
+    except BaseException as error:
+        # only now, so that a SIGTERM during the imports ends the process at once
+        Run.attach(run_dir, attempt).finish(_without_our_frames(error))
+        raise
+    run = Run.attach(run_dir, attempt, config=config)
+    try:
+        train(config, run)
+    except BaseException as error:
+        run.finish(_without_our_frames(error))
+        raise
+    run.finish()
+
+
+def _prepare(spec: RunSpec, run_dir: Path) -> tuple[Any, Train]:
+    """The config, of the project's own class, and the function to call."""
+    try:
+        os.chdir(spec.project_dir)
+    except OSError as error:
+        raise NotFound(f"The project's folder {spec.project_dir} cannot be entered: {error.strerror}.") from None
+    sys.path.insert(0, _code_folder(spec, run_dir))
+    module, _, name = spec.entry.partition(":")
+    config = _config(spec, f"{module.rpartition('.')[0]}.config".lstrip("."))
+    train = getattr(import_module(module), name or "train", None)
+    if not callable(train):
+        raise UsageError(f"{_file(module)} has no function '{name}'; write `def {name}(config, run):` there.")
+    _check_signature(train, config, where=f"{name} of {_file(module)}")
+    return config, train
+
+
+def _code_folder(spec: RunSpec, run_dir: Path) -> str:
+    named = os.environ.get(CODE_VARIABLE)
+    if named:
+        return named
+    if not (spec.is_queued and spec.code.snapshot):
+        return spec.project_dir
+    from runyard.artifacts import ArtifactStore  # late: only queued runs need them
+    from runyard.journal import Home
+    from runyard.project.snapshot import materialise
+
+    home = Home(run_dir.parent.parent)
+    return str(materialise(spec.code.snapshot, ArtifactStore(home.artifacts), home))
+
+
+def _config(spec: RunSpec, module: str) -> Any:  # Any: of the project's own class
+    from runyard.config import find_config, revalidate  # late: a project's import error should not wait for pydantic
+
+    default = find_config(import_module(module)).default
+    return revalidate(spec.config, type(default))
+
+
+def _check_signature(train: Callable[..., object], config: object, *, where: str) -> None:
+    import inspect
+
+    try:
+        signature = inspect.signature(train)
+    except (TypeError, ValueError):
+        return  # a function of C tells no signature
+    try:
+        signature.bind(config, None)
+    except TypeError as error:
+        raise UsageError(f"{where} is called as train(config, run), but takes {signature}: {error}.") from None
+
+
+def _file(module: str) -> str:
+    return module.replace(".", "/") + ".py"
+
+
+def _die_with_supervisor() -> None:
+    """Let the kernel end this process when its supervisor is gone: nobody else would watch it."""
+    supervisor = os.environ.pop(SUPERVISOR_VARIABLE, None)  # meant for this process alone, not for its children
+    if supervisor is None:
+        return
+    if sys.platform == "linux":
+        import ctypes
+
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != int(supervisor):  # it died before we could ask the kernel
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _show_lines_at_once() -> None:
+    """Behave as in a terminal: each line appears when it is complete, and no character is impossible."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]  # the interpreter made them, so they are TextIOWrappers
+
+
+def _exit_code(leaving: SystemExit) -> int:
+    if leaving.code is None or isinstance(leaving.code, int):
+        return leaving.code or 0
+    print(leaving.code, file=sys.stderr)  # as the interpreter does
+    return 1
+
+
+def _show(error: BaseException) -> None:
+    import traceback
+
+    sys.stdout.flush()
+    traceback.print_exception(error)
+
+
+def _without_our_frames(error: BaseException) -> BaseException:
+    """Cut our own frames, and those of importing, off the top: what is left is the project's story."""
+    trace = error.__traceback__
+    while trace is not None and _is_ours(trace):
+        trace = trace.tb_next
+    return error.with_traceback(trace)
+
+
+def _is_ours(trace: TracebackType) -> bool:
+    name = trace.tb_frame.f_code.co_filename
+    return name.startswith((_OWN, _IMPORTLIB, "<frozen importlib"))
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    sys.exit(code)

@@ -1,0 +1,64 @@
+"""The supervisor as a process: `python -m runyard.supervisor`, in one of three ways.
+
+--order FILE|-                    one attempt, told by a file or by standard input
+--standby --fd N                  everything imported; waits for one order on the unix socket N, and
+                                  leaves quietly if the other end closes first
+--watch RUN_DIR --pid PID         for a process that called runyard.start_run()
+        [--started TIME]          when that process started, in seconds since 1970
+"""
+
+import argparse
+import gc
+import socket
+import sys
+from pathlib import Path
+
+from runyard.errors import RunyardError
+from runyard.supervisor.attempt import supervise, watch
+from runyard.supervisor.order import LaunchOrder, decode_order, receive_order
+
+
+def main(arguments: list[str]) -> int:
+    """Supervise one attempt; the exit code says whether that worked, not how the run ended."""
+    given = _parser().parse_args(arguments)
+    try:
+        if given.watch is not None:
+            watch(given.watch, given.pid, started=given.started)
+            return 0
+        order = _stand_by(given.fd) if given.standby else _read(given.order)
+        if order is not None:
+            supervise(order)
+    except RunyardError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _read(source: str) -> LaunchOrder:
+    return decode_order(sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes())
+
+
+def _stand_by(fd: int) -> LaunchOrder | None:
+    # what supervise() imports only after the child was started is imported now, while there is time
+    import runyard.client
+    import runyard.supervisor.supervision  # noqa: F401
+
+    gc.freeze()  # nothing of all that will ever be garbage
+    with socket.socket(fileno=fd) as connection:
+        return receive_order(connection)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m runyard.supervisor", allow_abbrev=False)
+    way = parser.add_mutually_exclusive_group(required=True)
+    way.add_argument("--order", metavar="FILE", help="a launch order as JSON; - reads standard input")
+    way.add_argument("--standby", action="store_true", help="wait for an order on the socket --fd")
+    way.add_argument("--watch", metavar="RUN_DIR", type=Path, help="watch the process --pid")
+    parser.add_argument("--fd", type=int, default=0, help="number of an inherited unix socket")
+    parser.add_argument("--pid", type=int, default=0)
+    parser.add_argument("--started", type=float, default=None)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

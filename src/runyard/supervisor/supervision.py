@@ -1,0 +1,391 @@
+"""The life of one attempt from its start to its last delivered byte: one thread, one loop.
+
+The loop waits for output, for the end of the process and for signals; in between it does what the
+timetable says, one action at a time, so that a child that prints is never kept waiting for long.
+Everything slow to import is imported here and below, when the child is already on its way.
+"""
+
+import os
+import selectors
+import signal
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from runyard.errors import LeaseLost
+from runyard.journal import MAIN, Attempt, JournalWriter
+from runyard.journal.events import (
+    AnyEvent,
+    CodeSeen,
+    Ended,
+    Event,
+    Failed,
+    FileLogged,
+    Finished,
+    Opened,
+    Output,
+    OutputDropped,
+    StopObeyed,
+    Warned,
+)
+from runyard.records import RunSpec
+from runyard.supervisor.delivery import Connect, Delivery
+from runyard.supervisor.endings import Cause, CauseKind, Closing, Facts, tell_end
+from runyard.supervisor.environment import describe_environment
+from runyard.supervisor.files import LoggedFiles
+from runyard.supervisor.git import git_state
+from runyard.supervisor.hosts import user_name
+from runyard.supervisor.oom import have_risen, oom_kills
+from runyard.supervisor.order import LaunchOrder
+from runyard.supervisor.output import FLUSH_S, Capture
+from runyard.supervisor.requests import StopRequests
+from runyard.supervisor.sampling import SAMPLE_S, Sampler, gpu_uuids
+from runyard.supervisor.signals import Signals
+from runyard.supervisor.streams import Follower
+from runyard.supervisor.subject import Child, Exit, Subject
+from runyard.supervisor.timetable import Timetable
+
+DELIVER_S = 0.7
+LOOK_S = 0.5  # for stop requests, and for what the training process wrote
+HEARTBEAT_S = 15.0  # a quarter of a lease
+WAIT_S = 5.0  # the longest wait of the loop
+WAIT_WITHOUT_PIDFD_S = 0.1
+LEFTOVER_GRACE_S = 2.0  # for what is still there when the training process has ended
+UNKILLABLE_S = 10.0  # a process that outlives SIGKILL so long hangs in the kernel
+FINAL_DELIVERY_S = 30.0
+ROOM_WAIT_S = 600.0  # the end of a run is worth waiting ten minutes for somebody to tidy a full disk up
+
+_READ_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Commission:
+    """What a supervision works with; `output_fd` is the end of the child's pipe to read from, if there is one."""
+
+    order: LaunchOrder
+    spec: RunSpec
+    attempt: Attempt
+    journal: JournalWriter
+    subject: Subject
+    signals: Signals
+    connect: Connect
+    environment: dict[str, str]
+    oom_before: tuple[int, ...]
+    began: float  # monotonic
+    output_fd: int | None = None
+
+
+class Supervision:
+    """One attempt under supervision; `run` lives through it."""
+
+    def __init__(self, commission: Commission) -> None:
+        self._given = commission
+        self._spec = commission.spec
+        self._journal = commission.journal
+        self._subject = commission.subject
+        self._is_foreground = commission.order.foreground
+        self._delivery = Delivery(commission.attempt, connect=commission.connect, warn=self._warn)
+        self._files = LoggedFiles(commission.attempt, journal=commission.journal, delivery=self._delivery)
+        self._requests = StopRequests(commission.attempt.run.edits, attempt=commission.attempt.number)
+        self._capture = Capture()
+        self._output_fd = commission.output_fd
+        self._tee = self._is_foreground
+        self._followers: dict[str, Follower] = {}
+        self._closing: dict[str, Closing] = {}  # what each stream said last about its end
+        self._rank_pids: set[int] = set()
+        self._cause: Cause | None = None
+        self._is_described = False
+        self._timetable = Timetable()
+        self._selector = selectors.DefaultSelector()
+
+    def run(self) -> Ended:
+        """Watch until the process and all that belongs to it has ended; write down and deliver how."""
+        self._open()
+        try:
+            while self._exit() is None and MAIN not in self._watched_closing():
+                self._turn()
+            ended = self._end(self._exit() or Exit(), time_ns=time.time_ns())
+            self._deliver_rest(ended)
+            return ended
+        finally:
+            self._selector.close()
+            self._subject.close()
+            self._delivery.close()
+
+    # ---- the loop ----
+
+    def _open(self) -> None:
+        now = time.monotonic()
+        order, spec, timetable = self._given.order, self._spec, self._timetable
+        self._selector.register(self._given.signals, selectors.EVENT_READ, self._on_signals)
+        if self._subject.exit_fd is not None:
+            self._selector.register(self._subject.exit_fd, selectors.EVENT_READ, _nothing)
+        if self._output_fd is not None:
+            self._selector.register(self._output_fd, selectors.EVENT_READ, self._read_output)
+            timetable.every(FLUSH_S, self._flush_output, first=now + FLUSH_S)
+        sampler = Sampler(
+            self._journal,
+            members=self._subject.members,
+            disk=self._given.attempt.path,
+            gpus=gpu_uuids(order.devices),
+            since=spec.created_at.timestamp(),
+        )
+        timetable.every(LOOK_S, self._look, first=now)
+        timetable.every(DELIVER_S, self._deliver, first=now)
+        timetable.once(now, self._describe)
+        timetable.every(SAMPLE_S, sampler.sample, first=now + 1.0)
+        if order.worker_id is not None:
+            timetable.every(HEARTBEAT_S, self._heartbeat, first=now + HEARTBEAT_S)
+        if spec.resources.time_limit_s is not None:
+            timetable.once(self._given.began + spec.resources.time_limit_s, self._on_time_limit)
+
+    def _turn(self, at_most_s: float = WAIT_S) -> None:
+        if self._subject.exit_fd is None:
+            at_most_s = min(at_most_s, WAIT_WITHOUT_PIDFD_S)
+        for key, _ in self._selector.select(self._timetable.wait_s(time.monotonic(), at_most=at_most_s)):
+            key.data()
+        self._timetable.run_next(time.monotonic())
+
+    def _exit(self) -> Exit | None:
+        return self._subject.poll()
+
+    def _watched_closing(self) -> dict[str, Closing]:
+        """A process that is only watched may go on after its run: a notebook finishes many."""
+        return {} if isinstance(self._subject, Child) else self._closing
+
+    # ---- output ----
+
+    def _read_output(self) -> None:
+        assert self._output_fd is not None  # only then it is registered
+        try:
+            data = os.read(self._output_fd, _READ_BYTES)
+        except BlockingIOError:
+            return
+        if not data:
+            self._close_output()
+            return
+        self._show(data)
+        self._capture.feed(data, now=time.monotonic())
+        if self._capture.is_full:
+            self._flush_output()
+
+    def _flush_output(self) -> None:
+        for text in self._capture.take(now=time.monotonic()):
+            self._tell(Output(time_ns=time.time_ns(), text=text))
+
+    def _show(self, data: bytes) -> None:
+        if not self._tee:
+            return
+        try:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        except (OSError, ValueError, AttributeError):  # the terminal was closed, or stdout is no file
+            self._tee = False
+
+    def _close_output(self) -> None:
+        if self._output_fd is not None:
+            self._selector.unregister(self._output_fd)
+            os.close(self._output_fd)
+            self._output_fd = None
+
+    def _finish_output(self) -> None:
+        while self._output_fd is not None:
+            before = self._capture.size_bytes
+            self._read_output()
+            if self._capture.size_bytes == before:
+                self._close_output()
+        texts, dropped, end = self._capture.finish()
+        for text in texts:
+            self._tell(Output(time_ns=time.time_ns(), text=text))
+        if dropped:
+            self._tell(OutputDropped(time_ns=time.time_ns(), size_bytes=dropped))
+        for text in end:
+            self._tell(Output(time_ns=time.time_ns(), text=text))
+
+    # ---- what is done regularly ----
+
+    def _look(self) -> None:
+        request = self._requests.look()
+        if request is not None:
+            self._stop(Cause(kind=CauseKind.REQUEST, by=request.by, why=request.why))
+        for stream in self._given.attempt.streams():
+            if stream not in self._followers and _is_of_training(stream):
+                self._followers[stream] = Follower(self._given.attempt.journal(stream))
+        for stream, follower in self._followers.items():
+            for event in follower.read():
+                self._note(stream, event)
+        self._files.move()
+
+    def _note(self, stream: str, event: AnyEvent) -> None:
+        if isinstance(event, Finished | Failed | StopObeyed):
+            self._closing[stream] = event
+        elif isinstance(event, FileLogged):
+            self._files.add(event)
+        elif isinstance(event, Opened) and stream.startswith("rank"):
+            self._rank_pids.add(event.pid)
+
+    def _deliver(self) -> None:
+        self._delivery.deliver_some()
+
+    def _heartbeat(self) -> None:
+        worker_id = self._given.order.worker_id
+        assert worker_id is not None  # only then it is in the timetable
+        try:
+            self._delivery.heartbeat(worker_id)
+        except LeaseLost as error:
+            self._stop(Cause(kind=CauseKind.LEASE_LOST, why=str(error)))
+
+    def _describe(self) -> None:
+        """Environment and code: slow, so this comes when the child is on its way."""
+        self._is_described = True
+        order = self._given.order
+        gpus = gpu_uuids(order.devices)
+        self._tell(
+            describe_environment(
+                self._given.environment, gpus=order.device_names if gpus else (), driver=_driver() if gpus else ""
+            )
+        )
+        if self._spec.code.commit is None and self._spec.project_dir:
+            self._tell_code(Path(self._spec.project_dir))
+
+    def _tell_code(self, folder: Path) -> None:
+        state = git_state(folder)
+        if state is None:
+            return
+        self._tell(
+            CodeSeen(
+                time_ns=time.time_ns(),
+                commit=state.commit,
+                branch=state.branch or "",
+                is_dirty=state.is_dirty,
+                diff=self._delivery.store_bytes(state.diff, name="the diff") if state.diff else "",
+            )
+        )
+
+    # ---- ending it ----
+
+    def _on_signals(self) -> None:
+        for number in self._given.signals.take():
+            if number == signal.SIGINT and self._is_foreground:
+                self._on_interrupt()
+            else:
+                name = signal.Signals(number).name
+                why = f"its supervisor was told to leave by {name}, as happens when a machine shuts down"
+                self._stop(Cause(kind=CauseKind.SIGNAL, why=why))
+
+    def _on_interrupt(self) -> None:
+        if self._cause is not None:
+            self._subject.kill()
+            return
+        print("\nStopping the run. Press Ctrl-C again to end it at once.", file=sys.stderr, flush=True)
+        self._stop(Cause(kind=CauseKind.REQUEST, by=user_name(), why="Ctrl-C"))
+
+    def _on_time_limit(self) -> None:
+        self._stop(Cause(kind=CauseKind.TIME_LIMIT))
+
+    def _stop(self, cause: Cause) -> None:
+        """Ask the training to leave; the first cause is the one that counts."""
+        if self._cause is not None:
+            return
+        self._cause = cause
+        self._subject.ask_to_stop(self._rank_pids)
+        self._timetable.once(time.monotonic() + self._spec.grace_s, self._subject.kill)
+
+    def _end(self, found: Exit, *, time_ns: int) -> Ended:
+        if self._subject.exit_fd is not None:
+            self._selector.unregister(self._subject.exit_fd)
+        if isinstance(self._subject, Child):
+            self._clear_tree(self._subject)
+        for fd in self._given.order.lock_fds:
+            os.close(fd)  # nothing of the run is left, so the next one may have its devices
+        self._finish_output()
+        for stream, follower in self._follow_all():
+            for event in follower.read_all():
+                self._note(stream, event)
+        self._files.move()
+        if not self._is_described:
+            self._describe()
+        ended = tell_end(self._facts(found), time_ns=time_ns)
+        self._tell(ended)
+        return ended
+
+    def _clear_tree(self, child: Child) -> None:
+        """What the training process left behind ends with it: SIGTERM, a moment, SIGKILL."""
+        if not child.members():
+            return
+        child.ask_members_to_stop()
+        kill_at = time.monotonic() + min(LEFTOVER_GRACE_S, self._spec.grace_s)
+        give_up_at = kill_at + UNKILLABLE_S
+        while child.members():
+            now = time.monotonic()
+            if now >= give_up_at:
+                self._warn(f"Processes of the run hang in the kernel and cannot be ended: {child.members()}")
+                return
+            if now >= kill_at:
+                child.kill()
+            self._turn(0.02)
+
+    def _follow_all(self) -> list[tuple[str, Follower]]:
+        self._look()  # streams that came since the last look
+        return list(self._followers.items())
+
+    def _facts(self, found: Exit) -> Facts:
+        own = self._closing.get(MAIN)
+        failed = next((event for event in self._closing.values() if isinstance(event, Failed)), None)
+        return Facts(
+            exit_code=found.exit_code,
+            signal=found.signal,
+            closing=own or failed,
+            cause=self._cause,
+            time_limit_s=self._spec.resources.time_limit_s,
+            oom_killed=have_risen(self._given.oom_before, oom_kills()),
+            is_watched=not isinstance(self._subject, Child),
+        )
+
+    def _deliver_rest(self, ended: Ended) -> None:
+        """Everything that is still to be brought home, tried for a while; then the next command will find it."""
+        self._files.add_forgotten()
+        self._files.move(largest_bytes=None)
+        self._wait_for_room()
+        os.fsync(self._journal.fd)
+        deadline = time.monotonic() + FINAL_DELIVERY_S
+        is_told = False
+        while not is_told and time.monotonic() < deadline:
+            if self._delivery.deliver_some() and self._files.move(largest_bytes=None):
+                is_told = self._delivery.tell_end(ended)
+            if not is_told:
+                self._pause(0.05)
+        self._files.finish()
+        self._delivery.deliver_some()
+
+    def _wait_for_room(self) -> None:
+        deadline = time.monotonic() + ROOM_WAIT_S
+        while not self._journal.flush() and time.monotonic() < deadline:
+            self._pause(0.25)
+
+    def _pause(self, wait_s: float) -> None:
+        for key, _ in self._selector.select(wait_s):
+            key.data()
+
+    # ---- words ----
+
+    def _tell(self, event: Event) -> None:
+        self._journal.event(event)
+
+    def _warn(self, text: str) -> None:
+        self._tell(Warned(time_ns=time.time_ns(), text=text))
+
+
+def _is_of_training(stream: str) -> bool:
+    return stream == MAIN or stream.startswith(("main-", "rank"))
+
+
+def _driver() -> str:
+    from runyard.devices.nvml import driver_version  # late: only for runs that have a GPU
+
+    return driver_version()
+
+
+def _nothing() -> None:
+    """The end of the process wakes the loop, and that is all."""
