@@ -106,8 +106,8 @@ class Builder:
                 problems.extend(_misplaced(block, kind, prefix, name, below))
             elif isinstance(child, Leaf):
                 self._fill_leaf(content, name, child, below, problems)
-            elif isinstance(below, Cell):
-                content[name] = None
+            elif isinstance(below, Cell):  # an optional block as a whole: null, or {} for its own defaults
+                content[name] = None if below.raw is None else {}
             else:
                 inner = content[name] if is_same else _field_default(model, name)
                 content[name] = self._fill(child, inner, below, f"{prefix}{name}.", problems)

@@ -98,7 +98,7 @@ def _read_single_block(schema: Schema, block: Block, written: Written, problems:
     if isinstance(written.raw, Several | list):
         problems.append(f"{written.where}'{written.key}': {show_raw(written.raw)} is no group of keys{hint}")
         return {}
-    if not is_block_value(written.raw):
+    if not is_block_value(written.raw) or not dict(written.raw):
         return next(iter(_read_block_dimension(schema, block, written, problems)), {})
     cells: Choice = {}
     for inner in _written_below(written, written.raw):
@@ -120,6 +120,8 @@ def _read_block_dimension(schema: Schema, block: Block, written: Written, proble
     for alternative in alternatives:
         if _is_null(alternative) and block.is_optional:
             choices.append({written.key: Cell(written, written.key, None)})
+        elif block.is_optional and isinstance(alternative, Mapping) and not alternative:
+            choices.append({written.key: Cell(written, written.key, {})})  # there, with its own defaults
         elif is_block_value(alternative):
             choices.extend(_read_block_value(schema, written, alternative, problems))
         else:

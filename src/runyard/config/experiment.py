@@ -83,7 +83,7 @@ def load_experiment(path: str | Path, default: Any) -> Experiment:
     section = _read_section(Path(path), shown_as)
     if _is_stored_config(section, config):
         return _stored(Path(path), section, config)
-    return _Reader(shown_as).read(Path(path), section, config)
+    return _Reader(shown_as, _first_parts(config)).read(Path(path), section, config)
 
 
 def _read_section(path: Path, shown_as: str) -> Section:
@@ -97,11 +97,14 @@ def _read_section(path: Path, shown_as: str) -> Section:
 
 def _is_stored_config(section: Section, config: BaseModel) -> bool:
     """Tell a stored config from an experiment by what most of its first keys are."""
-    fields = {key.split(".")[0] for key in schema_of(type(config)).entries}
-    fields |= {step.old.split(".")[0] for step in getattr(type(config), "upgrades", ())}
+    fields = _first_parts(config) | {step.old.split(".")[0] for step in getattr(type(config), "upgrades", ())}
     as_fields = sum(key.split(".")[0] in fields for key in section)
     as_blocks = sum(key in (*_BLOCKS, *_FILE_ONLY) for key in section)
     return as_fields > as_blocks
+
+
+def _first_parts(config: BaseModel) -> set[str]:
+    return {key.split(".")[0] for key in schema_of(type(config)).entries}
 
 
 def _stored(path: Path, section: Section, config: BaseModel) -> Experiment:
@@ -130,8 +133,9 @@ def _dotted(tree: Mapping[str, Any], prefix: str = "") -> Iterable[str]:
 class _Reader:
     """Reads the blocks of one file and gathers all that is wrong with them."""
 
-    def __init__(self, shown_as: str) -> None:
+    def __init__(self, shown_as: str, fields: set[str]) -> None:
         self.file = shown_as
+        self.fields = fields
         self.problems: list[str] = []
 
     def read(self, path: Path, section: Section, config: BaseModel) -> Experiment:
@@ -180,7 +184,7 @@ class _Reader:
             if key not in allowed:
                 guess = did_you_mean(key, allowed)
                 there = f". There are {', '.join(allowed)}"
-                hint = "; settings stand under base" if "." in key else ""
+                hint = "; settings stand under base" if key.split(".")[0] in self.fields else ""
                 self._complain(section, key, f"unknown block '{key}'{hint}{guess or there}")
 
     def _check_class(self, section: Section, config: BaseModel) -> None:
@@ -207,7 +211,8 @@ class _Reader:
                     sweep = _cross(sweep, one_of(tuple(self._written(owner, key, part, "grid"))))
         if "chain" in blocks:
             parts = self._chain(*blocks["chain"])
-            sweep = Chain((sweep, *parts) if "zip" in blocks or "grid" in blocks else tuple(parts))
+            if parts:
+                sweep = Chain((sweep, *parts) if "zip" in blocks or "grid" in blocks else tuple(parts))
         for branch, owner in self._listed(blocks, "when"):
             sweep = self._when(sweep, branch, owner)
         for condition, owner in self._listed(blocks, "exclude"):

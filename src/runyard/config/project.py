@@ -40,8 +40,8 @@ def _default(module: ModuleType, file: str, problems: list[str]) -> Any:
         classes = [name for name, found in vars(module).items() if _is_own_config_class(found, module)]
         name = classes[-1] if classes else "TrainConfig"
         near = next((other for other in vars(module) if other.upper() in ("DEFAULT", "DEFAULTS", "CONFIG")), "")
-        hint = f"'{near}' is not read; " if near else ""
-        problems.append(f"{file} has no DEFAULT. {hint}write DEFAULT = {name}() at its end")
+        hint = f"'{near}' is not read. " if near else ""
+        problems.append(f"{file} has no DEFAULT. {hint}Write DEFAULT = {name}() at its end")
         return None
     try:
         return as_config(module.DEFAULT)
