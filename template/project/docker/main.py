@@ -15,6 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the project, so that `src` is found from anywhere
 
 import numpy as np
+from runyard.errors import RunyardError
 
 from src import inference
 from src.data_processing.data_loader import SIZE
@@ -25,7 +26,11 @@ def main() -> int:
     if not arguments.model.is_dir():
         print(f"There is no model folder {arguments.model}. Name one with --model or MODEL.", file=sys.stderr)
         return 2
-    model = inference.load(arguments.model, arguments.device)
+    try:
+        model = inference.load(arguments.model, arguments.device)
+    except RunyardError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
     if arguments.command == "check":
         return check(model)
     return batch(model, arguments.inputs, arguments.output)

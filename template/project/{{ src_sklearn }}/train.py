@@ -5,7 +5,7 @@ from runyard import Run
 from sklearn.metrics import accuracy_score, log_loss
 
 from src.config import TrainConfig
-from src.data_processing.data_loader import load, split
+from src.data_processing.data_loader import CLASSES, load, split
 from src.models.model import build, classes, features
 
 # What a checkpoint may hold besides the types that skops trusts anyway. Loading it runs no code.
@@ -48,5 +48,5 @@ def train(config: TrainConfig, run: Run) -> None:
             unfinished.replace(checkpoint)  # at once: a checkpoint is there as a whole or not at all
 
     # ---- results ----
-    run.log_confusion_matrix("val/confusion", val_y, model.predict(val_x), labels=[str(c) for c in classes()])
+    run.log_confusion_matrix("val/confusion", targets=val_y, predictions=model.predict(val_x), labels=range(CLASSES))
     run.save_model(model)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from runyard.tracking.models import load_model
+from runyard.tracking.models.folder import load_model, read_manifest
 
 from src.data_processing.data_loader import Images, read_image
 from src.models.model import Model
@@ -22,7 +22,8 @@ class Output(NamedTuple):
 
 def load(path: Path, device: str = "cpu") -> Model:
     """Load a model that `run.save_model` has written, onto "cpu", "cuda" or "cuda:1"."""
-    raise NotImplementedError
+    model = Model(**read_manifest(path).meta["model"])  # src/train.py has noted how it was built
+    return load_model(path, into=model).to(device).eval()
 
 
 def predict(model: Model, inputs: list[Input]) -> list[Output]:

@@ -17,7 +17,8 @@ from src.models.model import Model
 
 def train(config: TrainConfig, run: Run) -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"  # a run sees the one GPU that is its own
-    torch.manual_seed(config.seed)
+    torch.set_num_threads(1)  # on images this small, threads wait for each other longer than they compute
+    torch.manual_seed(config.seed)  # the first weights; each epoch has its own seed below
 
     # ---- data ----
     images, labels = load(run.data or config.data.root)  # (n, 8, 8) in 0..1 and (n,) in 0..9
@@ -70,9 +71,9 @@ def train(config: TrainConfig, run: Run) -> None:
     with torch.inference_mode():
         predicted = model(val_x).argmax(dim=1)  # (n_val,)
     run.log_confusion_matrix(
-        "val/confusion", val_y.cpu().numpy(), predicted.cpu().numpy(), labels=[str(digit) for digit in range(CLASSES)]
+        "val/confusion", targets=val_y.cpu().numpy(), predictions=predicted.cpu().numpy(), labels=range(CLASSES)
     )
-    run.save_model(model, meta=config.model.model_dump())  # with what src/inference.py needs to build it again
+    run.save_model(model, meta={"model": config.model.to_dict()})  # what src/inference.py builds it from
 
 
 def save_checkpoint(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, epoch: int) -> None:
