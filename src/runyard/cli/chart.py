@@ -56,18 +56,23 @@ def chart(
         if key is None:
             _list_keys(client, rows[0], as_json=as_json)
             return
-        series = {row.id: client.index.series(row.id, key) for row in rows}
+        found = client.index.series_many([row.id for row in rows], key)
+        if not found:
+            raise _no_such_metric(client, key, rows)
         if as_json:
-            documents.write([documents.series(row.id, key, series[row.id]) for row in rows])
+            documents.write({"series": [documents.series(row.id, key, found[row.id]) for row in rows if row.id in found]})
             return
-        curves = [curve_of(row, series[row.id], over_time=time, is_log=log, smooth=smooth) for row in rows]
-        _refuse_nothing(client, key, curves)
+        curves = [curve_of(row, found.get(row.id), over_time=time, is_log=log, smooth=smooth) for row in rows]
+        if not any(len(curve.xs) for curve in curves):
+            raise UsageError(f"No value of '{key}' can be drawn: none is a finite number{' above zero' if log else ''}.")
     for line in draw(curves, key, width=screen.width(), height=height or 16, is_log=log, unit="min" if time else "step"):
         screen.say(line)
 
 
-def curve_of(row: RunRow, series: Series, *, over_time: bool, is_log: bool, smooth: float) -> Curve:
+def curve_of(row: RunRow, series: Series | None, *, over_time: bool, is_log: bool, smooth: float) -> Curve:
     """Points in the order of the axis, without those that cannot be drawn."""
+    if series is None:
+        return Curve(row, np.empty(0), np.empty(0), 0)
     ys = np.asarray(series.values, dtype=np.float64)
     times = np.asarray(series.times, dtype=np.int64)
     xs = (times - times.min()) / 60e9 if over_time and len(times) else np.asarray(series.steps, dtype=np.float64)
@@ -176,7 +181,7 @@ def _key_and_runs(client: Client, arguments: Sequence[str]) -> tuple[str | None,
 def _list_keys(client: Client, row: RunRow, *, as_json: bool) -> None:
     keys = sorted(client.index.keys(row.id))
     if as_json:
-        documents.write(keys)
+        documents.write({"id": row.id, "metrics": keys})
         return
     for key in keys:
         screen.say(screen.plain(key))
@@ -184,10 +189,6 @@ def _list_keys(client: Client, row: RunRow, *, as_json: bool) -> None:
         screen.remark(f"{row.id} has logged no metric.")
 
 
-def _refuse_nothing(client: Client, key: str, curves: Sequence[Curve]) -> None:
-    if any(len(curve.xs) for curve in curves):
-        return
-    if any(curve.skipped for curve in curves):
-        raise UsageError(f"No value of '{key}' can be drawn: none is a finite number" + " (above zero, for --log).")
-    keys = sorted({known for curve in curves for known in client.index.keys(curve.row.id)})
-    raise NotFound(f"These runs have no metric '{key}'. {target.guess(key, keys)}They have: {', '.join(keys) or 'none'}.")
+def _no_such_metric(client: Client, key: str, rows: Sequence[RunRow]) -> NotFound:
+    keys = sorted({known for row in rows for known in client.index.keys(row.id)})
+    return NotFound(f"No run of these has the metric '{key}'. {target.guess(key, keys)}There are: {', '.join(keys) or 'none'}.")

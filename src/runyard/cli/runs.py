@@ -37,7 +37,7 @@ def runs(
     runyard runs --where 'config.optim.lr < 0.01 and metric["val/accuracy"].max > 0.9'
     runyard runs --where 'state == "FAILED"' --columns id,name,reason
     runyard runs --group all-but-seed
-    runyard runs --sort '-metric["val/accuracy"].max' --limit 5 --json
+    runyard runs --sort -metric:val/accuracy.max --limit 5 --json
     """
     with target.opened() as client:
         where_from = target.chosen_project(project, all_projects=all_projects)
@@ -47,7 +47,7 @@ def runs(
         if group is not None:
             _show_groups(client, rows, group, as_json=as_json)
         elif as_json:
-            documents.write([documents.run(row) for row in rows])
+            documents.write({"runs": [documents.run(row) for row in rows]})
         else:
             _show_table(client, rows[:_TABLE_ROWS] if is_short else rows, columns_)
             if is_short and len(rows) > _TABLE_ROWS:
@@ -71,7 +71,7 @@ def _show_groups(client: Client, rows: Sequence[RunRow], by: str, *, as_json: bo
     metrics = {key: str(goal) for key, goal in target.headline_metrics(client, rows).items()}
     found = groups.fold(rows, by, metrics)
     if as_json:
-        documents.write([groups.document(group) for group in found])
+        documents.write({"groups": [groups.document(group) for group in found]})
         return
     if not found:
         return

@@ -159,7 +159,10 @@ class TrackedRun:
     def series(self, key: str) -> Series:
         """All points of a metric: `steps`, `values` and `times` (nanoseconds since 1970, UTC), each of shape (n,).
 
-        Empty if the run has no such metric. What a later attempt did again replaces what an earlier one did.
+        What a later attempt did again replaces what an earlier one did.
+
+        Raises:
+            NotFound: the run never logged it.
         """
         return self._client.index.series(self.id, key)
 
@@ -259,7 +262,7 @@ class Runs(Sequence[TrackedRun]):
     def series(self, key: str) -> dict[str, Series]:
         """The points of one metric of all these runs that have it, by run id."""
         found = self._client.index.series_many([row.id for row in self._rows], key)
-        return {row.id: found[row.id] for row in self._rows if row.id in found and len(found[row.id].steps)}
+        return {row.id: found[row.id] for row in self._rows if row.id in found}
 
     def config_diff(self) -> dict[str, dict[str, Any]]:
         """Only the settings that differ: dotted key -> run id -> value. A run that lacks a key is missing there.

@@ -69,7 +69,7 @@ class Builder:
         try:
             return self.model.model_validate(content)
         except ValidationError as error:
-            raise Unbuildable(self._translate(error, cells)) from None
+            raise Unbuildable(self._translate(error, self.model, "", cells)) from None
 
     def value(self, cell: Cell, leaves: list[Leaf]) -> Any:
         """Decode a cell by the first of these types that it fits."""
@@ -107,7 +107,7 @@ class Builder:
             elif isinstance(child, Leaf):
                 self._fill_leaf(content, name, child, below, problems)
             elif isinstance(below, Cell):  # an optional block as a whole: null, or {} for its own defaults
-                content[name] = None if below.raw is None else {}
+                content[name] = None if below.raw is None else self._fill(child, None, {}, below.key, problems)
             else:
                 inner = content[name] if is_same else _field_default(model, name)
                 content[name] = self._fill(child, inner, below, f"{prefix}{name}.", problems)

@@ -51,7 +51,7 @@ Choice = dict[str, Cell]  # what one value of a dimension sets: one key, or seve
 
 def written_mapping(mapping: Mapping[str, Any], source: Source, *, file: str = "", prefix: str = "") -> list[Written]:
     """List the keys of a mapping with their lines, if the mapping comes from a file."""
-    lines = mapping.lines if isinstance(mapping, Section) else {}
+    lines = mapping.lines if file and isinstance(mapping, Section) else {}
     return [
         Written(f"{prefix}{key}", raw, source, f"{file}:{lines[key]}: " if key in lines else "")
         for key, raw in mapping.items()
@@ -124,6 +124,8 @@ def _read_block_dimension(schema: Schema, block: Block, written: Written, proble
             choices.append({written.key: Cell(written, written.key, {})})  # there, with its own defaults
         elif is_block_value(alternative):
             choices.extend(_read_block_value(schema, written, alternative, problems))
+        elif _is_null(alternative):
+            problems.append(f"{written.where}'{written.key}' cannot be null; it always holds its keys")
         else:
             shown = show_raw(alternative)
             problems.append(
@@ -146,7 +148,7 @@ def _written_below(written: Written, raw: Any) -> Iterator[Written]:
             marked = inner if isinstance(inner, BaseModel) else Single(inner)
             yield Written(f"{written.key}.{name}", marked, written.source, written.where)
         return
-    lines = raw.lines if isinstance(raw, Section) else {}
+    lines = raw.lines if written.where and isinstance(raw, Section) else {}
     file = written.where.rsplit(":", 2)[0] if written.where else ""
     for name, inner in raw.items():
         where = f"{file}:{lines[name]}: " if name in lines else written.where

@@ -9,6 +9,8 @@ from enum import Enum
 from pathlib import PurePath
 from typing import Any
 
+from pydantic import BaseModel
+
 LONGEST_NAME = 80  # without the seed
 _FORBIDDEN = re.compile(r"[^A-Za-z0-9._=,+-]+")
 
@@ -50,6 +52,10 @@ def format_value(value: Any) -> str:
         return f"{value:g}"
     if isinstance(value, list | tuple):
         return "x".join(format_value(item) for item in value) or "empty"
+    if isinstance(value, BaseModel):
+        value = dict(value)
+    if isinstance(value, Mapping):
+        return "+".join(f"{format_value(key)}-{format_value(item)}" for key, item in value.items()) or "empty"
     if isinstance(value, PurePath):
         value = value.as_posix()
     return _FORBIDDEN.sub("-", str(value)).strip("-") or "empty"

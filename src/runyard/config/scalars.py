@@ -29,7 +29,7 @@ class Scalar:
     value: Any
 
     def __repr__(self) -> str:
-        return repr(self.text) if isinstance(self.value, str) else self.text
+        return repr(self.text) if isinstance(self.value, str) else self.text or "''"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 
+_DEEPEST_RECURSION = 2  # of a model that contains itself: keys below that depth are not listed
+
 
 @dataclass(frozen=True, eq=False)
 class Leaf:
@@ -148,7 +150,7 @@ def _walk_block(
         literal: Any = Literal[tuple(block.models)]
         yield Entry(choice, Leaf(FieldInfo(annotation=literal), literal), conditions)
     for model in dict.fromkeys(block.models.values()):
-        if model in above:  # a model that contains itself: its deeper levels are set as a whole
+        if above.count(model) > _DEEPEST_RECURSION:
             continue
         inner = conditions
         if block.discriminator:

@@ -18,6 +18,8 @@ def describe_type(annotation: Any) -> str:
         bare, *extras = get_args(annotation)
         limits = [limit for extra in extras for limit in _limits(extra)]
         return " ".join([describe_type(bare), " and ".join(limits)]).strip()
+    if isinstance(annotation, list):  # the arguments of a Callable
+        return f"[{', '.join(describe_type(argument) for argument in annotation)}]"
     choices = choices_of(annotation)
     if choices is not None:
         return " or ".join(repr(choice) for choice in choices)

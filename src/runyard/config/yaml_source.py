@@ -77,6 +77,8 @@ def parse_text(text: str) -> Any:
 
 
 def _mark(mark: str, inner: str) -> Any:
+    if mark == "sweep" and not inner:
+        return Several(())
     raw = _flow(inner) if inner[:1] + inner[-1:] in ("[]", "{}") else read_scalar(inner)
     if mark == "value":
         return Single(raw if isinstance(raw, Scalar) else Scalar(inner, raw))

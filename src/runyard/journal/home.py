@@ -12,10 +12,10 @@
 """
 
 import fcntl
-import json
 import os
-import secrets
 from pathlib import Path
+
+import msgspec
 
 from runyard.errors import FormatUnknown, NotFound
 
@@ -154,11 +154,11 @@ class Home:
     def _check_or_create(self) -> None:
         marker = self.path / "home.json"
         try:
-            found = json.loads(marker.read_text())["format"]
+            found = msgspec.json.decode(marker.read_bytes())["format"]
         except FileNotFoundError:
             self._create(marker)
             return
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError):  # msgspec's errors are ValueErrors
             raise FormatUnknown(f"{marker} cannot be read. Is {self.path} a Runyard home?") from None
         if found != HOME_FORMAT:
             raise FormatUnknown(
@@ -170,7 +170,7 @@ class Home:
         for folder in (self.runs, self.artifacts, self.code, self.trash):
             folder.mkdir(parents=True, exist_ok=True)
         draft = marker.with_name(f"home.json.{os.getpid()}")
-        draft.write_text(json.dumps({"format": HOME_FORMAT, "id": secrets.token_hex(8)}) + "\n")
+        draft.write_bytes(msgspec.json.encode({"format": HOME_FORMAT, "id": os.urandom(8).hex()}) + b"\n")
         try:
             os.link(draft, marker)  # unlike rename, the first of two processes wins, and both see one id
         except FileExistsError:

@@ -112,7 +112,7 @@ def _ended_by_us(cause: Cause, facts: Facts) -> tuple[RunState, str]:
 
 
 def _failed(failed: Failed, facts: Facts) -> tuple[RunState, str]:
-    reason = f"{failed.type}: {failed.message}" if failed.message else failed.type
+    reason = _in_words(failed)
     reason = reason if len(reason) <= _MAX_MESSAGE_CHARS else reason[: _MAX_MESSAGE_CHARS - 1] + "…"
     if failed.out_of_memory == "gpu":
         return RunState.OUT_OF_MEMORY, f"the GPU's memory was not enough. {reason}"
@@ -121,6 +121,12 @@ def _failed(failed: Failed, facts: Facts) -> tuple[RunState, str]:
     if facts.oom_killed and "killed" in failed.message.lower():  # a helper process was hit, and the training noticed
         return RunState.OUT_OF_MEMORY, f"the kernel killed a process of the run for lack of memory. {reason}"
     return RunState.FAILED, reason
+
+
+def _in_words(failed: Failed) -> str:
+    if failed.type == "SystemExit":
+        return f"exited with {failed.message}" if failed.message.lstrip("-").isdigit() else f"exited: {failed.message}"
+    return f"{failed.type}: {failed.message}" if failed.message else failed.type
 
 
 def _trouble_after_the_end(facts: Facts) -> str:

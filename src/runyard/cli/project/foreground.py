@@ -41,7 +41,7 @@ def run(client: Client, spec: RunSpec, taken: Sequence[Taken]) -> RunState:
         foreground=True,
     )
     try:
-        supervise(order, client)
+        supervise(order)
     finally:
         for each in taken:
             each.lock.release()
