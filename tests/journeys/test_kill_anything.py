@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from runyard.client import open_client
+from runyard.index import Index
 from runyard.journal import MAIN
 from runyard.journal.reader import Rows, read_journal
 from tests.journeys.conftest import Story
@@ -115,20 +116,20 @@ def _kill_one(story: Story, kind: str, worker: int, chance: random.Random) -> bo
         return False
 
 
-def _every_acknowledged_step_is_kept(story: Story, index: object, run_id: str, acks: Path) -> None:
+def _every_acknowledged_step_is_kept(story: Story, index: Index, run_id: str, acks: Path) -> None:
     acknowledged: dict[int, list[int]] = defaultdict(list)
     starts: dict[int, int] = {}
     for line in acks.read_text().splitlines():
-        word, attempt, step = line.split()
+        word, number, step = line.split()
         if word == "step":
-            acknowledged[int(attempt)].append(int(step))
+            acknowledged[int(number)].append(int(step))
         else:
-            starts[int(attempt)] = int(step)
+            starts[int(number)] = int(step)
     for attempt, steps in acknowledged.items():
         journal = story.home / "runs" / run_id / "attempts" / str(attempt) / f"{MAIN}.journal"
         kept = {int(step) for item in read_journal(journal)[0] if isinstance(item, Rows) for step in item.steps}
         assert set(steps) <= kept
-        indexed = index.series(run_id, "loss", attempt=attempt)  # type: ignore[attr-defined]  # the real index
+        indexed = index.series(run_id, "loss", attempt=attempt)
         assert set(steps) <= set(indexed.steps.tolist())
     later = [attempt for attempt in starts if attempt > 1 and starts[attempt] > 0]
     reached = {attempt: max(steps) for attempt, steps in acknowledged.items()}

@@ -204,7 +204,7 @@ def _as_of_today(known: list[RunRow], plan: Plan) -> list[RunRow]:
 
 
 def _keys(config: Any, prefix: str = "") -> frozenset[str]:
-    found = set()
+    found: set[str] = set()
     for key, value in config.items():
         found |= _keys(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}"}
     return frozenset(found)
