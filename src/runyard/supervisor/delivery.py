@@ -16,7 +16,8 @@ from runyard.journal.events import Ended
 from runyard.supervisor.protocol import SupervisorClient
 from runyard.supervisor.streams import CHUNK_BYTES, read_piece
 
-RETRY_S = 5.0  # after something went wrong; a database that is away need not be asked twice a second
+FIRST_RETRY_S = 0.5  # after something went wrong; twice as long each time it goes wrong again
+LONGEST_RETRY_S = 15.0
 
 _T = TypeVar("_T")
 Connect = Callable[[], SupervisorClient]
@@ -39,6 +40,7 @@ class Delivery:
         self._chunk_bytes: dict[tuple[int, str], int] = {}
         self._warned: set[str] = set()
         self._not_before = 0.0
+        self._retry_s = FIRST_RETRY_S
 
     @property
     def client(self) -> SupervisorClient:
@@ -95,7 +97,8 @@ class Delivery:
         except LeaseLost:
             raise
         except Exception as error:  # databases, disks, networks and their libraries: none may end a run
-            self._not_before = time.monotonic() + RETRY_S
+            self._not_before = time.monotonic() + self._retry_s
+            self._retry_s = min(2 * self._retry_s, LONGEST_RETRY_S)
             self._delivered.clear()  # where the other side stands has to be asked anew
             kind = f"{what}: {type(error).__name__}"
             if kind not in self._warned:
@@ -107,6 +110,7 @@ class Delivery:
         streams = [(self._attempt.number, name, self._attempt.journal(name)) for name in self._attempt.streams()]
         streams.append((0, EDITS, self._attempt.run.edits))
         arrived = [self._deliver(number, name, path) for number, name, path in streams]
+        self._retry_s = FIRST_RETRY_S
         return all(arrived)
 
     def _deliver(self, number: int, stream: str, path: Path) -> bool:
