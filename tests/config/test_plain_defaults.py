@@ -1,5 +1,6 @@
 """Dict and dataclass defaults, as older projects have them."""
 
+import pickle
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -71,6 +72,23 @@ def test_dataclass_default_keeps_its_types() -> None:
     assert plan[0].config.epochs == 5
     with pytest.raises(ConfigError, match="is none of 'adam', 'sgd'"):
         expand(Settings(), command_line=["optim.kind=adm"])
+
+
+def test_config_of_a_dict_reads_like_the_dict() -> None:
+    config = as_config(OLD_STYLE)
+
+    assert config["optim"]["lr"] == 0.1  # type: ignore[index]  # a config made of a dict; typed as any config
+    with pytest.raises(KeyError):
+        config["learning_rate"]  # type: ignore[index]
+
+
+def test_config_of_a_dict_can_be_sent_to_another_process() -> None:
+    (run,) = expand(OLD_STYLE, command_line=["optim.lr=0.5"])
+
+    received = pickle.loads(pickle.dumps(run.config))
+
+    assert received.to_dict() == run.config.to_dict()
+    assert received["optim"]["lr"] == 0.5
 
 
 def test_dict_and_class_of_the_same_content_have_the_same_id() -> None:

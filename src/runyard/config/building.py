@@ -5,7 +5,7 @@ takes the defaults of the new one. A key that is set though the chosen kind lack
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -62,14 +62,11 @@ class Builder:
         Raises:
             Unbuildable: a key is illegal for the chosen kind, a value does not fit, or a validator refuses.
         """
-        problems: list[Problem] = []
-        content = self._fill(self._root, self.start, _as_tree(cells), "", problems)
-        if problems:
-            raise Unbuildable(problems)
-        try:
-            return self.model.model_validate(content)
-        except ValidationError as error:
-            raise Unbuildable(self._translate(error, self.model, "", cells)) from None
+        attempt = _Attempt(cells)
+        config = self._fill(self._root, self.start, _as_tree(cells), "", attempt)
+        if config is None:
+            raise Unbuildable(attempt.problems)
+        return config
 
     def value(self, cell: Cell, leaves: list[Leaf]) -> Any:
         """Decode a cell by the first of these types that it fits."""
@@ -86,11 +83,9 @@ class Builder:
             found = self._decoded[cell, leaf] = cell.decode(leaf)
         return found
 
-    def _fill(
-        self, block: Block, current: Any, tree: _Tree, prefix: str, problems: list[Problem]
-    ) -> dict[str, Any] | None:
-        """Merge the keys below `prefix` over the current value of the block; untouched blocks stay as they are."""
-        kind = self._kind(block, current, tree, prefix, problems)
+    def _fill(self, block: Block, current: Any, tree: _Tree, prefix: str, attempt: "_Attempt") -> BaseModel | None:
+        """Set the keys below `prefix` over the current value of the block; None if there are problems."""
+        kind = self._kind(block, current, tree, prefix, attempt)
         if kind is None:
             return None
         model = block.models[kind]
@@ -103,23 +98,23 @@ class Builder:
             if name == block.discriminator:
                 continue
             if child is None:
-                problems.extend(_misplaced(block, kind, prefix, name, below))
+                attempt.problems.extend(_misplaced(block, kind, prefix, name, below))
             elif isinstance(child, Leaf):
-                self._fill_leaf(content, name, child, below, problems)
+                self._fill_leaf(content, name, child, below, attempt)
             elif isinstance(below, Cell):  # an optional block as a whole: null, or {} for its own defaults
-                content[name] = None if below.raw is None else self._fill(child, None, {}, below.key, problems)
+                content[name] = None if below.raw is None else self._fill(child, None, {}, f"{below.key}.", attempt)
             else:
                 inner = content[name] if is_same else _field_default(model, name)
-                content[name] = self._fill(child, inner, below, f"{prefix}{name}.", problems)
-        return content
+                content[name] = self._fill(child, inner, below, f"{prefix}{name}.", attempt)
+        return None if attempt.problems else self._validate(model, content, prefix, attempt)
 
-    def _fill_leaf(self, content: dict[str, Any], name: str, leaf: Leaf, cell: Any, problems: list[Problem]) -> None:
+    def _fill_leaf(self, content: dict[str, Any], name: str, leaf: Leaf, cell: Any, attempt: "_Attempt") -> None:
         try:
             content[name] = self._decode(cell, leaf)
         except BadValue as bad:
-            problems.extend(Problem(f"'{cell.key}': {text}", where=cell.written.where) for text in bad.args)
+            attempt.problems.extend(Problem(f"'{cell.key}': {text}", where=cell.written.where) for text in bad.args)
 
-    def _kind(self, block: Block, current: Any, tree: _Tree, prefix: str, problems: list[Problem]) -> str | None:
+    def _kind(self, block: Block, current: Any, tree: _Tree, prefix: str, attempt: "_Attempt") -> str | None:
         if not block.discriminator:
             return ""
         cell = tree.get(block.discriminator)
@@ -128,27 +123,43 @@ class Builder:
         if isinstance(current, BaseModel):
             return block.kind_of(current)
         choices = " or ".join(f"{prefix}{block.discriminator}={kind}" for kind in block.models)
-        first = _first_cell(tree)
-        problems.append(Problem(f"'{first.key}' needs {choices} beside it", where=first.written.where))
+        key = _first_cell(tree).key if tree else prefix.rstrip(".")
+        attempt.problems.append(Problem(f"'{key}' needs {choices} beside it", where=attempt.where(key)))
         return None
 
-    def _translate(self, error: ValidationError, cells: Mapping[str, Cell]) -> list[Problem]:
-        """Say pydantic's complaints, mostly of a project's own validators, in our words."""
-        problems = []
-        for entry in error.errors():
-            key = _key_of(self.model, entry["loc"])
-            cell = cells.get(key)
-            where = cell.written.where if cell else ""
-            said = entry["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
-            if entry["type"] == "missing":
-                problems.append(Problem(f"'{key}' has no value and no default; set it", where=where))
-            elif entry["type"] in ("value_error", "assertion_error"):
-                problems.append(Problem(f"'{key}': {said}" if key else said, where=where, label=_label(cells)))
-            else:
-                leaves = self.schema.leaves(key)
-                wanted = f" is no {describe_type(leaves[0].bare)}" if leaves else f": {said}"
-                problems.append(Problem(f"'{key}': {show_raw(entry['input'])}{wanted}", where=where))
-        return problems
+    def _validate(
+        self, model: type[BaseModel], content: dict[str, Any], prefix: str, attempt: "_Attempt"
+    ) -> BaseModel | None:
+        """Make a model of its fields; pydantic's complaints, mostly of a project's own rules, become ours."""
+        try:
+            return model.model_validate(content)
+        except ValidationError as error:
+            attempt.problems.extend(self._translate(entry, model, prefix, attempt) for entry in error.errors())
+            return None
+
+    def _translate(self, entry: Any, model: type[BaseModel], prefix: str, attempt: "_Attempt") -> Problem:
+        key = (prefix + _key_of(model, entry["loc"])).rstrip(".")
+        where = attempt.where(key)
+        said = entry["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+        if entry["type"] == "missing":
+            return Problem(f"'{key}' has no value and no default; set it", where=where)
+        if entry["type"] in ("value_error", "assertion_error"):
+            return Problem(f"'{key}': {said}" if key else said, where=where, label=_label(attempt.cells))
+        leaves = self.schema.leaves(key)
+        wanted = f" is no {describe_type(leaves[0].bare)}" if leaves else f": {said}"
+        return Problem(f"'{key}': {show_raw(entry['input'])}{wanted}", where=where)
+
+
+@dataclass(eq=False)
+class _Attempt:
+    """What building one config goes by, and what is found wrong on the way."""
+
+    cells: Mapping[str, Cell]
+    problems: list[Problem] = field(default_factory=list)
+
+    def where(self, key: str) -> str:
+        """Tell where a key was set, if a file did."""
+        return self.cells[key].written.where if key in self.cells else ""
 
 
 def _as_tree(cells: Mapping[str, Cell]) -> _Tree:
@@ -200,20 +211,13 @@ def _label(cells: Mapping[str, Cell]) -> str:
 
 
 def _key_of(model: type[BaseModel], loc: tuple[int | str, ...]) -> str:
-    """Turn pydantic's location, which names the kind of a union too, into a dotted key."""
+    """Turn pydantic's location into a dotted key: the fields it names, without items of lists and kinds of unions."""
     names: list[str] = []
     at: dict[str, Leaf | Block] = children(model)
-    block: Block | None = None
     for part in loc:
-        if block and block.discriminator and str(part) in block.models:
-            at, block = children(block.models[str(part)]), None
-            continue
         if str(part) not in at:
             break
         names.append(str(part))
         node = at[str(part)]
-        if isinstance(node, Leaf):
-            break
-        block = node
-        at = {} if node.discriminator else children(node.models[""])
+        at = {} if isinstance(node, Leaf) or node.discriminator else children(node.models[""])
     return ".".join(names)

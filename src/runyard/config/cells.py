@@ -65,7 +65,7 @@ def read_dimension(schema: Schema, written: Written, problems: list[str]) -> lis
         return _read_block_dimension(schema, block, written, problems)
     leaves = schema.leaves(written.key)
     if not leaves:
-        problems.append(written.where + unknown_key(written.key, schema.leaf_keys, block_keys(schema)))
+        problems.append(written.where + explain_unknown(schema, written.key))
         return []
     try:
         values = read_values(written.key, leaves, written.raw, is_text=written.is_text)
@@ -83,7 +83,7 @@ def read_single(schema: Schema, written: Written, problems: list[str], *, hint: 
         return _read_single_block(schema, block, written, problems, hint)
     leaves = schema.leaves(written.key)
     if not leaves:
-        problems.append(written.where + unknown_key(written.key, schema.leaf_keys, block_keys(schema)))
+        problems.append(written.where + explain_unknown(schema, written.key))
         return {}
     raw = written.raw
     if isinstance(raw, Several) or (isinstance(raw, list) and not fits_any(leaves, raw, is_text=written.is_text)):
@@ -104,6 +104,16 @@ def _read_single_block(schema: Schema, block: Block, written: Written, problems:
     for inner in _written_below(written, written.raw):
         cells |= read_single(schema, inner, problems, hint=hint)
     return cells
+
+
+def explain_unknown(schema: Schema, key: str) -> str:
+    """Write the message for a key that the project does not declare."""
+    parent = key
+    while parent := parent.rpartition(".")[0]:
+        if leaves := schema.leaves(parent):
+            kind = describe_type(leaves[0].bare)
+            return f"unknown key '{key}': '{parent}' holds one value ({kind}). Set it as a whole: {parent}=…"
+    return unknown_key(key, schema.leaf_keys, block_keys(schema))
 
 
 def block_keys(schema: Schema) -> list[str]:

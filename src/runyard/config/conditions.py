@@ -6,8 +6,7 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel
 
 from runyard.config.building import Builder
-from runyard.config.cells import Cell, Written, block_keys, read_dimension
-from runyard.config.suggestions import unknown_key
+from runyard.config.cells import Cell, Written, explain_unknown, read_dimension
 
 Test: TypeAlias = Callable[[Mapping[str, Cell], Callable[[], BaseModel | None]], bool]
 _ABSENT = object()
@@ -32,12 +31,9 @@ class Conditions:
         schema = self._builder.schema
         leaves = schema.leaves(written.key)
         if not leaves:
-            keys = block_keys(schema)
-            is_block = written.key in keys
+            is_block = schema.block(written.key) is not None
             text = f"'{written.key}' holds further keys; name one of them in a condition"
-            self._problems.append(
-                written.where + (text if is_block else unknown_key(written.key, schema.leaf_keys, keys))
-            )
+            self._problems.append(written.where + (text if is_block else explain_unknown(schema, written.key)))
             return []
         choices = read_dimension(schema, written, self._problems)
         return [self._builder.value(choice[written.key], leaves) for choice in choices]

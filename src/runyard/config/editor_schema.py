@@ -3,7 +3,8 @@
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
-from pydantic.errors import PydanticInvalidForJsonSchema
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
 
 from runyard.config.identity import plain
 from runyard.config.schema import Leaf, flatten, schema_of
@@ -11,9 +12,19 @@ from runyard.config.schema import Leaf, flatten, schema_of
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
+class _Lenient(GenerateJsonSchema):
+    """Lets anything stand where a project has a type that JSON cannot describe."""
+
+    ignored_warning_kinds = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012  as pydantic declares it
+
+    def handle_invalid_for_json_schema(self, schema: core_schema.CoreSchema, error_info: str) -> JsonSchemaValue:
+        """Describe such a type by nothing."""
+        return {}
+
+
 def config_schema(default: BaseModel) -> dict[str, Any]:
     """Give the JSON schema of a config, as a form for it needs: nested, with types, limits, help and defaults."""
-    schema: dict[str, Any] = type(default).model_json_schema()
+    schema: dict[str, Any] = type(default).model_json_schema(schema_generator=_Lenient)
     current = {name: plain(getattr(default, name)) for name in type(default).model_fields}
     for name, described in schema.get("properties", {}).items():
         described["default"] = current[name]
@@ -66,10 +77,7 @@ def _value_schema(default: BaseModel, key: str, definitions: dict[str, Any]) -> 
 
 
 def _leaf_schema(leaf: Leaf, definitions: dict[str, Any]) -> dict[str, Any]:
-    try:
-        described = TypeAdapter(leaf.annotation).json_schema(ref_template="#/$defs/{model}")
-    except PydanticInvalidForJsonSchema:
-        return {}  # a type of the project's own, which JSON cannot describe: anything may stand there
+    described = TypeAdapter(leaf.annotation).json_schema(ref_template="#/$defs/{model}", schema_generator=_Lenient)
     definitions.update(described.pop("$defs", {}))
     return described
 

@@ -139,7 +139,7 @@ class Expansion:
         for each in zip(*columns, strict=True):
             draws.append(_merge(each))
         ranges = "  ".join(f"{written.key} {distribution}" for written, distribution in free)
-        self.preview.add("draw", ", ".join(written.key for written, _ in free), len(draws), ranges)
+        self.preview.add("sample", ", ".join(written.key for written, _ in free), len(draws), ranges)
         return self._product(rows, draws) if free else rows
 
     def _chain(self, sweep: Chain, rows: list[Row], salt: str) -> list[Row]:

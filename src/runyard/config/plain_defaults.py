@@ -2,13 +2,27 @@
 
 import dataclasses
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, get_type_hints
 
 from pydantic import BaseModel, create_model
+from pydantic.fields import FieldInfo
 
 from runyard.config.model import Config
 from runyard.errors import ConfigError
+
+
+class PlainConfig(Config):
+    """A config made of a plain default: reads like the dict it was, and can be sent to data-loader processes."""
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in type(self).model_fields:
+            raise KeyError(key)
+        return getattr(self, key)
+
+    def __reduce__(self) -> tuple[Any, ...]:  # its class exists in this process only
+        kinds = {name: None if _is_made(info.annotation) else info.annotation for name, info in _fields_of(self)}
+        return _remake, (type(self).__name__, {name: (kind, getattr(self, name)) for name, kind in kinds.items()})
 
 
 def as_config(default: Any) -> BaseModel:
@@ -55,8 +69,21 @@ def _from_dataclass(default: Any) -> BaseModel:
 def _make(name: str, fields: dict[str, Any]) -> BaseModel:
     with warnings.catch_warnings():  # a key such as `copy` hides a method of pydantic, which nobody calls here
         warnings.filterwarnings("ignore", message="Field name .* shadows an attribute")
-        made = create_model(name, __base__=Config, **fields)
+        made = create_model(name, __base__=PlainConfig, **fields)
     return made()
+
+
+def _remake(name: str, fields: dict[str, tuple[Any, Any]]) -> BaseModel:
+    """Make a config as it was in another process; a block comes as a made config itself."""
+    return _make(name, {key: (type(held) if kind is None else kind, held) for key, (kind, held) in fields.items()})
+
+
+def _fields_of(config: BaseModel) -> Iterable[tuple[str, FieldInfo]]:
+    return type(config).model_fields.items()
+
+
+def _is_made(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, PlainConfig)
 
 
 def _type_of(value: Any) -> Any:
