@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 import runyard
 from runyard.project.new import Framework, new
@@ -173,6 +174,17 @@ def test_code_passes_the_rules_of_this_repository(project: Path) -> None:
     in_project(project, "-m", "ruff", "format", *options, "--diff", ".")
 
 
+def test_pipeline_tests_units_always_and_trains_on_merge_requests(project: Path) -> None:
+    pipeline = YAML(typ="safe").load(project / ".gitlab-ci.yml")
+
+    assert {name: job["stage"] for name, job in pipeline.items() if "script" in job} == {
+        "unit": "test",
+        "integration": "integration",
+    }
+    assert "rules" not in pipeline["unit"]
+    assert [rule["if"] for rule in pipeline["integration"]["rules"]] == ['$CI_PIPELINE_SOURCE == "merge_request_event"']
+
+
 def test_dockerignore_leaves_what_the_dockerfile_copies(project: Path, tmp_path: Path) -> None:
     (project / "data").mkdir(exist_ok=True)
     (project / "data" / "secret.png").touch()
@@ -194,6 +206,25 @@ def test_tests_of_a_new_project_pass(project: Path, framework: Framework, runner
     done = in_project(project, *runner)
 
     assert re.search(r"Ran 1\d tests|1\d passed", done.stdout + done.stderr)
+
+
+def test_page_says_how_to_install_streamlit(project: Path, framework: Framework) -> None:
+    skip_without(framework)
+    if importlib.util.find_spec("streamlit") is not None:
+        pytest.skip("streamlit is installed")
+
+    done = subprocess.run(
+        [sys.executable, "src/visualization/explore.py"],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT_SRC), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr == "This page needs Streamlit. Install it with: pip install streamlit\n"
 
 
 @pytest.mark.slow

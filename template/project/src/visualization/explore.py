@@ -1,6 +1,6 @@
-"""A page to look at images and at what a model makes of them: `python run.py explore`.
+"""A page to look at images and at what a model makes of them: `streamlit run src/visualization/explore.py`.
 
-It runs in Streamlit, which is not among the requirements: `pip install streamlit`.
+Streamlit is not among the requirements: `pip install streamlit`.
 """
 
 import csv
@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the project: Streamlit puts this file's folder there
+
+from runyard.errors import RunyardError
 
 from src import inference
 from src.data_processing.data_loader import read_image
@@ -38,7 +40,12 @@ def main() -> None:
     if not Path(folder).is_dir():
         right.info(f"There is no model folder '{folder}' yet. Name one on the left to see what it predicts.")
         return
-    (output,) = inference.predict(inference.load(Path(folder), "cpu"), [image])
+    try:
+        model = inference.load(Path(folder), "cpu")
+    except RunyardError as error:
+        right.error(str(error))
+        return
+    (output,) = inference.predict(model, [image])
     right.metric("Prediction", output.label, delta="right" if str(output.label) == labels[name] else "- wrong")
     right.progress(output.probability, text=f"{output.probability:.1%} sure")
 
