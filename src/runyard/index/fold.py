@@ -1,0 +1,246 @@
+"""Folding a stream: its events and rows become one small state.
+
+The state of a stream depends on the bytes of that stream alone, however they were cut when they
+arrived. What a run is follows from the states of all its streams (`merge.py`), so that the order
+in which streams arrive does not matter either, and a rebuilt index equals a grown one.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+import numpy as np
+
+from runyard.journal.events import (
+    Ended,
+    Environment,
+    Event,
+    Failed,
+    Finished,
+    Held,
+    Noted,
+    Opened,
+    Progress,
+    Released,
+    Renamed,
+    Reordered,
+    Requeued,
+    Restored,
+    Started,
+    StopRequested,
+    Tagged,
+    Trashed,
+    Warned,
+)
+from runyard.journal.reader import EventAt, FloatArray, IntArray, Rows
+
+MAX_WARNINGS = 20  # a loop may warn at every step
+
+
+class MetricState(msgspec.Struct, array_like=True):
+    """One metric in one stream so far. NaN is left out of min and max."""
+
+    count: int
+    first_step: int  # of the first point, which need not be the lowest
+    lowest_step: int
+    highest_step: int
+    last: float
+    last_step: int
+    last_ns: int
+    min: float | None = None
+    min_step: int | None = None
+    max: float | None = None
+    max_step: int | None = None
+
+
+class ProgressState(msgspec.Struct, array_like=True):
+    first_ns: int
+    first_done: float
+    last_ns: int
+    done: float
+    total: float
+    label: str
+
+
+class StreamState(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What one stream says."""
+
+    last_ns: int = 0
+    metrics: dict[str, MetricState] = {}
+    progress: ProgressState | None = None
+    tags: dict[str, tuple[int, bool]] = {}  # when it was last touched, and whether it was added
+    note: tuple[int, str] | None = None
+    name: tuple[int, str] | None = None
+    warnings: list[str] = []
+    # main
+    opened_ns: int | None = None
+    finished_ns: int | None = None
+    failed: Failed | None = None
+    # host
+    started: Started | None = None
+    environment: Environment | None = None
+    ended: Ended | None = None
+    # edits
+    reaped: dict[int, Ended] = {}  # by attempt
+    stop: StopRequested | None = None
+    requeued: Requeued | None = None
+    held: Held | None = None
+    priority: int | None = None
+    position: float | None = None
+    is_trashed: bool = False
+
+
+encode_state = msgspec.msgpack.Encoder().encode
+decode_state = msgspec.msgpack.Decoder(StreamState).decode
+
+
+def key_prefix(stream: str) -> str:
+    """What stands in front of the keys of a stream: "rank1/" for rank1, nothing for main and host."""
+    return f"{stream}/" if stream.startswith("rank") else ""
+
+
+def fold(state: StreamState, items: Iterable[Rows | EventAt], *, prefix: str = "") -> None:
+    """Add what was decoded next to the state."""
+    for item in items:
+        if isinstance(item, Rows):
+            _fold_rows(state, item, prefix)
+        else:
+            _fold_event(state, item.event)
+
+
+def metric_state(steps: IntArray, times: IntArray, values: FloatArray) -> MetricState:
+    """Sum up points, shape (n,), n >= 1, in the order in which they were logged."""
+    return _sum_up(steps, times, values.reshape(-1, 1))[0]
+
+
+def join(first: MetricState, second: MetricState) -> MetricState:
+    """Sum up two pieces of a series, `second` logged after `first`."""
+    joined = MetricState(
+        count=first.count + second.count,
+        first_step=first.first_step,
+        lowest_step=min(first.lowest_step, second.lowest_step),
+        highest_step=max(first.highest_step, second.highest_step),
+        last=second.last,
+        last_step=second.last_step,
+        last_ns=second.last_ns,
+        min=first.min,
+        min_step=first.min_step,
+        max=first.max,
+        max_step=first.max_step,
+    )
+    if second.min is not None and (first.min is None or second.min < first.min):
+        joined.min, joined.min_step = second.min, second.min_step
+    if second.max is not None and (first.max is None or second.max > first.max):
+        joined.max, joined.max_step = second.max, second.max_step
+    return joined
+
+
+def _fold_rows(state: StreamState, rows: Rows, prefix: str) -> None:
+    state.last_ns = max(state.last_ns, int(rows.times.max()))
+    for key, found in zip(rows.keys, _sum_up(rows.steps, rows.times, rows.values), strict=True):
+        name = prefix + key
+        known = state.metrics.get(name)
+        state.metrics[name] = join(known, found) if known else found
+
+
+def _sum_up(steps: IntArray, times: IntArray, values: FloatArray) -> list[MetricState]:
+    """One state a column of `values`, shape (n, k)."""
+    count = len(steps)
+    first_step, last_step, last_ns = int(steps[0]), int(steps[-1]), int(times[-1])
+    lowest, highest = int(steps.min()), int(steps.max())
+    found = [MetricState(count, first_step, lowest, highest, last, last_step, last_ns) for last in values[-1].tolist()]
+    for state, lowest_value, highest_value in zip(found, *_extremes(steps, values), strict=True):
+        state.min, state.min_step = lowest_value
+        state.max, state.max_step = highest_value
+    return found
+
+
+_Reached = tuple[float | None, int | None]  # a value and its step
+
+
+def _extremes(steps: IntArray, values: FloatArray) -> tuple[Sequence[_Reached], Sequence[_Reached]]:
+    """The lowest and the highest of each column, without NaN, and the steps at which they first stood."""
+    if len(steps) == 1:  # the usual case of a live run
+        step = int(steps[0])
+        only = [(value, step) if value == value else (None, None) for value in values[0].tolist()]
+        return only, only
+    if np.isnan(values).any():
+        columns = [_extremes_of_column(steps, column) for column in values.T]
+        return [lowest for lowest, _ in columns], [highest for _, highest in columns]
+    at_min, at_max = values.argmin(axis=0), values.argmax(axis=0)
+    columns_ = np.arange(values.shape[1])
+    return (
+        list(zip(values[at_min, columns_].tolist(), steps[at_min].tolist(), strict=True)),
+        list(zip(values[at_max, columns_].tolist(), steps[at_max].tolist(), strict=True)),
+    )
+
+
+def _extremes_of_column(steps: IntArray, column: FloatArray) -> tuple[_Reached, _Reached]:
+    (real,) = np.nonzero(~np.isnan(column))
+    if not len(real):
+        return (None, None), (None, None)
+    at_min, at_max = real[column[real].argmin()], real[column[real].argmax()]
+    return (float(column[at_min]), int(steps[at_min])), (float(column[at_max]), int(steps[at_max]))
+
+
+def _fold_event(state: StreamState, event: Event) -> None:
+    state.last_ns = max(state.last_ns, event.time_ns)
+    match event:
+        case Progress():
+            _fold_progress(state, event)
+        case Tagged():
+            state.tags |= dict.fromkeys(event.add, (event.time_ns, True))
+            state.tags |= dict.fromkeys(event.remove, (event.time_ns, False))
+        case Noted():
+            state.note = (event.time_ns, event.text)
+        case Renamed():
+            state.name = (event.time_ns, event.name)
+        case Warned():
+            if len(state.warnings) < MAX_WARNINGS:
+                state.warnings.append(event.text)
+        case Opened():
+            state.opened_ns = state.opened_ns or event.time_ns
+        case Finished():
+            state.finished_ns = event.time_ns
+        case Failed():
+            state.failed = event
+        case Started():
+            state.started = state.started or event
+        case Environment():
+            state.environment = event
+        case Ended():
+            if event.attempt:
+                state.reaped.setdefault(event.attempt, event)
+            else:
+                state.ended = event
+        case _:
+            _fold_edit(state, event)
+
+
+def _fold_edit(state: StreamState, event: Event) -> None:
+    match event:
+        case StopRequested():
+            state.stop = event
+        case Requeued():
+            state.requeued, state.stop = event, None
+        case Held():
+            state.held = event
+        case Released():
+            state.held = None
+        case Reordered():
+            state.priority = event.priority if event.priority is not None else state.priority
+            state.position = event.position if event.position is not None else state.position
+        case Trashed():
+            state.is_trashed = True
+        case Restored():
+            state.is_trashed = False
+        case _:
+            pass  # media, files and output have rows or readers of their own
+
+
+def _fold_progress(state: StreamState, event: Progress) -> None:
+    known = state.progress
+    if known is None or event.done < known.first_done:  # a bar that begins anew begins anew here
+        known = ProgressState(event.time_ns, event.done, event.time_ns, event.done, event.total, event.label)
+    state.progress = ProgressState(
+        known.first_ns, known.first_done, event.time_ns, event.done, event.total, event.label
+    )

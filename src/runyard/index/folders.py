@@ -1,0 +1,176 @@
+"""From folders to rows: catching up with what was written meanwhile, and rebuilding everything."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, select
+
+from runyard.database.schema import runs, streams
+from runyard.errors import FormatUnknown, JournalDamaged, NotFound
+from runyard.index import writing
+from runyard.journal import EDITS, RunFolder
+from runyard.journal.format import MAX_RECORD_BYTES
+from runyard.records import RunState
+
+if TYPE_CHECKING:
+    from runyard.index.index import Index
+
+PIECE_BYTES = 4 << 20  # applied in one transaction: some 0.1 s, so that other writers get their turn
+
+_OPEN_STATES = [str(state) for state in RunState if not state.is_ended]
+_PROBLEMS = (JournalDamaged, FormatUnknown, NotFound)
+
+
+@dataclass
+class Seen:
+    """What a process remembers between two looks at the home: unchanged folders are not listed again."""
+
+    listed_ns: int = -1  # when the list of runs had last changed
+    known: set[str] = field(default_factory=set)
+
+
+def catch_up(index: "Index", run_id: str | None) -> list[str]:
+    """See `Index.catch_up`."""
+    ids = [run_id] if run_id is not None else _open_runs(index) + _unknown_runs(index)
+    problems: list[str] = []
+    for each in ids:
+        problems += _catch_up_run(index, each)
+    if run_id is not None and problems and not index.known([run_id]):
+        raise NotFound(problems[0])
+    return problems
+
+
+def reindex(index: "Index", progress: Callable[[int, int], None] | None) -> int:
+    """See `Index.reindex`. Run by run, each in a transaction of its own, so that others can go on meanwhile."""
+    ids = _all_ids(index)
+    with index.database.read() as tx:
+        gone = set(tx.scalars(select(runs.c.id))) - set(ids)
+    index.remove(gone)
+    for done, run_id in enumerate(ids, start=1):
+        _rebuild(index, run_id)
+        if progress:
+            progress(done, len(ids))
+    index.database.mark_reindexed()
+    return len(ids)
+
+
+def _rebuild(index: "Index", run_id: str) -> None:
+    with index.database.transaction() as tx:
+        index.remove([run_id], connection=tx)
+        try:
+            index.add_runs([index.read_spec(run_id)], connection=tx)
+        except _PROBLEMS:
+            return  # a folder without a readable run.json is no run; `runyard doctor` would name it
+        for attempt, stream, path in _journals(index.folder(run_id)):
+            try:
+                _apply_file(index, run_id, attempt, stream, path, offset=0, connection=tx)
+            except _PROBLEMS:
+                continue  # the run is shown with what its other streams say
+
+
+def _open_runs(index: "Index") -> list[str]:
+    with index.database.read() as tx:
+        return list(tx.scalars(select(runs.c.id).where(runs.c.state.in_(_OPEN_STATES)).order_by(runs.c.id)))
+
+
+def _unknown_runs(index: "Index") -> list[str]:
+    """Folders that have no row yet: runs that a process started without asking anybody."""
+    changed_ns = os.stat(index.home.runs).st_mtime_ns
+    if changed_ns == index.seen.listed_ns:
+        return []
+    ids = [folder.id for folder in index.home.run_folders()]
+    unseen = [run_id for run_id in ids if run_id not in index.seen.known]
+    known = index.known(unseen)
+    index.seen.known = set(ids)
+    index.seen.listed_ns = changed_ns
+    return [run_id for run_id in unseen if run_id not in known]
+
+
+def _catch_up_run(index: "Index", run_id: str) -> list[str]:
+    problems: list[str] = []
+    offsets = _offsets(index, run_id)
+    if offsets is None:
+        try:
+            index.add_run(index.read_spec(run_id))
+        except _PROBLEMS as problem:
+            index.seen.known.discard(run_id)
+            index.seen.listed_ns = -1
+            return [str(problem)]
+        offsets = {}
+    for attempt, stream, path in _journals(index.folder(run_id)):
+        try:
+            offset = offsets.get((attempt, stream), 0)
+            size = path.stat().st_size
+            if size < offset:
+                _fold_anew(index, run_id, attempt, stream, path)
+            elif size > offset:
+                _apply_file(index, run_id, attempt, stream, path, offset=offset, connection=None)
+        except FileNotFoundError:
+            continue  # moved to the trash a moment ago
+        except _PROBLEMS as problem:
+            problems.append(f"{path}: {problem}")
+    return problems
+
+
+def _fold_anew(index: "Index", run_id: str, attempt: int, stream: str, path: Path) -> None:
+    with index.database.transaction() as tx:
+        writing.forget_stream(tx, run_id, attempt, stream)
+        if not _apply_file(index, run_id, attempt, stream, path, offset=0, connection=tx):
+            writing.remerge(index, tx, run_id, writing.load_states(tx, run_id))
+
+
+def _apply_file(
+    index: "Index", run_id: str, attempt: int, stream: str, path: Path, *, offset: int, connection: Connection | None
+) -> int:
+    """Apply a journal from `offset` on; return up to where it is understood."""
+    piece_bytes = PIECE_BYTES
+    with path.open("rb") as file:
+        while True:
+            file.seek(offset)
+            data = file.read(piece_bytes)
+            after = _apply(index, run_id, attempt, stream, offset, data, connection) if data else offset
+            if after > offset:
+                offset, piece_bytes = after, PIECE_BYTES
+            elif len(data) == piece_bytes <= MAX_RECORD_BYTES:
+                piece_bytes *= 4  # a record larger than a piece
+            else:
+                return offset
+
+
+def _apply(
+    index: "Index", run_id: str, attempt: int, stream: str, offset: int, data: bytes, connection: Connection | None
+) -> int:
+    if connection is None:
+        return index.apply(run_id, attempt, stream, offset, data)
+    with connection.begin_nested():  # a damaged piece leaves nothing, as it would in a transaction of its own
+        return index.apply(run_id, attempt, stream, offset, data, connection=connection)
+
+
+def _offsets(index: "Index", run_id: str) -> dict[tuple[int, str], int] | None:
+    """How far the streams of a run are applied; None if the run is unknown."""
+    with index.database.read() as tx:
+        found = tx.execute(
+            select(runs.c.id, streams.c.attempt, streams.c.stream, streams.c.offset)
+            .select_from(runs.outerjoin(streams, streams.c.run_id == runs.c.id))
+            .where(runs.c.id == run_id)
+        ).all()
+    if not found:
+        return None
+    return {(row.attempt, row.stream): row.offset for row in found if row.attempt is not None}
+
+
+def _journals(folder: RunFolder) -> Iterator[tuple[int, str, Path]]:
+    """Attempt, stream and file of every journal of a run."""
+    if folder.edits.exists():
+        yield 0, EDITS, folder.edits
+    for attempt in folder.attempts():
+        for stream in attempt.streams():
+            yield attempt.number, stream, attempt.journal(stream)
+
+
+def _all_ids(index: "Index") -> list[str]:
+    trashed = (name for name in os.listdir(index.home.trash) if name.isalnum())
+    return sorted({folder.id for folder in index.home.run_folders()} | set(trashed))

@@ -1,0 +1,194 @@
+"""Reading series: sealed points from the database, the newest from the journals.
+
+The index never copies what is not sealed yet; it knows up to which byte a journal was applied and
+reads exactly so far, so that a series always agrees with the summary beside it.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, and_, select
+
+from runyard.database.schema import chunk_values, chunks, streams
+from runyard.index.chunks import MIN_PYRAMID, Cells, cells_of, stored_cells, unpack_floats, unpack_ints
+from runyard.index.fold import key_prefix
+from runyard.index.series import (
+    Buckets,
+    Part,
+    Series,
+    between,
+    buckets_of_cells,
+    buckets_of_series,
+    join_parts,
+)
+from runyard.journal.reader import Decoder, Rows
+
+JournalPath = Callable[[str, int, str], Path]  # run, attempt, stream -> where its journal lies
+
+_AnyRow = Any  # a Row of named columns; SQLAlchemy types them by position only
+_AT_ONCE = 500  # ids in one statement
+
+_same_chunk = and_(
+    chunks.c.run_id == chunk_values.c.run_id,
+    chunks.c.attempt == chunk_values.c.attempt,
+    chunks.c.stream == chunk_values.c.stream,
+    chunks.c.segment == chunk_values.c.segment,
+    chunks.c.block == chunk_values.c.block,
+)
+_place = (chunk_values.c.run_id, chunk_values.c.attempt, chunk_values.c.stream, chunk_values.c.segment)
+_with_values = (
+    select(*_place, chunks.c.steps, chunks.c.times, chunk_values.c["values"])
+    .select_from(chunk_values.join(chunks, _same_chunk))
+    .order_by(*_place, chunk_values.c.block)
+)
+_with_cells = (
+    select(*_place, chunk_values.c.block, chunks.c.count.label("points"), chunks.c.cells, chunk_values.c.pyramid)
+    .select_from(chunk_values.join(chunks, _same_chunk))
+    .order_by(*_place, chunk_values.c.block)
+)
+_unsealed = select(
+    streams.c.run_id,
+    streams.c.attempt,
+    streams.c.stream,
+    streams.c.offset,
+    streams.c.sealed_offset,
+    streams.c.sealed_decoder,
+).where(streams.c.is_sealed.is_(False), streams.c.offset > streams.c.sealed_offset)
+
+
+def read_many(
+    tx: Connection, journal: JournalPath, run_ids: Sequence[str], key: str, *, attempt: int | None = None
+) -> dict[str, Series]:
+    """The whole series of each run that has it, in the order of the ids."""
+    parts: dict[str, list[Part]] = {run_id: [] for run_id in run_ids}
+    for begin in range(0, len(run_ids), _AT_ONCE):
+        ids = run_ids[begin : begin + _AT_ONCE]
+        _collect_sealed(tx, parts, ids, key, attempt)
+        _collect_tails(tx, journal, parts, ids, key, attempt)
+    return {run_id: join_parts(found) for run_id, found in parts.items() if found}
+
+
+def read_buckets(
+    tx: Connection,
+    journal: JournalPath,
+    run_id: str,
+    key: str,
+    *,
+    buckets: int,
+    start: int | None = None,
+    stop: int | None = None,
+) -> Buckets:
+    """At most `buckets` buckets of the series between two steps: from the pyramids, if those are fine enough."""
+    cells = _cells_between(_cells(tx, journal, run_id, key), start, stop)
+    if cells is not None and sum(len(cell.counts) for cell in cells) >= buckets:
+        return buckets_of_cells(cells, buckets)
+    series = read_many(tx, journal, [run_id], key).get(run_id) or join_parts([])
+    return buckets_of_series(between(series, start, stop), buckets)
+
+
+def _collect_sealed(
+    tx: Connection, parts: dict[str, list[Part]], ids: Sequence[str], key: str, attempt: int | None
+) -> None:
+    found = _with_values.where(chunk_values.c.run_id.in_(ids), chunk_values.c.key == key)
+    if attempt is not None:
+        found = found.where(chunk_values.c.attempt == attempt)
+    for place, group in groupby(tx.execute(found), key=lambda row: tuple(row[:4])):
+        rows = list(group)
+        for row in rows:
+            part = Part(
+                attempt=place[1],
+                stream=place[2],
+                is_mixed=len(rows) > 1,
+                steps=unpack_ints(row.steps),
+                times=unpack_ints(row.times),
+                values=unpack_floats(row.values),
+            )
+            parts[place[0]].append(part)
+
+
+def _collect_tails(
+    tx: Connection,
+    journal: JournalPath,
+    parts: dict[str, list[Part]],
+    ids: Sequence[str],
+    key: str,
+    attempt: int | None,
+) -> None:
+    found = _unsealed.where(streams.c.run_id.in_(ids)).order_by(streams.c.run_id, streams.c.attempt, streams.c.stream)
+    if attempt is not None:
+        found = found.where(streams.c.attempt == attempt)
+    for row in tx.execute(found):
+        if key.startswith(key_prefix(row.stream)):
+            path = journal(row.run_id, row.attempt, row.stream)
+            parts[row.run_id] += _tail_parts(row, path, key.removeprefix(key_prefix(row.stream)))
+
+
+def _tail_parts(row: _AnyRow, path: Path, key: str) -> Iterator[Part]:
+    data = read_bytes(path, start=row.sealed_offset, end=row.offset)
+    items = Decoder.resume(row.sealed_decoder).feed(data)
+    blocks = [item for item in items if isinstance(item, Rows) and key in item.keys]
+    is_mixed = len({block.keys for block in blocks}) > 1
+    for block in blocks:
+        values = block.values[:, block.keys.index(key)]
+        yield Part(row.attempt, row.stream, is_mixed, block.steps, block.times, values)
+
+
+def read_bytes(path: Path, *, start: int, end: int) -> bytes:
+    """A piece of a journal; less than was asked for if the file is shorter or gone."""
+    try:
+        with path.open("rb") as file:
+            file.seek(start)
+            return file.read(end - start)
+    except FileNotFoundError:
+        return b""
+
+
+def _cells(tx: Connection, journal: JournalPath, run_id: str, key: str) -> list[Cells] | None:
+    """The series in cells; None if only its points tell, because pieces must be merged."""
+    rows = tx.execute(_with_cells.where(chunk_values.c.run_id == run_id, chunk_values.c.key == key)).all()
+    tails: dict[str, list[Part]] = {run_id: []}
+    _collect_tails(tx, journal, tails, [run_id], key, None)
+    tail = tails[run_id]
+    places = {(row.attempt, row.stream) for row in rows} | {(part.attempt, part.stream) for part in tail}
+    segments = {row.segment for row in rows}
+    if len(places) != 1 or len(segments) != len(rows) or any(part.is_mixed for part in tail):
+        return None
+    cells = [
+        stored_cells(count=row.points, cells=row.cells, pyramid=row.pyramid)
+        if row.points >= MIN_PYRAMID
+        else _cells_of_chunk(tx, row, key)
+        for row in rows
+    ]
+    series = join_parts(tail)
+    return cells + ([cells_of(series.steps, series.times, series.values)] if len(series) else [])
+
+
+def _cells_of_chunk(tx: Connection, row: _AnyRow, key: str) -> Cells:
+    whole = tx.execute(
+        _with_values.where(
+            chunk_values.c.run_id == row.run_id,
+            chunk_values.c.key == key,
+            chunk_values.c.attempt == row.attempt,
+            chunk_values.c.stream == row.stream,
+            chunk_values.c.segment == row.segment,
+            chunk_values.c.block == row.block,
+        )
+    ).one()
+    return cells_of(unpack_ints(whole.steps), unpack_ints(whole.times), unpack_floats(whole.values))
+
+
+def _cells_between(cells: list[Cells] | None, start: int | None, stop: int | None) -> list[Cells] | None:
+    """The cells that touch the steps from `start` to `stop`."""
+    if cells is None or (start is None and stop is None):
+        return cells
+    kept = []
+    for cell in cells:
+        mask = cell.counts > 0
+        if start is not None:
+            mask &= cell.spans[:, 1] >= start
+        if stop is not None:
+            mask &= cell.spans[:, 0] <= stop
+        kept.append(Cells(cell.spans[mask], cell.numbers[mask], cell.counts[mask]))
+    return kept
