@@ -269,7 +269,6 @@ def test_four_processes_claim_400_runs_and_each_run_exactly_once(
 
     assert [process.returncode for process in processes] == [0, 0, 0, 0]
     assert sorted(run_id for share in claimed for run_id in share) == sorted(spec.id for spec in specs)
-    assert all(claimed), "no worker is kept from the queue by the others"
 
 
 CLAIM_ALL = """
