@@ -97,6 +97,7 @@ def test_numbers_are_those_of_yaml_1_2(load: Load) -> None:
         ("exclude: [3]", "lr.yaml:1: exclude is a list of mappings, not of 3"),
         ("exclude:\n  - {}", "lr.yaml:2: an empty exclude would leave nothing"),
         ("when:\n  - grid: {epochs: [1]}", "lr.yaml:2: when needs an if, such as {if: {model.name: vit}, grid: {…}}"),
+        ("grid: {seed: [1, 2]}\nrepeat: 3", "lr.yaml:1: 'seed' is swept twice"),
         ("grid: [1]", "lr.yaml:1: grid is a mapping of keys to values, not 1"),
         ("resources: 3", "lr.yaml:1: resources is a mapping, such as {gpus: 1, time: 2h}"),
         ("resources: {gpus: -1}", "lr.yaml:1: 'resources.gpus': -1 is no whole number"),
@@ -206,6 +207,10 @@ def test_stored_config_with_an_unknown_key_names_its_line(problems: Callable[...
     (problem,) = problems("seed: 1\nmodel:\n  name: vit\n  width: 3\n")
 
     assert problem.startswith("lr.yaml:4: unknown key 'model.width'")
+
+
+def test_block_without_content_is_none(load: Load) -> None:
+    assert load("grid:\nbase:\n").expand().preview_lines() == ["                                   1 run in 1 group"]
 
 
 def test_empty_file_is_the_default(default: Any, load: Load) -> None:

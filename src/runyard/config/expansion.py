@@ -24,7 +24,20 @@ from runyard.config.preview import (
     show_values,
 )
 from runyard.config.scalars import Single
-from runyard.config.sweeps import Chain, Exclude, Grid, Product, Repeat, Sample, Sweep, When, Zip, keys_of, parts_of
+from runyard.config.sweeps import (
+    Chain,
+    Exclude,
+    Grid,
+    Product,
+    Repeat,
+    Sample,
+    Sweep,
+    When,
+    Zip,
+    keys_of,
+    parts_of,
+    written_of,
+)
 from runyard.errors import ConfigError
 
 
@@ -268,7 +281,7 @@ class Expansion:
             found.setdefault(row.identity.config_id if row.identity else row, row)
         merged = len(rows) - len(found)
         is_told = any(line.kind == "duplicates" for line in self.preview.lines)
-        if merged or not is_told:
+        if merged or (self.preview.lines and not is_told):
             self.preview.add("duplicates", "", f"-{merged}" if merged else 0)
         if merged:
             text = f"{merged} rows were merged: they are" if merged > 1 else "1 row was merged: it is"
@@ -285,7 +298,8 @@ class Expansion:
             else:
                 continue
             for key in sorted(twice):
-                self.problems.append(f"'{key}' is swept twice; each row would have two values for it")
+                where = next((written.where for written in written_of(part) if written.key == key), "")
+                self.problems.append(f"{where}'{key}' is swept twice; each row would have two values for it")
 
 
 def _merge(choices: tuple[Choice, ...]) -> Choice:

@@ -144,7 +144,7 @@ class _Reader:
         self._check_names(own, (*_BLOCKS, *_FILE_ONLY))
         self._check_class(own, config)
         base = {written.key: written for part in (included, own) for written in self._base(part)}
-        blocks = {key: (owner, owner[key]) for owner in (included, own) for key in owner if key != "base"}
+        blocks = {key: (owner, owner[key]) for owner in (included, own) for key in _filled(owner) if key != "base"}
         sweep = self._sweep(blocks)
         resources = self._resources(blocks)
         name = blocks["name"][1] if "name" in blocks else path.stem
@@ -196,9 +196,9 @@ class _Reader:
             self._complain(section, "config", f"the file is for {wanted}, but this project's DEFAULT is a {actual}")
 
     def _base(self, section: Section) -> list[Written]:
-        content = section.get("base")
-        if content is None:
+        if "base" not in _filled(section):
             return []
+        content = section["base"]
         return self._written(section, "base", content, "file")
 
     def _sweep(self, blocks: Mapping[str, tuple[Section, Any]]) -> Sweep:
@@ -230,7 +230,7 @@ class _Reader:
                 continue
             part = _in_file(part, _file_of(owner, self.file))
             self._check_names(part, _BLOCKS)
-            sweep = self._sweep({key: (part, part[key]) for key in part if key != "base"})
+            sweep = self._sweep({key: (part, part[key]) for key in _filled(part) if key != "base"})
             base = Grid(tuple(self._base_of_part(part)))
             parts.append(_cross(base, sweep))
         return parts
@@ -256,7 +256,7 @@ class _Reader:
         if not isinstance(condition, Section):
             self._complain(owner, "when", "when needs an if, such as {if: {model.name: vit}, grid: {…}}", branch.line)
             return sweep
-        then = self._sweep({key: (branch, branch[key]) for key in branch if key not in ("if", "base")})
+        then = self._sweep({key: (branch, branch[key]) for key in _filled(branch) if key not in ("if", "base")})
         base = Grid(tuple(self._base_of_part(branch)))
         tested = tuple(self._written(branch, "if", condition, "grid"))
         return When(sweep, tested, _cross(base, then))
@@ -307,6 +307,11 @@ def _problems_of(experiment: Experiment) -> list[str]:
     except ConfigError as error:
         return error.problems
     return []
+
+
+def _filled(section: Section) -> list[str]:
+    """List the blocks that hold something; `grid:` with nothing after it is as good as none."""
+    return [key for key, raw in section.items() if not (isinstance(raw, Scalar) and raw.value is None)]
 
 
 def _in_file(section: Section, file: str) -> Section:

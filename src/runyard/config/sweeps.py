@@ -182,15 +182,19 @@ def parts_of(sweep: Sweep) -> list[Sweep]:
 
 def keys_of(sweep: Sweep) -> set[str]:
     """List the keys that a sweep varies."""
-    keys: set[str] = set()
+    keys = {written.key for written in written_of(sweep)}
+    return keys | {"seed"} if any(isinstance(part, Repeat) for part in parts_of(sweep)) else keys
+
+
+def written_of(sweep: Sweep) -> list[Written]:
+    """List the dimensions of a sweep, with where they were written."""
+    found: list[Written] = []
     for part in parts_of(sweep):
         if isinstance(part, Grid | Zip):
-            keys |= {written.key for written in part.dimensions}
+            found += part.dimensions
         elif isinstance(part, Sample):
-            keys |= {written.key for written, _ in part.dimensions}
-        elif isinstance(part, Repeat):
-            keys.add("seed")
-    return keys
+            found += [written for written, _ in part.dimensions]
+    return found
 
 
 def _as_distribution(raw: Any) -> Distribution:
