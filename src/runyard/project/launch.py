@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import msgspec
@@ -47,7 +47,7 @@ def specs_for(
             id=new_run_id(),
             project=project.name,
             name=name if name and len(planned) == 1 else item.name,
-            created_at=now,
+            created_at=now + timedelta(microseconds=position),  # so that sorting by time keeps the plan's order
             experiment=shared.experiment,
             grid=shared.grid,
             config=item.config.model_dump(mode="json"),
@@ -70,7 +70,7 @@ def specs_for(
             priority=shared.priority,
             grace_s=project.grace_s,
         )
-        for item in planned
+        for position, item in enumerate(planned)
     ]
 
 

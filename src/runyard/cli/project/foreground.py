@@ -14,6 +14,7 @@ from runyard.project.launch import show_duration
 from runyard.records import RunSpec, RunState
 from runyard.supervisor import LaunchOrder, supervise
 
+_METRICS = 6  # of the training, in the last lines
 _LOOK_S = 0.5  # between two looks at slots that are taken
 
 
@@ -68,8 +69,9 @@ def _say_end(client: Client, spec: RunSpec) -> RunState:
     took = f" in {show_duration(row.duration_s)}" if row.duration_s is not None else ""
     reason = f": {screen.plain(row.reason)}" if row.reason else ""
     screen.remark(f"{row.state}{took}{reason}")
-    if row.summary:
-        screen.remark("  ".join(_metric(row, key) for key in list(row.summary)[:6]))
+    own = [key for key in row.summary if not key.startswith("sys/")]
+    if own:
+        screen.remark("  ".join(_metric(row, key) for key in own[:_METRICS]))
     screen.remark(f"runyard show {spec.id}")
     return RunState(row.state)
 
