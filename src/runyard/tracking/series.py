@@ -32,12 +32,34 @@ class Layout:
         self.head = int.from_bytes(fmt.HEAD.pack(fmt.KIND_ROW, 0, number, self.size), "little")
 
 
+class Steps:
+    """The latest step of each series whose key several layouts have.
+
+    A loop mostly logs the same layout many times in a row; then only `step` changes, and the keys of `owner`
+    get it when another layout has its turn.
+    """
+
+    __slots__ = ("_known", "owner", "step")
+
+    def __init__(self, known: dict[str, int]) -> None:
+        self._known = known
+        self.owner: Layout | None = None
+        self.step = -1
+
+    def settled(self) -> dict[str, int]:
+        """The step of every key."""
+        if self.owner is not None:
+            self._known.update(dict.fromkeys(self.owner.keys, self.step))
+            self.owner = None
+        return self._known
+
+
 class SharedLayout(Layout):
     """Some keys are logged by other layouts too, so each has a step of its own in `steps`."""
 
     __slots__ = ("_steps",)
 
-    def __init__(self, number: int, keys: Keys, steps: dict[str, int]) -> None:
+    def __init__(self, number: int, keys: Keys, steps: Steps) -> None:
         super().__init__(number, keys)
         self._steps = steps
 
@@ -48,7 +70,9 @@ class SharedLayout(Layout):
         Raises:
             DifferentSteps: they are not the same.
         """
-        steps = self._steps
+        if self._steps.owner is self:
+            return self._steps.step
+        steps = self._steps.settled()
         last = steps[self.keys[0]]
         for key in self.keys:
             if steps[key] != last:
@@ -57,7 +81,10 @@ class SharedLayout(Layout):
 
     @last.setter
     def last(self, step: int) -> None:
-        self._steps.update(dict.fromkeys(self.keys, step))
+        if self._steps.owner is not self:
+            self._steps.settled()
+            self._steps.owner = self
+        self._steps.step = step
 
 
 class DifferentSteps(Exception):
@@ -77,7 +104,7 @@ class SeriesBook:
         self.firsts: dict[str, Layout] = {}
         self._layouts: dict[Keys, Layout] = {}
         self._writer = writer
-        self._steps = {} if steps is None else steps  # only of keys that the layouts do not know themselves
+        self._steps = Steps({} if steps is None else steps)  # only of keys that no layout has for itself
         self._owners: dict[str, Keys] = {}  # key -> the layout that alone has it
 
     def layout(self, keys: Keys) -> Layout:
@@ -90,7 +117,7 @@ class SeriesBook:
     def last(self, key: str) -> int:
         """The latest step of one series; -1 before the first."""
         owner = self._owners.get(key)
-        return self._layouts[owner].last if owner else self._steps.get(key, -1)
+        return self._layouts[owner].last if owner else self._steps.settled().get(key, -1)
 
     def by_next_step(self, keys: Iterable[str]) -> dict[int, list[str]]:
         """The keys, gathered by their next step."""
@@ -101,7 +128,7 @@ class SeriesBook:
 
     def steps(self) -> dict[str, int]:
         """The latest step of every series, for a forked child that goes on with them."""
-        known = dict(self._steps)
+        known = dict(self._steps.settled())
         for key, owner in self._owners.items():
             known[key] = self._layouts[owner].last
         return known
@@ -110,14 +137,14 @@ class SeriesBook:
         number = self._writer.declare(keys).number
         known = [self.last(key) for key in keys]
         others = {self._owners[key] for key in keys if key in self._owners}
-        if not others and len(set(known)) == 1 and not any(key in self._steps for key in keys):
+        if not others and len(set(known)) == 1 and not any(key in self._steps.settled() for key in keys):
             layout = Layout(number, keys)
             layout.last = known[0]
             self._owners.update(dict.fromkeys(keys, keys))
         else:
             for other in others:
                 self._share(other)
-            self._steps.update(zip(keys, known, strict=True))
+            self._steps.settled().update(zip(keys, known, strict=True))
             layout = SharedLayout(number, keys, self._steps)
         self._keep(layout)
         return layout

@@ -1,0 +1,69 @@
+"""What does `run.log` cost a training loop, beside a bare `os.write` of the same bytes?
+
+Run it as: python benchmarks/tracking_log.py [FOLDER]     the folder decides the disk; a temporary one if left out
+"""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+
+from runyard.journal import format as fmt
+from runyard.tracking import Run
+
+CALLS = 5_000
+ROUNDS = 31
+GOALS = {1: (2.0, None), 20: (4.0, 10.0)}  # scalars: (times the bare write, µs)
+
+
+def main() -> None:
+    base = sys.argv[1] if len(sys.argv) > 1 else None
+    with tempfile.TemporaryDirectory(dir=base) as folder:
+        run = a_run(Path(folder))
+        fd = os.open(Path(folder) / "bare", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        for scalars, (times_goal, us_goal) in GOALS.items():
+            metrics = {f"train/metric_{number}_of_{scalars}": 0.1 * number for number in range(scalars)}
+            record = os.urandom(fmt.ROW_OVERHEAD + 8 * scalars)
+            log_us, write_us = measure(run, metrics, fd, record)
+            times = log_us / write_us
+            reached = times <= times_goal and (us_goal is None or log_us <= us_goal)
+            print(
+                f"{scalars:2} scalars: run.log {log_us:5.2f} µs, "
+                f"os.write of the same {len(record)} bytes {write_us:5.2f} µs, {times:.2f} times; goal {times_goal:g} times{f' and {us_goal:g} µs' if us_goal else ''}: "
+                f"{'reached' if reached else 'MISSED'}"
+            )
+        os.close(fd)
+        run.finish()
+
+
+def measure(run: Run, metrics: dict[str, float], fd: int, record: bytes) -> tuple[float, float]:
+    """Medians in µs of one call, of both in turn, so that a busy moment of the machine hits both."""
+    logs, writes = [], []
+    for number in range(ROUNDS):
+        begin = perf_counter()
+        for step in range(number * CALLS, (number + 1) * CALLS):
+            run.log(metrics, step=step)
+        logs.append((perf_counter() - begin) / CALLS * 1e6)
+        begin = perf_counter()
+        for _step in range(number * CALLS, (number + 1) * CALLS):
+            os.write(fd, record)
+        writes.append((perf_counter() - begin) / CALLS * 1e6)
+    return median(logs), median(writes)
+
+
+def a_run(folder: Path) -> Run:
+    """A run without a supervisor, as inside a training process."""
+    from datetime import UTC, datetime
+
+    from runyard.records import RunSpec, encode_spec, new_run_id
+
+    spec = RunSpec(id=new_run_id(), project="benchmark", name="log", created_at=datetime.now(UTC))
+    (folder / "attempts" / "1").mkdir(parents=True)
+    (folder / "run.json").write_bytes(encode_spec(spec))
+    return Run.attach(folder, 1)
+
+
+if __name__ == "__main__":
+    main()
