@@ -11,6 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _TIMEOUT_S = 60.0  # a folder on a network drive is slow, but it must not hang a submit for good
+_OF_ANOTHER_REPOSITORY = frozenset(  # set while a hook runs; they would lead away from the folder in question
+    f"GIT_{name}"
+    for name in ("DIR", "WORK_TREE", "INDEX_FILE", "COMMON_DIR", "OBJECT_DIRECTORY", "NAMESPACE", "PREFIX")
+)
 _OPTIONS = ("-c", "core.fsmonitor=false", "-c", "core.quotePath=false")
 
 
@@ -72,11 +76,8 @@ def is_ignored(folder: Path) -> bool:
 
 def run_git(folder: Path, *arguments: str) -> bytes | None:
     """Run Git in `folder`; return what it printed, or None if there is no Git or it failed."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environment = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER_REPOSITORY}
     environment["GIT_OPTIONAL_LOCKS"] = "0"  # else a `git commit` of the user could fail because of us
-    for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM"):
-        if name in os.environ:
-            environment[name] = os.environ[name]
     try:
         done = subprocess.run(
             ["git", *_OPTIONS, "-C", str(folder), *arguments],

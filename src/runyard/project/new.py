@@ -91,7 +91,7 @@ def _start_history(target: Path) -> str:
         return f"{target} lies in a Git repository already, so none was started; commit it there."
     if run_git(target, "init", "--quiet", "--initial-branch=main") is None:
         return f"Git could not start a repository in {target}; `git init` there will say why."
-    if not run_git(target, "config", "user.email") or not run_git(target, "config", "user.name"):
+    if run_git(target, "-c", "user.useConfigOnly=true", "var", "GIT_AUTHOR_IDENT") is None:  # else it may guess one
         return "Git does not know your name, so nothing was committed yet: set user.name and user.email, then commit."
     run_git(target, "add", "--all")
     if run_git(target, "commit", "--quiet", "--message", FIRST_COMMIT) is None:
