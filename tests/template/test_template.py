@@ -253,7 +253,7 @@ with rehearse(DEFAULT) as rehearsal:
     assert "The model answers" in checked.stdout
     assert "50 predictions are in" in predicted.stdout
     lines = (tmp_path / "out.csv").read_text().splitlines()
-    assert lines[0] == "file,label,probability"
+    assert lines[0] == "input,label,probability"
     labels = (project / "tests" / "data" / "labels.csv").read_text().splitlines()
     right = sum(found.startswith(f"{wanted},") for found, wanted in zip(lines[1:], labels[1:], strict=True))
     assert right >= 45

@@ -53,7 +53,7 @@ def batch(model: inference.Model, inputs: Path, output: Path) -> int:
     predictions = inference.predict(model, [image for _, image in found])
     with output.open("w", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["file", *inference.Output._fields])
+        table.writerow(["input", *inference.Output._fields])
         table.writerows([name, *prediction] for (name, _), prediction in zip(found, predictions, strict=True))
     print(f"{len(predictions)} predictions are in {output}.")
     return 0
