@@ -5,9 +5,11 @@ It reads what was asked for, imports the project's code (from the snapshot, if t
 imported here that training does not need: a GPU waits for every millisecond.
 """
 
+import fcntl
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -15,8 +17,9 @@ from types import TracebackType
 from typing import Any
 
 from runyard.errors import NotFound, StopRun, UsageError
-from runyard.journal import RunFolder
-from runyard.records import RunSpec, decode_spec
+from runyard.journal import HOST, JournalWriter, RunFolder
+from runyard.journal.events import Ended, Started
+from runyard.records import RunSpec, RunState, decode_spec
 from runyard.tracking import Run
 
 RUN_DIR_VARIABLE = "RUNYARD_RUN_DIR"
@@ -51,9 +54,22 @@ def main() -> int:
 def run_inline(run_dir: Path, attempt: int) -> None:
     """Train in this very process, for a debugger; whatever the training raises is recorded and goes on to the caller.
 
-    Nobody captures output or heeds time limits, and the working folder stays the project's.
+    Nobody captures output, samples the host or heeds time limits, and the working folder stays the project's.
     """
-    _train(run_dir, attempt)
+    place = RunFolder(run_dir).attempt(attempt)
+    place.path.mkdir(parents=True)
+    host = JournalWriter(place.journal(HOST), run=place.run.id, attempt=attempt, stream=HOST)
+    fcntl.flock(host.fd, fcntl.LOCK_EX)  # as long as this process lives, nobody takes the attempt for abandoned
+    host.event(_started())
+    state, reason = RunState.COMPLETED, ""
+    try:
+        _train(run_dir, attempt)
+    except BaseException as error:
+        state, reason = _judge(error)
+        raise
+    finally:
+        host.event(Ended(time_ns=time.time_ns(), state=state, reason=reason))
+        host.close()
 
 
 def _train(run_dir: Path, attempt: int) -> None:
@@ -71,6 +87,30 @@ def _train(run_dir: Path, attempt: int) -> None:
         run.finish(_without_our_frames(error))
         raise
     run.finish()
+
+
+def _started() -> Started:
+    return Started(time_ns=time.time_ns(), host=os.uname().nodename, user=_user_name(), pid=os.getpid())
+
+
+def _user_name() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as in some containers
+        return str(os.getuid())
+
+
+def _judge(error: BaseException) -> tuple[RunState, str]:
+    """What supervisor/endings.py would say, for the few ends that are possible here."""
+    if isinstance(error, StopRun | KeyboardInterrupt):
+        return RunState.STOPPED, f"by {_user_name()}"
+    if isinstance(error, SystemExit) and not error.code:
+        return RunState.COMPLETED, ""
+    if isinstance(error, MemoryError):
+        return RunState.OUT_OF_MEMORY, "the host's memory was not enough"
+    return RunState.FAILED, f"{type(error).__name__}: {error}"
 
 
 def _prepare(spec: RunSpec, run_dir: Path) -> tuple[Any, Train]:
@@ -157,7 +197,7 @@ def _show(error: BaseException) -> None:
     import traceback
 
     sys.stdout.flush()
-    traceback.print_exception(error)
+    traceback.print_exception(_without_our_frames(error))
 
 
 def _without_our_frames(error: BaseException) -> BaseException:

@@ -19,6 +19,8 @@ FLUSH_S = 0.25
 LINE_WAIT_S = 2.0  # an unfinished line is held so long, because a progress bar may rewrite it
 MAX_LINE_CHARS = 64 << 10
 
+_MAX_COLOUR_CHARS = 256
+
 _SPECIAL = re.compile("[\r\b]|\x1b\\[[0-9;?]*[ABCDEFGHJKSTfhlsu]")  # what moves the cursor or erases; colours do not
 _PIECES = re.compile("(\x1b\\[[0-9;:?]*[ -/]*[@-~]|\x1b[()][0-9A-B]|\x1b\\][^\x07\x1b]*(?:\x07|\x1b\\\\))")
 _COLOUR = re.compile("\x1b\\[[0-9;:]*m")
@@ -129,7 +131,8 @@ class Screen:
 
     def _obey(self, sequence: str) -> None:
         if _COLOUR.fullmatch(sequence):
-            self._colour += sequence
+            is_fresh = sequence in ("\x1b[m", "\x1b[0m") or len(self._colour) > _MAX_COLOUR_CHARS
+            self._colour = sequence if is_fresh else self._colour + sequence
         elif sequence in ("\x1b[K", "\x1b[0K"):
             del self._cells[self._column :]
         elif sequence in ("\x1b[2K", "\x1b[1K"):

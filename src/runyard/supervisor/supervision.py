@@ -297,8 +297,7 @@ class Supervision:
             self._selector.unregister(self._subject.exit_fd)
         if isinstance(self._subject, Child):
             self._clear_tree(self._subject)
-        for fd in self._given.order.lock_fds:
-            os.close(fd)  # nothing of the run is left, so the next one may have its devices
+        self._release_slots()
         self._finish_output()
         for stream, follower in self._follow_all():
             for event in follower.read_all():
@@ -309,6 +308,12 @@ class Supervision:
         ended = tell_end(self._facts(found), time_ns=time_ns)
         self._tell(ended)
         return ended
+
+    def _release_slots(self) -> None:
+        """Nothing of the run is left, so the next one may have its devices while this one is still delivered."""
+        if not self._is_foreground:  # there, the locks belong to our caller
+            for fd in self._given.order.lock_fds:
+                os.close(fd)
 
     def _clear_tree(self, child: Child) -> None:
         """What the training process left behind ends with it: SIGTERM, a moment, SIGKILL."""
