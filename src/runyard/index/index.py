@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, bindparam, delete, func, select
 
 from runyard.database import Database
 from runyard.database.schema import (
@@ -33,6 +33,10 @@ from runyard.records import RunId, RunSpec, RunState, decode_spec
 
 _TRIMMED_AT_MOST = 10_000
 _AT_ONCE = 500
+_REMOVALS = [
+    delete(table).where((table.c.id if table is runs else table.c.run_id).in_(bindparam("ids", expanding=True)))
+    for table in INDEX_TABLES
+]
 
 
 class Index:
@@ -99,9 +103,8 @@ class Index:
         """Forget runs whose folders are gone."""
         with self._writing(connection) as tx:
             for ids in _batches(run_ids):
-                for table in INDEX_TABLES:
-                    column = table.c.id if table is runs else table.c.run_id
-                    tx.execute(delete(table).where(column.in_(ids)))
+                for statement in _REMOVALS:
+                    tx.execute(statement, {"ids": ids})
 
     # ---- asking for runs ----
 

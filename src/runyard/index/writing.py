@@ -37,6 +37,11 @@ if TYPE_CHECKING:
 _LARGEST_INTEGER = 2**63 - 1
 _new_decoder = Decoder().state()
 
+# built once: building a statement costs more than executing it
+_DOCUMENTS = select(run_documents.c.spec, run_documents.c.merged).where(run_documents.c.run_id == bindparam("asked"))
+_UPDATE_DOCUMENT = update(run_documents).where(run_documents.c.run_id == bindparam("asked"))
+_STREAMS = select(streams).where(streams.c.run_id == bindparam("asked"))
+
 
 class StreamRow(msgspec.Struct):
     """A row of `streams`, decoded."""
@@ -118,7 +123,7 @@ def load_streams(tx: Connection, run_id: str) -> dict[tuple[int, str], StreamRow
             sealed_decoder=row.sealed_decoder,
             is_sealed=row.is_sealed,
         )
-        for row in tx.execute(select(streams).where(streams.c.run_id == run_id))
+        for row in tx.execute(_STREAMS, {"asked": run_id})
     }
 
 
@@ -280,9 +285,7 @@ def _save_stream(tx: Connection, row: StreamRow) -> None:
 
 def remerge(index: "Index", tx: Connection, run_id: str, states: States) -> None:
     """Bring the rows of the run to what its streams say; only what changed is written."""
-    found = tx.execute(
-        select(run_documents.c.spec, run_documents.c.merged).where(run_documents.c.run_id == run_id)
-    ).one_or_none()
+    found = tx.execute(_DOCUMENTS, {"asked": run_id}).one_or_none()
     if found is None:
         spec = index.read_spec(run_id)
         insert_runs(tx, [spec])
@@ -295,10 +298,10 @@ def remerge(index: "Index", tx: Connection, run_id: str, states: States) -> None
         return index.trimmed(tx, run_id, attempt, key, cut=cut, count=count)
 
     new = merge(spec, states, trim=trim)
-    tx.execute(update(run_documents).where(run_documents.c.run_id == run_id).values(merged=encode_merged(new)))
+    tx.execute(_UPDATE_DOCUMENT, {"asked": run_id, "merged": encode_merged(new)})
     columns = _run_columns(spec, new)
     if columns != _run_columns(spec, old):
-        tx.execute(update(runs).where(runs.c.id == run_id).values({k: v for k, v in columns.items() if k != "id"}))
+        upsert(tx, runs, [columns])
     _write_tags(tx, run_id, old, new)
     _write_metrics(tx, run_id, old, new)
 
