@@ -60,12 +60,18 @@ def chart(
         if not found:
             raise _no_such_metric(client, key, rows)
         if as_json:
-            documents.write({"series": [documents.series(row.id, key, found[row.id]) for row in rows if row.id in found]})
+            documents.write(
+                {"series": [documents.series(row.id, key, found[row.id]) for row in rows if row.id in found]}
+            )
             return
         curves = [curve_of(row, found.get(row.id), over_time=time, is_log=log, smooth=smooth) for row in rows]
         if not any(len(curve.xs) for curve in curves):
-            raise UsageError(f"No value of '{key}' can be drawn: none is a finite number{' above zero' if log else ''}.")
-    for line in draw(curves, key, width=screen.width(), height=height or 16, is_log=log, unit="min" if time else "step"):
+            raise UsageError(
+                f"No value of '{key}' can be drawn: none is a finite number{' above zero' if log else ''}."
+            )
+    for line in draw(
+        curves, key, width=screen.width(), height=height or 16, is_log=log, unit="min" if time else "step"
+    ):
         screen.say(line)
 
 
@@ -103,7 +109,11 @@ def draw(
     low_y, high_y = min(float(c.ys.min()) for c in filled), max(float(c.ys.max()) for c in filled)
     if low_y == high_y:
         low_y, high_y = (low_y / 2, high_y * 2) if is_log else (low_y - 0.5, high_y + 0.5)
-    labels = {0: formats.number(high_y), height // 2: _middle(low_y, high_y, height, is_log), height - 1: formats.number(low_y)}
+    labels = {
+        0: formats.number(high_y),
+        height // 2: _middle(low_y, high_y, height, is_log),
+        height - 1: formats.number(low_y),
+    }
     margin = max(len(label) for label in labels.values())
     canvas = Canvas(max(10, width - margin - 3), height)
     for number, curve in enumerate(curves):
@@ -111,7 +121,9 @@ def draw(
     lines = [screen.paint(screen.plain(key), "bold") + (screen.paint("  logarithmic", "dim") if is_log else "")]
     for row, characters in enumerate(canvas.characters()):
         axis = "┤" if row in labels else "│"
-        drawn = "".join(screen.paint(text, COLOURS[owner % len(COLOURS)]) if owner >= 0 else text for text, owner in characters)
+        drawn = "".join(
+            screen.paint(text, COLOURS[owner % len(COLOURS)]) if owner >= 0 else text for text, owner in characters
+        )
         lines.append(f"{labels.get(row, ''):>{margin}} {axis}{drawn}".rstrip())
     lines.append(" " * margin + " └" + "─" * canvas.columns)
     left, right = formats.number(float(low_x)), formats.number(float(high_x))
@@ -120,7 +132,13 @@ def draw(
 
 
 def _plot(
-    canvas: Canvas, curve: Curve, owner: int, *, x_range: tuple[float, float], y_range: tuple[float, float], is_log: bool
+    canvas: Canvas,
+    curve: Curve,
+    owner: int,
+    *,
+    x_range: tuple[float, float],
+    y_range: tuple[float, float],
+    is_log: bool,
 ) -> None:
     low, high = (float(np.log(y)) for y in y_range) if is_log else y_range
     ys = np.log(curve.ys) if is_log else curve.ys
@@ -191,4 +209,6 @@ def _list_keys(client: Client, row: RunRow, *, as_json: bool) -> None:
 
 def _no_such_metric(client: Client, key: str, rows: Sequence[RunRow]) -> NotFound:
     keys = sorted({known for row in rows for known in client.index.keys(row.id)})
-    return NotFound(f"No run of these has the metric '{key}'. {target.guess(key, keys)}There are: {', '.join(keys) or 'none'}.")
+    return NotFound(
+        f"No run of these has the metric '{key}'. {target.guess(key, keys)}There are: {', '.join(keys) or 'none'}."
+    )

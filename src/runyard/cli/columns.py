@@ -8,15 +8,17 @@ from typing import Any
 
 from runyard.cli import formats, screen, target
 from runyard.cli.tables import Cell
-from runyard.client.runs import differing_keys, flat
 from runyard.errors import UsageError
 from runyard.index import RunRow
+from runyard.index.diff import config_diff, flatten
 from runyard.project.project import Direction
 from runyard.records import RunState
 
 STATISTICS = ("last", "min", "max", "count")
 
-_METRIC = re.compile(r"""(?:metrics?\[["'](?P<quoted>.+)["']\]|metrics\.(?P<dotted>.+?)|(?P<bare>.+?))(?:\.(?P<statistic>last|min|max|count))?""")
+_METRIC = re.compile(
+    r"""(?:metrics?\[["'](?P<quoted>.+)["']\]|metrics\.(?P<dotted>.+?)|(?P<bare>.+?))(?:\.(?P<statistic>last|min|max|count))?"""
+)
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def chosen(text: str, rows: Sequence[RunRow]) -> list[RunColumn]:
     Raises:
         UsageError: a name is none of these.
     """
-    configs = {key for row in rows for key in flat(row.config)}
+    configs = {key for row in rows for key in flatten(row.config)}
     metrics = {key for row in rows for key in row.summary}
     return [_column(name.strip(), configs, metrics) for name in text.split(",") if name.strip()]
 
@@ -96,7 +98,7 @@ def config_column(key: str) -> RunColumn:
     """One key of the config."""
 
     def cell(row: RunRow, _: datetime) -> Cell:
-        values = flat(row.config)
+        values = flatten(row.config)
         return Cell(formats.setting(values[key]) if key in values else "")
 
     return RunColumn(key, cell, is_right=False)
@@ -120,7 +122,7 @@ def value_of(row: RunRow, key: str, statistic: str) -> float | None:
 
 def differing(rows: Sequence[RunRow]) -> list[str]:
     """The dotted config keys that are not the same in all runs, in the order of the configs."""
-    return differing_keys([flat(row.config) for row in rows])
+    return list(config_diff({row.id: row.config for row in rows}))
 
 
 def _column(name: str, configs: set[str], metrics: set[str]) -> RunColumn:

@@ -13,10 +13,7 @@ _RUNS = 'SELECT id, name FROM runs WHERE NOT is_trashed AND (id LIKE ?1 ESCAPE "
 
 def run(incomplete: str) -> list[tuple[str, str]]:
     """Runs whose id or name begins so, the latest first, each with what helps to choose."""
-    if "last".startswith(incomplete):
-        found = [("last", "the latest run")]
-    else:
-        found = []
+    found = [("last", "the latest run")] if "last".startswith(incomplete) else []
     for run_id, name in _ask(_RUNS + " ORDER BY created_ns DESC LIMIT ?2", incomplete):
         found.append((run_id, name) if run_id.startswith(incomplete) else (name, run_id))
     return found
@@ -26,7 +23,9 @@ def metric(incomplete: str) -> list[str]:
     """Metrics that begin so."""
     return [
         key
-        for (key,) in _ask("SELECT DISTINCT key FROM run_metrics WHERE key LIKE ?1 ESCAPE '\\' ORDER BY key LIMIT ?2", incomplete)
+        for (key,) in _ask(
+            "SELECT DISTINCT key FROM run_metrics WHERE key LIKE ?1 ESCAPE '\\' ORDER BY key LIMIT ?2", incomplete
+        )
     ]
 
 
@@ -34,7 +33,9 @@ def config_key(incomplete: str) -> list[str]:
     """Dotted config keys that begin so."""
     return [
         key
-        for (key,) in _ask("SELECT DISTINCT key FROM run_config WHERE key LIKE ?1 ESCAPE '\\' ORDER BY key LIMIT ?2", incomplete)
+        for (key,) in _ask(
+            "SELECT DISTINCT key FROM run_config WHERE key LIKE ?1 ESCAPE '\\' ORDER BY key LIMIT ?2", incomplete
+        )
     ]
 
 

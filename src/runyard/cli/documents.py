@@ -58,7 +58,7 @@ def run(row: RunRow) -> dict[str, Any]:
             "code_id": row.code.code_id,
         },
         "warnings": list(row.warnings),
-        "is_trashed": row.is_trashed,
+        "is_trashed": row.trashed,
     }
 
 

@@ -1,40 +1,32 @@
 """Folding runs that differ by their seed alone, or by whatever was not asked for, into one row: mean ± std, n."""
 
-import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
+from typing import Any, get_args
 
 from runyard.cli import columns, formats, target
-from runyard.client.runs import flat
 from runyard.errors import UsageError
 from runyard.index import RunRow
+from runyard.index.diff import flatten
+from runyard.index.groups import Aggregate, Spread, group_runs
 
 ALL_BUT_SEED = "all-but-seed"
 
 
 @dataclass(frozen=True)
-class Spread:
-    """Mean and sample standard deviation (n - 1; None for one value) of a metric over the runs of a group."""
-
-    statistic: str
-    n: int
-    mean: float
-    std: float | None
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
 class Group:
-    """Runs that belong together. `settings`: the config keys by which the groups differ."""
+    """Runs that belong together.
+
+    Attributes:
+        settings: the config keys by which the groups differ, or were asked to be told apart.
+        metrics: mean and sample deviation of each metric that any of the runs has.
+        statistics: which number of each run counts: "last", "min" or "max".
+    """
 
     rows: list[RunRow]
     settings: dict[str, Any]
     metrics: dict[str, Spread]
+    statistics: Mapping[str, Aggregate]
 
     @property
     def states(self) -> dict[str, int]:
@@ -50,32 +42,31 @@ class Group:
         return len({row.code.code_id for row in self.rows}) > 1
 
 
-def fold(rows: Sequence[RunRow], by: str, metrics: Mapping[str, str]) -> list[Group]:
+def fold(rows: Sequence[RunRow], by: str, statistics: Mapping[str, Aggregate]) -> list[Group]:
     """Groups in the order of their first run.
 
     Args:
         by: "all-but-seed", or config keys separated by commas.
-        metrics: metric -> "last", "min" or "max".
+        statistics: metric -> which number of each run counts.
 
     Raises:
         UsageError: no run has a config key of that name.
     """
     keys = None if by == ALL_BUT_SEED else _known_keys(by, rows)
-    members: dict[str, list[RunRow]] = {}
-    for row in rows:
-        members.setdefault(_identity(row, keys), []).append(row)
-    shown = keys if keys is not None else [key for key in columns.differing(_first_of_each(members)) if key != "seed"]
-    return [_group(group, shown, metrics) for group in members.values()]
-
-
-def spread_of(rows: Sequence[RunRow], key: str, statistic: str) -> Spread | None:
-    """Mean and deviation of a metric; None if no run has a number for it."""
-    found = (columns.value_of(row, key, statistic) for row in rows)
-    values = np.array([value for value in found if value is not None and math.isfinite(value)])
-    if not len(values):
-        return None
-    std = float(values.std(ddof=1)) if len(values) > 1 else None
-    return Spread(statistic, len(values), float(values.mean()), std, float(values.min()), float(values.max()))
+    by_id = {row.id: row for row in rows}
+    found = [
+        group_runs(rows, by=keys, metrics=[key for key, used in statistics.items() if used == each], aggregate=each)
+        for each in get_args(Aggregate)
+    ]
+    members = [[by_id[run_id] for run_id in group.run_ids] for group in found[0]]
+    shown = keys if keys is not None else [k for k in columns.differing([m[0] for m in members]) if k != "seed"]
+    spreads = [
+        {key: spread for group in same for key, spread in group.metrics.items()} for same in zip(*found, strict=True)
+    ]
+    return [
+        Group(group, _settings(group[0], shown), {key: known[key] for key in statistics if key in known}, statistics)
+        for group, known in zip(members, spreads, strict=True)
+    ]
 
 
 def document(group: Group) -> dict[str, Any]:
@@ -88,14 +79,7 @@ def document(group: Group) -> dict[str, Any]:
         "states": group.states,
         "mixes_code": group.mixes_code,
         "metrics": {
-            key: {
-                "statistic": spread.statistic,
-                "n": spread.n,
-                "mean": spread.mean,
-                "std": spread.std,
-                "min": spread.low,
-                "max": spread.high,
-            }
+            key: {"statistic": group.statistics[key], "n": spread.n, "mean": spread.mean, "std": spread.std}
             for key, spread in group.metrics.items()
         },
     }
@@ -107,31 +91,13 @@ def title(group: Group) -> str:
     return text or _without_seed(group.rows[0].name)
 
 
-def _group(rows: list[RunRow], keys: Sequence[str], metrics: Mapping[str, str]) -> Group:
-    flat = flat(rows[0].config)
-    spreads = {key: spread_of(rows, key, statistic) for key, statistic in metrics.items()}
-    return Group(
-        rows=rows,
-        settings={key: flat[key] for key in keys if key in flat},
-        metrics={key: spread for key, spread in spreads.items() if spread is not None},
-    )
-
-
-def _identity(row: RunRow, keys: Sequence[str] | None) -> str:
-    if keys is None and row.group:
-        return json.dumps([row.project, row.group])
-    flat = flat(row.config)
-    if keys is None:
-        keys = sorted(key for key in flat if key != "seed")
-    return json.dumps([row.project, {key: flat.get(key) for key in keys}], sort_keys=True, default=str)
-
-
-def _first_of_each(members: Mapping[str, list[RunRow]]) -> list[RunRow]:
-    return [rows[0] for rows in members.values()]
+def _settings(row: RunRow, keys: Sequence[str]) -> dict[str, Any]:
+    known = flatten(row.config)
+    return {key: known[key] for key in keys if key in known}
 
 
 def _known_keys(by: str, rows: Sequence[RunRow]) -> list[str]:
-    known = list(dict.fromkeys(key for row in rows for key in flat(row.config)))
+    known = list(dict.fromkeys(key for row in rows for key in flatten(row.config)))
     keys = [name.strip().removeprefix("config.") for name in by.split(",") if name.strip()]
     for key in keys:
         if rows and key not in known:

@@ -8,7 +8,9 @@ import typer
 
 from runyard.cli import columns, completion, documents, formats, groups, screen, tables, target
 from runyard.client import Client
+from runyard.errors import UsageError
 from runyard.index import RunRow
+from runyard.index.groups import Aggregate
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -25,9 +27,13 @@ def runs(
     ] = None,
     columns_: Annotated[
         str | None,
-        typer.Option("--columns", "-c", metavar="NAMES", autocompletion=completion.column, help="Columns, with commas."),
+        typer.Option(
+            "--columns", "-c", metavar="NAMES", autocompletion=completion.column, help="Columns, with commas."
+        ),
     ] = None,
-    sort: Annotated[str, typer.Option(metavar="FIELD", help="Field to sort by; - in front: descending.")] = "-created_at",
+    sort: Annotated[
+        str, typer.Option(metavar="FIELD", help="Field to sort by; - in front: descending.")
+    ] = "-created_at",
     limit: Annotated[int | None, typer.Option(min=1, help="At most so many [50 on a terminal].")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, all fields.")] = False,
 ) -> None:
@@ -43,23 +49,34 @@ def runs(
         where_from = target.chosen_project(project, all_projects=all_projects)
         is_short = screen.is_terminal() and not as_json and group is None and limit is None
         wanted = _TABLE_ROWS + 1 if is_short else limit
-        rows = client.index.find(where, project=where_from, sort=sort, limit=wanted)
+        rows = client.index.find(target.checked_query(where), project=where_from, sort=sort, limit=wanted)
         if group is not None:
             _show_groups(client, rows, group, as_json=as_json)
         elif as_json:
             documents.write({"runs": [documents.run(row) for row in rows]})
         else:
-            _show_table(client, rows[:_TABLE_ROWS] if is_short else rows, columns_)
+            chosen = _chosen_columns(client, rows, columns_, project=where_from)
+            _show_table(rows[:_TABLE_ROWS] if is_short else rows, chosen)
             if is_short and len(rows) > _TABLE_ROWS:
                 screen.remark(f"The first {_TABLE_ROWS}; --limit shows more, --where fewer.")
         if not rows and not as_json:
             _explain_nothing(where, where_from)
 
 
-def _show_table(client: Client, rows: Sequence[RunRow], names: str | None) -> None:
+def _chosen_columns(
+    client: Client, rows: Sequence[RunRow], names: str | None, *, project: str | None
+) -> list[columns.RunColumn]:
+    if names is None:
+        return columns.default(rows, target.headline_metrics(client, rows))
+    try:
+        return columns.chosen(names, rows)
+    except UsageError:  # a key that none of these runs has may still be one that others have
+        return columns.chosen(names, client.index.find(None, project=project, limit=None))
+
+
+def _show_table(rows: Sequence[RunRow], shown: Sequence[columns.RunColumn]) -> None:
     if not rows:
         return
-    shown = columns.chosen(names, rows) if names else columns.default(rows, target.headline_metrics(client, rows))
     now = datetime.now(UTC)
     tables.show(
         [tables.Column(column.title, is_right=column.is_right, is_vital=column.is_vital) for column in shown],
@@ -68,7 +85,9 @@ def _show_table(client: Client, rows: Sequence[RunRow], names: str | None) -> No
 
 
 def _show_groups(client: Client, rows: Sequence[RunRow], by: str, *, as_json: bool) -> None:
-    metrics = {key: str(goal) for key, goal in target.headline_metrics(client, rows).items()}
+    metrics: dict[str, Aggregate] = {
+        key: target.aggregate_of(goal) for key, goal in target.headline_metrics(client, rows).items()
+    }
     found = groups.fold(rows, by, metrics)
     if as_json:
         documents.write({"groups": [groups.document(group) for group in found]})
@@ -116,4 +135,6 @@ def _explain_nothing(where: str | None, project: str | None) -> None:
     if where:
         screen.remark(f"No run{place} matches. `runyard runs{' --all' if project else ''}` lists them.")
     else:
-        screen.remark(f"No runs{place} yet. `python run.py train` makes one{'; --all lists other projects' if project else ''}.")
+        screen.remark(
+            f"No runs{place} yet. `python run.py train` makes one{'; --all lists other projects' if project else ''}."
+        )

@@ -8,8 +8,8 @@ import typer
 
 from runyard.cli import columns, completion, documents, formats, screen, tables, target
 from runyard.client import AttemptStory, StoredFile, TrackedRun
-from runyard.client.runs import flat
 from runyard.index import RunRow
+from runyard.index.diff import flatten
 from runyard.records import RunState
 
 app = typer.Typer(rich_markup_mode=None)
@@ -24,7 +24,7 @@ def show(
 ) -> None:
     """Everything about one run.
 
-    Config (changed keys are marked), metrics, progress, attempts and how each ended, traceback, code, environment, files.
+    Config with changed keys marked, metrics, progress, attempts and how each ended, traceback, code, files.
 
     \b
     runyard show last
@@ -63,14 +63,17 @@ def remaining(row: RunRow, now: datetime) -> str:
 
 def _head(run: TrackedRun, now: datetime) -> None:
     row = run.row
-    mark = screen.paint("  in the trash", "red") if row.is_trashed else ""
+    mark = screen.paint("  in the trash", "red") if row.trashed else ""
     screen.say(f"{screen.paint(row.id, 'bold')}  {screen.plain(row.name)}  {screen.paint_state(row.state)}{mark}")
     pairs = [
         ("reason", row.reason),
         ("project", row.project if row.kind == "train" else f"{row.project} ({row.kind})"),
         ("experiment", row.experiment or ""),
         ("grid", row.grid or ""),
-        ("created", f"{formats.moment(row.created_at)}, {formats.age(row.created_at, now)}, by {row.user or 'unknown'}"),
+        (
+            "created",
+            f"{formats.moment(row.created_at)}, {formats.age(row.created_at, now)}, by {row.user or 'unknown'}",
+        ),
         ("took", formats.duration(columns.elapsed_s(row, now))),
         ("progress", remaining(row, now)),
         ("host", row.host),
@@ -84,14 +87,17 @@ def _head(run: TrackedRun, now: datetime) -> None:
 
 
 def _config(run: TrackedRun) -> None:
-    settings = flat(run.config)
+    settings = flatten(run.config)
     if not settings:
         return
-    _heading("Config", f"{formats.plural(len(run.changed), 'key')} changed, marked with *" if run.changed else "all defaults")
+    _heading(
+        "Config", f"{formats.plural(len(run.changed), 'key')} changed, marked with *" if run.changed else "all defaults"
+    )
     names = [f"* {key}" if key in run.changed else f"  {key}" for key in settings]
     values = [screen.plain(formats.setting(value)) for value in settings.values()]
     painted = [
-        screen.paint(value, "yellow") if key in run.changed else value for key, value in zip(settings, values, strict=True)
+        screen.paint(value, "yellow") if key in run.changed else value
+        for key, value in zip(settings, values, strict=True)
     ]
     tables.show_pairs(list(zip(names, painted, strict=True)), indent="")
 
@@ -106,7 +112,9 @@ def _metrics(row: RunRow) -> None:
         cells = [f"{formats.number(value)} @ {step}" if value is not None else "" for value, step in facts]
         rows.append([tables.Cell(text) for text in [key, *cells, f"{metric.count:,}"]])
     titles = ("last", "min", "max", "points")
-    tables.show([tables.Column("metric", is_vital=True), *(tables.Column(title, is_right=True) for title in titles)], rows)
+    tables.show(
+        [tables.Column("metric", is_vital=True), *(tables.Column(title, is_right=True) for title in titles)], rows
+    )
 
 
 def _attempts(attempts: Sequence[AttemptStory], now: datetime) -> None:
@@ -243,6 +251,7 @@ def _document(run: TrackedRun, attempts: Sequence[AttemptStory], files: Sequence
             "variables": dict(sorted(environment.variables.items())),
         },
         "files": [
-            {"name": file.name, "kind": file.kind, "size_bytes": file.size_bytes, "sha256": file.sha256} for file in files
+            {"name": file.name, "kind": file.kind, "size_bytes": file.size_bytes, "sha256": file.sha256}
+            for file in files
         ],
     }

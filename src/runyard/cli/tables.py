@@ -1,4 +1,4 @@
-"""Tables: bordered by a line and fitted to the terminal for people, aligned and complete for pipes."""
+"""Tables: fitted to the terminal for people; aligned and with all columns for pipes. Programs read `--json`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from runyard.cli import screen
 
 _GAP = "  "
 _NARROWEST = 8  # a column of text is cut to this before a whole column is left out
+_LONGEST_IN_PIPE = 100
 _MARK = "…"
 
 
@@ -37,9 +38,10 @@ class Fitted:
 
 
 def lay_out(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, width: int | None) -> Fitted:
-    """Align a table; `width` None cuts nothing."""
+    """Align a table; `width` None leaves out no column and cuts only what nobody can read in a line."""
     titles = [screen.plain(column.title) for column in columns]
-    texts = [[screen.plain(cell.text) for cell in row] for row in rows]
+    longest = width or _LONGEST_IN_PIPE
+    texts = [[cut(screen.plain(cell.text), longest) for cell in row] for row in rows]
     widths = [max([cells(titles[i]), *(cells(row[i]) for row in texts)]) for i in range(len(columns))]
     kept = list(range(len(columns)))
     if width is not None:

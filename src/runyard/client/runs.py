@@ -18,6 +18,7 @@ from typing import Any, overload
 from runyard.client.client import Client, open_client
 from runyard.errors import MissingExtra
 from runyard.index import ArtifactRow, MediaRow, MetricSummary, RunRow, Series
+from runyard.index.diff import config_diff, flatten
 from runyard.index.rows import from_ns
 from runyard.journal import HOST, Attempt
 from runyard.journal.events import Ended, Environment, Event, Failed, Media, Output, OutputDropped, Started
@@ -265,13 +266,11 @@ class Runs(Sequence[TrackedRun]):
         return {row.id: found[row.id] for row in self._rows if row.id in found}
 
     def config_diff(self) -> dict[str, dict[str, Any]]:
-        """Only the settings that differ: dotted key -> run id -> value. A run that lacks a key is missing there.
+        """Only the settings that differ: dotted key -> run id -> value, None where a run lacks the key.
 
         `pandas.DataFrame(runs.config_diff())` makes a table of it, one row a run.
         """
-        flats = {row.id: flat(row.config) for row in self._rows}
-        keys = differing_keys(list(flats.values()))
-        return {key: {run_id: known[key] for run_id, known in flats.items() if key in known} for key in keys}
+        return config_diff({row.id: row.config for row in self._rows})
 
     def __repr__(self) -> str:
         return f"<Runs: {len(self)}>"
@@ -306,24 +305,6 @@ def runs(
     return Runs(client, client.index.find(query or None, project=project, sort=sort, limit=limit))
 
 
-def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Dotted keys and their values, in the order of the config; an empty block is a value."""
-    found: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, dict) and value:
-            found.update(flat(value, f"{prefix}{key}."))
-        else:
-            found[f"{prefix}{key}"] = value
-    return found
-
-
-def differing_keys(flats: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The dotted keys that are not the same in all of these configs, in the order of their first appearance."""
-    missing = object()
-    keys = dict.fromkeys(key for config in flats for key in config)
-    return [key for key in keys if any(not _same(config.get(key, missing), flats[0].get(key, missing)) for config in flats)]
-
-
 def output_of(attempt: Attempt) -> Iterator[str]:
     """What an attempt printed, piece by piece; a gap is told in brackets."""
     for event in _events(attempt.journal(HOST)):
@@ -339,11 +320,6 @@ def output_text(event: Event) -> str:
     if isinstance(event, OutputDropped):
         return f"\n[{event.size_bytes:,} bytes of output left out here]\n"
     return ""
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Equal, and of one kind: `1` and `True` are different settings."""
-    return bool(one == other) and isinstance(one, bool) == isinstance(other, bool)
 
 
 def _events(path: Path) -> Iterator[Event]:
@@ -377,11 +353,24 @@ def _story(attempt: Attempt, reaped: Ended | None) -> AttemptStory:
 
 
 def _record(row: RunRow) -> dict[str, Any]:
-    names = ("id", "name", "project", "experiment", "grid", "state", "reason", "attempt", "seed", "user", "host", "note")
+    names = (
+        "id",
+        "name",
+        "project",
+        "experiment",
+        "grid",
+        "state",
+        "reason",
+        "attempt",
+        "seed",
+        "user",
+        "host",
+        "note",
+    )
     record: dict[str, Any] = {name: getattr(row, name) for name in names} | {"state": str(row.state)}
     record |= {"tags": " ".join(row.tags), "duration_s": row.duration_s}
     record |= {name: getattr(row, name) for name in ("created_at", "started_at", "ended_at")}
-    record |= {f"config.{key}": value for key, value in flat(row.config).items()}
+    record |= {f"config.{key}": value for key, value in flatten(row.config).items()}
     for key, summary in row.summary.items():
         record |= {f"{key}.last": summary.last, f"{key}.min": summary.min, f"{key}.max": summary.max}
     return record

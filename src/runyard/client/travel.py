@@ -26,7 +26,15 @@ from typing import IO, BinaryIO
 import msgspec
 
 from runyard.client.client import Client, open_client
-from runyard.errors import ConflictError, FormatUnknown, JournalDamaged, NotFound, RunyardError, ServiceError, UsageError
+from runyard.errors import (
+    ConflictError,
+    FormatUnknown,
+    JournalDamaged,
+    NotFound,
+    RunyardError,
+    ServiceError,
+    UsageError,
+)
 from runyard.journal import RunFolder
 from runyard.journal.events import ArtifactStored
 from runyard.journal.reader import Decoder, EventAt
@@ -38,7 +46,9 @@ _LISTING = "export.json"
 _RUN = "run/"
 _ARTIFACTS = "artifacts/"
 _PIECE_BYTES = 1 << 20
-_LONGEST_READ_BYTES = 16 << 20  # tarfile reads extended headers in one piece: a lie about their size must not fill the memory
+_LONGEST_READ_BYTES = (
+    16 << 20
+)  # tarfile reads extended headers in one piece: a lie about their size must not fill the memory
 _MAX_MEMBERS = 1_000_000
 _MAX_LISTING_BYTES = 256 << 20
 _COMPRESSION = 3  # journals shrink to half, and models hardly at all, however long one tries
@@ -196,7 +206,7 @@ def _member(name: str, size: int) -> tarfile.TarInfo:
 class _Careful:
     """A decompressed stream that refuses to be read in huge pieces."""
 
-    def __init__(self, stream: IO[bytes]) -> None:
+    def __init__(self, stream: gzip.GzipFile) -> None:
         self._stream = stream
 
     def read(self, size: int = -1) -> bytes:
@@ -401,22 +411,29 @@ def _check_header(run: RunFolder, journal: Path, attempt: int, stream: str) -> N
 
 def _check_references(run: RunFolder, spec: RunSpec, listing: Listing, draft: Path) -> None:
     """All that the run refers to has come, and nothing else has."""
+
     def read(sha256: str) -> bytes:
         try:
             return (draft / _ARTIFACTS / sha256).read_bytes()
         except FileNotFoundError:
-            raise UsageError(f"The file lacks {sha256[:12]}…, which run {run.id} refers to. Nothing was imported.") from None
+            raise UsageError(
+                f"The file lacks {sha256[:12]}…, which run {run.id} refers to. Nothing was imported."
+            ) from None
 
     brought = {name.removeprefix(_ARTIFACTS) for name in listing.members if name.startswith(_ARTIFACTS)}
     needed = _stored_by_journals(run) | _needed_by_code(spec, read)
     if needed - brought:
-        raise UsageError(f"The file lacks {min(needed - brought)[:12]}…, which run {run.id} refers to. Nothing was imported.")
+        raise UsageError(
+            f"The file lacks {min(needed - brought)[:12]}…, which run {run.id} refers to. Nothing was imported."
+        )
     if brought - needed:
-        raise UsageError(f"The file holds {min(brought - needed)[:12]}…, which run {run.id} does not know. Nothing was imported.")
+        raise UsageError(
+            f"The file holds {min(brought - needed)[:12]}…, which run {run.id} does not know. Nothing was imported."
+        )
 
 
 def _check_understood(draft: Path, run_id: RunId) -> None:
-    """Let an index of its own read the draft: a run that has not ended would wait for a worker, and its code would run."""
+    """Let an index of its own read the draft. A run that has not ended would wait for a worker, and be executed."""
     scratch = open_client(draft)
     try:
         scratch.index.reindex()

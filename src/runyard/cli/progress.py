@@ -1,0 +1,23 @@
+"""A progress bar for work that takes a while; silent where nobody watches."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from runyard.cli import screen
+
+
+@contextmanager
+def progress_bar(text: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function to call with how much is done, and of how much; the bar shows the time that remains."""
+    if not screen.is_terminal(sys.stderr):
+        yield lambda done, total: None
+        return
+    console = Console(stderr=True, no_color=not screen.wants_colour(sys.stderr), markup=False, highlight=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(text, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,31 @@
+"""`runyard reindex`: the database, made anew from the run folders."""
+
+import time
+
+import typer
+
+from runyard.cli import formats, screen
+from runyard.cli.progress import progress_bar
+from runyard.client import open_client
+
+app = typer.Typer(rich_markup_mode=None)
+
+
+@app.command()
+def reindex() -> None:
+    """Rebuild the database from the run folders, which are the truth. Nothing is lost by it.
+
+    \b
+    runyard reindex
+    """
+    began = time.monotonic()
+    client = open_client()
+    try:
+        with progress_bar("Reading runs") as progress:
+            count = client.reindex(progress)
+        problems = client.index.catch_up()
+    finally:
+        client.close()
+    for problem in problems:
+        screen.remark(screen.plain(problem))
+    screen.say(f"{formats.plural(count, 'run')} in {formats.duration(time.monotonic() - began)}.")

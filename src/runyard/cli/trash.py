@@ -1,0 +1,71 @@
+"""`runyard trash`: what was removed, the way back, and the end."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from runyard.cli import columns, documents, formats, questions, screen, tables, target
+from runyard.cli.progress import progress_bar
+from runyard.client import trash
+
+app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
+
+
+@app.callback()
+def _list_by_default(context: typer.Context) -> None:
+    """List, restore or empty the trash.
+
+    \b
+    runyard trash                  what is in it
+    runyard trash restore 8fk2
+    runyard trash empty            deletes for good and says how much was freed
+    """
+    if context.invoked_subcommand is None:
+        list_()
+
+
+@app.command("list")
+def list_(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
+    """What is in the trash."""
+    with target.opened() as client:
+        rows = client.index.find(None, trashed=True, limit=None)
+        sizes = {row.id: trash.folder_size(client.folder(row.id).path) for row in rows}
+    if as_json:
+        documents.write({"runs": [documents.run(row) | {"size_bytes": sizes[row.id]} for row in rows]})
+        return
+    if not rows:
+        screen.remark("The trash is empty.")
+        return
+    now = datetime.now(UTC)
+    shown = [columns.FIELDS[name] for name in ("id", "project", "name", "state", "age")]
+    tables.show(
+        [
+            *(tables.Column(c.title, is_right=c.is_right, is_vital=c.is_vital) for c in shown),
+            tables.Column("size", True),
+        ],
+        [[*(c.cell(row, now) for c in shown), tables.Cell(formats.size(sizes[row.id]))] for row in rows],
+    )
+
+
+@app.command()
+def restore(runs: Annotated[list[str], typer.Argument(metavar="RUN...", show_default=False)]) -> None:
+    """Bring runs back."""
+    with target.opened() as client:
+        rows = list({row.id: row for row in (target.find_trashed(client, text) for text in runs)}.values())
+        trash.restore(client, [row.id for row in rows])
+    screen.say(f"{formats.plural(len(rows), 'run')} restored: {', '.join(row.id for row in rows)}")
+
+
+@app.command()
+def empty(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
+    """Delete for good what is in the trash, and say how much room that made."""
+    with target.opened() as client:
+        count = client.index.count(None, trashed=True)
+        if not count:
+            screen.remark("The trash is empty.")
+            return
+        questions.confirm(f"Delete {formats.plural(count, 'run')} for good?", yes=yes)
+        with progress_bar("Deleting") as progress:
+            freed = trash.empty(client, progress)
+    screen.say(f"{formats.plural(freed.runs, 'run')} deleted, {formats.size(freed.size_bytes)} freed.")
