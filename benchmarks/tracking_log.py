@@ -29,10 +29,10 @@ def main() -> None:
             log_us, write_us = measure(run, metrics, fd, record)
             times = log_us / write_us
             reached = times <= times_goal and (us_goal is None or log_us <= us_goal)
+            goal = f"{times_goal:g} times" + (f" and {us_goal:g} µs" if us_goal else "")
             print(
-                f"{scalars:2} scalars: run.log {log_us:5.2f} µs, "
-                f"os.write of the same {len(record)} bytes {write_us:5.2f} µs, {times:.2f} times; goal {times_goal:g} times{f' and {us_goal:g} µs' if us_goal else ''}: "
-                f"{'reached' if reached else 'MISSED'}"
+                f"{scalars:2} scalars: run.log {log_us:.2f} µs, os.write of the same {len(record)} bytes "
+                f"{write_us:.2f} µs, {times:.2f} times; goal {goal}: {'reached' if reached else 'MISSED'}"
             )
         os.close(fd)
         run.finish()
