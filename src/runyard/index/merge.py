@@ -65,7 +65,9 @@ def merge(spec: RunSpec, states: States, *, trim: Trim) -> Merged:
     host = states.get((latest, HOST), StreamState())
     started = host.started
     failed = next((s.failed for s in _of_attempt(states, latest) if s.failed), None)
-    end = ends.get(latest) if state.is_ended else None
+    end = ends.get(latest)
+    if not state.is_ended or (end and state is RunState.STOPPED and _known_state(end.state) is not state):
+        end = None  # it waits again, or was stopped while it waited
     seen = [s.last_ns for (attempt, _), s in states.items() if attempt and s.last_ns]
     return Merged(
         name=edits.name[1] if edits.name else spec.name,
