@@ -61,8 +61,12 @@ class Delivery:
         Raises:
             LeaseLost: another worker has the run.
         """
-        run_id, number = self._attempt.run.id, self._attempt.number
-        self._attempted("renew the lease", lambda: self.client.heartbeat(run_id, worker_id, number), default=None)
+        try:
+            self.client.heartbeat(self._attempt.run.id, worker_id, self._attempt.number)
+        except LeaseLost:
+            raise
+        except Exception as error:  # see _attempted
+            self._failed("renew the lease", error)
 
     def tell_end(self, ended: Ended) -> bool:
         """Let the queue know; whether it worked."""
@@ -87,24 +91,21 @@ class Delivery:
             self._client.close()
 
     def _attempted(self, what: str, action: Callable[[], _T], *, default: _T) -> _T:
-        """Do something that needs the client; whatever goes wrong is told once and tried again later.
-
-        Raises:
-            LeaseLost: that one is no trouble but an answer.
-        """
+        """Do something that needs the client; whatever goes wrong is told once and tried again later."""
         try:
             return action()
-        except LeaseLost:
-            raise
         except Exception as error:  # databases, disks, networks and their libraries: none may end a run
-            self._not_before = time.monotonic() + self._retry_s
-            self._retry_s = min(2 * self._retry_s, LONGEST_RETRY_S)
-            self._delivered.clear()  # where the other side stands has to be asked anew
-            kind = f"{what}: {type(error).__name__}"
-            if kind not in self._warned:
-                self._warned.add(kind)
-                self._warn(f"The supervisor could not {what} and will try again. {type(error).__name__}: {error}")
+            self._failed(what, error)
             return default
+
+    def _failed(self, what: str, error: Exception) -> None:
+        self._not_before = time.monotonic() + self._retry_s
+        self._retry_s = min(2 * self._retry_s, LONGEST_RETRY_S)
+        self._delivered.clear()  # where the other side stands has to be asked anew
+        kind = f"{what}: {type(error).__name__}"
+        if kind not in self._warned:
+            self._warned.add(kind)
+            self._warn(f"The supervisor could not {what} and will try again. {type(error).__name__}: {error}")
 
     def _deliver_streams(self) -> bool:
         streams = [(self._attempt.number, name, self._attempt.journal(name)) for name in self._attempt.streams()]

@@ -78,7 +78,9 @@ class Child:
         self._tree.send(signal.SIGTERM, self.members())
 
     def kill(self) -> None:
-        self._tree.kill()
+        if self._exit is None:
+            self._tree.kill_group()  # in one stroke, so that nobody forks away meanwhile
+        self._tree.send(signal.SIGKILL, self.members())
 
     def members(self) -> list[int]:
         return self._tree.members()

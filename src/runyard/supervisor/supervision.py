@@ -10,6 +10,7 @@ import selectors
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,6 +97,9 @@ class Supervision:
         self._rank_pids: set[int] = set()
         self._cause: Cause | None = None
         self._is_described = False
+        self._is_over = False  # the training has ended; what comes now cannot change how
+        self._is_hurried = False  # somebody wants the supervisor itself to leave
+        self._told: set[str] = set()  # troubles of the supervisor itself
         self._timetable = Timetable()
         self._selector = selectors.DefaultSelector()
 
@@ -105,6 +109,7 @@ class Supervision:
         try:
             while self._exit() is None and MAIN not in self._watched_closing():
                 self._turn()
+            self._is_over = True
             ended = self._end(self._exit() or Exit(), time_ns=time.time_ns())
             self._deliver_rest(ended)
             return ended
@@ -144,8 +149,18 @@ class Supervision:
         if self._subject.exit_fd is None:
             at_most_s = min(at_most_s, WAIT_WITHOUT_PIDFD_S)
         for key, _ in self._selector.select(self._timetable.wait_s(time.monotonic(), at_most=at_most_s)):
-            key.data()
-        self._timetable.run_next(time.monotonic())
+            self._survived(key.data)
+        self._survived(lambda: self._timetable.run_next(time.monotonic()))
+
+    def _survived(self, action: Callable[[], object]) -> None:
+        """Do something that a training must not die of, whatever goes wrong in it."""
+        try:
+            action()
+        except Exception as error:  # a sample, a piece of output, a look: losing one is told, and nothing more
+            kind = f"{type(error).__name__}: {error}"
+            if kind not in self._told:
+                self._told.add(kind)
+                self._warn(f"Something went wrong in the supervisor; the run goes on. {kind}")
 
     def _exit(self) -> Exit | None:
         return self._subject.poll()
@@ -267,7 +282,9 @@ class Supervision:
 
     def _on_signals(self) -> None:
         for number in self._given.signals.take():
-            if number == signal.SIGINT and self._is_foreground:
+            if self._is_over:
+                self._is_hurried = True
+            elif number == signal.SIGINT and self._is_foreground:
                 self._on_interrupt()
             else:
                 name = signal.Signals(number).name
@@ -286,7 +303,7 @@ class Supervision:
 
     def _stop(self, cause: Cause) -> None:
         """Ask the training to leave; the first cause is the one that counts."""
-        if self._cause is not None:
+        if self._cause is not None or self._is_over:
             return
         self._cause = cause
         self._subject.ask_to_stop(self._rank_pids)
@@ -298,13 +315,10 @@ class Supervision:
         if isinstance(self._subject, Child):
             self._clear_tree(self._subject)
         self._release_slots()
-        self._finish_output()
-        for stream, follower in self._follow_all():
-            for event in follower.read_all():
-                self._note(stream, event)
-        self._files.move()
+        for action in (self._finish_output, self._look, self._follow_to_the_end, self._files.move):
+            self._survived(action)
         if not self._is_described:
-            self._describe()
+            self._survived(self._describe)
         ended = tell_end(self._facts(found), time_ns=time_ns)
         self._tell(ended)
         return ended
@@ -331,9 +345,10 @@ class Supervision:
                 child.kill()
             self._turn(0.02)
 
-    def _follow_all(self) -> list[tuple[str, Follower]]:
-        self._look()  # streams that came since the last look
-        return list(self._followers.items())
+    def _follow_to_the_end(self) -> None:
+        for stream, follower in self._followers.items():
+            for event in follower.read_all():
+                self._note(stream, event)
 
     def _facts(self, found: Exit) -> Facts:
         own = self._closing.get(MAIN)
@@ -350,13 +365,13 @@ class Supervision:
 
     def _deliver_rest(self, ended: Ended) -> None:
         """Everything that is still to be brought home, tried for a while; then the next command will find it."""
-        self._files.add_forgotten()
-        self._files.move(largest_bytes=None)
+        self._survived(self._files.add_forgotten)
+        self._survived(lambda: self._files.move(largest_bytes=None))
         self._wait_for_room()
-        os.fsync(self._journal.fd)
+        self._survived(lambda: os.fsync(self._journal.fd))
         deadline = time.monotonic() + FINAL_DELIVERY_S
         is_told = False
-        while not is_told and time.monotonic() < deadline:
+        while not is_told and not self._is_hurried and time.monotonic() < deadline:
             if self._delivery.deliver_some() and self._files.move(largest_bytes=None):
                 is_told = self._delivery.tell_end(ended)
             if not is_told:
@@ -366,12 +381,12 @@ class Supervision:
 
     def _wait_for_room(self) -> None:
         deadline = time.monotonic() + ROOM_WAIT_S
-        while not self._journal.flush() and time.monotonic() < deadline:
+        while not self._journal.flush() and not self._is_hurried and time.monotonic() < deadline:
             self._pause(0.25)
 
     def _pause(self, wait_s: float) -> None:
         for key, _ in self._selector.select(wait_s):
-            key.data()
+            self._survived(key.data)
 
     # ---- words ----
 

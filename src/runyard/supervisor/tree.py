@@ -42,13 +42,12 @@ class Tree:
             except (ProcessLookupError, PermissionError):
                 continue  # gone, or it became another user's (setuid): nothing we could do
 
-    def kill(self) -> None:
-        """SIGKILL to all, first in one stroke to the process group so that nobody forks away meanwhile."""
+    def kill_group(self) -> None:
+        """SIGKILL to the process group; only while the leader was not buried, since its number is given out again."""
         try:
             os.killpg(self.leader, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
-            pass  # the leader is gone; its descendants come next
-        self.send(signal.SIGKILL, self.members())
+            pass  # nobody is left in it
 
     def _descendants(self, parents: dict[int, int]) -> set[int]:
         children: dict[int, list[int]] = {}
