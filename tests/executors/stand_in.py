@@ -21,7 +21,8 @@ def receive(connection: socket.socket) -> dict[str, Any] | None:  # JSON
 
 def main() -> None:
     if "--standby" in sys.argv:
-        order = receive(socket.socket(fileno=int(sys.argv[-1])))
+        with socket.socket(fileno=int(sys.argv[-1])) as connection:
+            order = receive(connection)
         if order is None:
             return
     else:

@@ -160,7 +160,8 @@ def _send(connection: socket.socket, order: bytes, fds: Sequence[int]) -> None:
     """One order as runyard.supervisor.order reads it: its length, then JSON; descriptors come with the first byte."""
     message = _LENGTH.pack(len(order)) + order
     sent = socket.send_fds(connection, [message], list(fds)) if fds else 0
-    connection.sendall(message[sent:])
+    if sent < len(message):  # sending nothing fails where the reader has all it needs and has closed its end
+        connection.sendall(message[sent:])
 
 
 def _pidfd(pid: int) -> int | None:
