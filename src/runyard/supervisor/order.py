@@ -55,7 +55,8 @@ def send_order(connection: socket.socket, order: LaunchOrder) -> None:
     body = encode_order(order)
     message = _LENGTH.pack(len(body)) + body
     sent = socket.send_fds(connection, [message], list(order.lock_fds)) if order.lock_fds else 0
-    connection.sendall(message[sent:])
+    if sent < len(message):  # sending nothing fails too, once the other end has read all and closed
+        connection.sendall(message[sent:])
 
 
 def receive_order(connection: socket.socket) -> LaunchOrder | None:
