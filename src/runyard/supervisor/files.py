@@ -28,8 +28,9 @@ class LoggedFiles:
         self._taken: list[tuple[Path, FileLogged]] = []  # renamed, but not stored yet
 
     def add(self, event: FileLogged) -> None:
-        """A file was logged."""
-        self._waiting.append(event)
+        """A file was logged. A name that leads elsewhere (the journal may come from anybody) is passed over."""
+        if event.name and ".." not in event.name.split("/") and not event.name.startswith("/"):
+            self._waiting.append(event)
 
     def move(self, *, largest_bytes: int | None = SMALL_BYTES) -> bool:
         """Store what waits, except larger files (None: all of them); whether nothing waits any more."""
@@ -47,10 +48,12 @@ class LoggedFiles:
         return not self._waiting and not self._taken
 
     def add_forgotten(self) -> None:
-        """At the end: files that lie there although nobody logged them."""
+        """At the end: files that lie there although nobody logged them; drafts, which have a dot in front, are not."""
         known = {event.name for event in self._waiting}
         for path in _files_below(self._folder):
             name = path.relative_to(self._folder).as_posix()
+            if any(part.startswith(".") for part in name.split("/")):
+                continue
             if name not in known and not any(name.startswith(f"{folder}/") for folder in known):
                 self._waiting.append(FileLogged(time_ns=time.time_ns(), name=name))
 

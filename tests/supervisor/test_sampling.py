@@ -1,0 +1,48 @@
+"""Samples of host and GPUs."""
+
+import math
+import os
+from pathlib import Path
+
+import pytest
+
+from runyard.journal import JournalWriter
+from runyard.journal.reader import Rows, read_journal
+from runyard.supervisor.sampling import Sampler, gpu_uuids
+from tests.nvml.machine import FakeMachine, fake_machine
+
+
+def sampled(folder: Path, *, gpus: tuple[str, ...] = (), members: list[int] | None = None) -> dict[str, float]:
+    """One sample, as the journal has it."""
+    journal = JournalWriter(folder / "host.journal", run="r", attempt=1, stream="host")
+    pids = [os.getpid()] if members is None else members
+    Sampler(journal, members=lambda: pids, disk=folder, gpus=gpus, since=0.0).sample()
+    journal.close()
+    items, _ = read_journal(folder / "host.journal")
+    (rows,) = [item for item in items if isinstance(item, Rows)]
+    return dict(zip(rows.keys, rows.values[0].tolist(), strict=True))
+
+
+def test_the_processes_of_the_run_are_summed_up(tmp_path: Path) -> None:
+    found = sampled(tmp_path)
+
+    assert found["sys/processes"] == 1
+    assert found["sys/process_memory_bytes"] > 1 << 20
+
+
+def test_processes_that_are_gone_do_no_harm(tmp_path: Path) -> None:
+    assert sampled(tmp_path, members=[2**22 - 1])["sys/processes"] == 0
+
+
+def test_gpus_are_numbered_within_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = fake_machine(tmp_path, monkeypatch, gpus=2)
+
+    found = sampled(tmp_path, gpus=(FakeMachine.uuid(1), "GPU-unknown"))
+
+    assert machine.uuid(1) in gpu_uuids([machine.uuid(1), "cpu-0"])
+    assert found["sys/gpu0/memory_used_bytes"] >= 0
+    assert math.isnan(found["sys/gpu1/memory_used_bytes"])
+
+
+def test_cpu_slots_are_no_gpus() -> None:
+    assert gpu_uuids(["cpu-0", "GPU-1", "MIG-2"]) == ("GPU-1", "MIG-2")
