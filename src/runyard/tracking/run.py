@@ -98,19 +98,20 @@ class Run:
         self.resumed: bool = attempt > 1 and _has_entries(self._folder.checkpoints)
 
     @classmethod
-    def attach(cls, run_dir: "str | Path", attempt: int, *, config: Any = None) -> "Run":
+    def attach(cls, run_dir: "str | Path", attempt: int, *, config: Any = None, rank: int | None = None) -> "Run":
         """Join an attempt of a run whose folder exists: what a training process does first.
 
-        The stream is "main", or "rank<k>" where RANK (of torchrun and its like) is above 0; a process that finds
-        it taken by another one gets "main-<pid>". SIGTERM becomes a stop request. `config` replaces the plain
-        dictionary of run.json.
+        The stream is "main", or "rank<k>" where `rank` (RANK of torchrun and its like if left out) is above 0; a
+        process that finds it taken by another one gets "main-<pid>". SIGTERM becomes a stop request. `config`
+        replaces the plain dictionary of run.json.
 
         Raises:
             OSError: the folder is not there, or cannot be written.
             msgspec.ValidationError: its run.json is none.
         """
         spec = decode_spec(RunFolder(Path(run_dir)).spec.read_bytes())
-        run = cls(run_dir, attempt, spec=spec, rank=_number_from_environment("RANK", 0), config=config)
+        rank = _number_from_environment("RANK", 0) if rank is None else rank
+        run = cls(run_dir, attempt, spec=spec, rank=rank, config=config)
         run._open()
         return run
 

@@ -62,7 +62,9 @@ def start_run(
             before.finish()
         spec = _spec(project, config, name=name, tags=tags)
         folder = _make_folder(Home.open(home), spec)
-        run = Run.attach(folder, 1, config=config)
+        run = Run.attach(
+            folder, 1, config=config, rank=0
+        )  # nobody tells ranks of a foreign script apart: each is a run
         _start_supervisor(folder)
     _end_with_the_process()
     return run
@@ -147,7 +149,13 @@ def _start_supervisor(folder: Path) -> None:
     null = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
     try:
         _supervisors.append(os.posix_spawn(sys.executable, arguments, os.environ, file_actions=null, setsid=True))
-    except (OSError, NotImplementedError) as problem:
+    except NotImplementedError:  # macOS has no setsid in posix_spawn
+        import subprocess  # late: not needed on Linux
+
+        quiet = subprocess.DEVNULL
+        process = subprocess.Popen(arguments, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
+        _supervisors.append(process.pid)
+    except OSError as problem:
         say(f"the supervisor of this run could not be started ({problem}): its end will be told by this process alone")
     _reap()
 
@@ -195,6 +203,5 @@ def _end_with_the_process() -> None:
 
 
 def _at_exit() -> None:
-    run = current_run()
-    if run is not None:
+    while (run := current_run()) is not None:
         run.finish(SystemExit(_exit_code) if _exit_code else None)

@@ -1,0 +1,38 @@
+"""What tracking may load: it runs inside every training process."""
+
+import subprocess
+import sys
+
+PROGRAM = """
+import sys
+before = set(sys.modules)
+{statements}
+print(*sorted({{name.partition(".")[0] for name in set(sys.modules) - before}}))
+"""
+
+
+def packages_of(statements: str) -> set[str]:
+    """Top-level names of what the statements load, without the standard library."""
+    ran = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(statements=statements)], capture_output=True, text=True, check=True
+    )
+    return {name for name in ran.stdout.split() if name not in sys.stdlib_module_names}
+
+
+def test_import_runyard_loads_the_standard_library_only() -> None:
+    assert packages_of("import runyard") == {"runyard"}
+
+
+def test_tracking_loads_msgspec_besides() -> None:
+    # typing_extensions: msgspec takes it if it is there
+    assert packages_of("import runyard; runyard.start_run") <= {"runyard", "msgspec", "typing_extensions"}
+
+
+def test_tracking_loads_none_of_the_slow_modules() -> None:
+    program = (
+        "import runyard; runyard.start_run; slow = {'numpy', 'dataclasses', 'pydantic', 'sqlalchemy', 'socket',"
+        "'threading', 'subprocess', 'tempfile', 'shutil', 'logging', 'asyncio', 'multiprocessing', 'sqlite3'};"
+        "assert not slow & set(sys.modules), slow & set(sys.modules)"
+    )
+
+    packages_of(program)
