@@ -126,7 +126,7 @@ def reduce_groups(
     lows: FloatArray, highs: FloatArray, means: FloatArray, weights: FloatArray, starts: NDArray[np.intp]
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Min, max and weighted mean, without NaN, of the groups that begin at `starts`; NaN where there is nothing."""
-    with np.errstate(invalid="ignore", divide="ignore"):  # all NaN, or inf - inf
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):  # all NaN, inf - inf, huge
         present = ~np.isnan(means)
         total = np.add.reduceat(np.where(present, means * weights, 0.0), starts)
         weight = np.add.reduceat(np.where(present, weights, 0.0), starts)

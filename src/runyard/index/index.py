@@ -233,7 +233,13 @@ class Index:
     def bucketed(
         self, run_id: str, key: str, buckets: int, *, start: int | None = None, stop: int | None = None
     ) -> Buckets:
-        """A metric in at most `buckets` pieces for drawing, optionally only the steps from `start` to `stop`."""
+        """A metric in at most `buckets` pieces for drawing, optionally only the steps from `start` to `stop`.
+
+        Raises:
+            ValueError: fewer than 1 bucket is asked for.
+        """
+        if buckets < 1:
+            raise ValueError(f"{buckets} buckets hold nothing; ask for at least 1")
         with self.database.read() as tx:
             return reading.read_buckets(tx, self.journal_path, run_id, key, buckets=buckets, start=start, stop=stop)
 

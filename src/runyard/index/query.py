@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -121,6 +122,7 @@ def _contains_on_postgresql(element: Contains, compiler: Any, **options: Any) ->
     return f"strpos({compiler.process(element.clauses, **options)}) > 0"
 
 
+@lru_cache(maxsize=256)  # dashboards ask the same again and again
 def compile_query(text: str) -> Condition:
     """A condition on a row of `runs`.
 
@@ -174,10 +176,12 @@ class _Compiler:
             ) from None
 
     def _syntax_message(self, position: int) -> str:
-        rest = self._text[position:]
-        for slip, advice in (("&&", "Write 'and'."), ("||", "Write 'or'."), ("!", "Write 'not' or '!='.")):
-            if rest.startswith(slip):
+        for slip, advice in (("&&", "Write 'and'."), ("||", "Write 'or'.")):
+            if slip in self._text:
                 return f"The query cannot be read at '{slip}'. {advice}"
+        rest = self._text[position:]
+        if rest.startswith("!"):
+            return "The query cannot be read at '!'. Write 'not' or '!='."
         stripped = self._text.replace("==", "").replace("!=", "").replace("<=", "").replace(">=", "")
         if "=" in stripped:
             return "The query cannot be read. To compare, write '==' instead of '='."
