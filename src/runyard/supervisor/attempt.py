@@ -123,7 +123,6 @@ def _run_child(
     environment = child_environment(order.env, run_dir=attempt.run.path, attempt=attempt.number)
     oom_before = oom_kills()
     journal.event(_started(order, spec, attempt, pid=os.getpid()))
-    adopt_orphans(on=True)
     reader, writer = output_pipe()
     try:
         pid = spawn(environment, output_fd=writer, inherited_fds=order.lock_fds)
@@ -133,6 +132,7 @@ def _run_child(
     finally:
         os.close(writer)
     began = time.monotonic()
+    adopt_orphans(on=True)  # long before the child can have any
 
     # all that takes time to import comes after the child was started
     from runyard.supervisor.subject import Child
