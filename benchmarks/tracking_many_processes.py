@@ -6,11 +6,13 @@ Run it as: python benchmarks/tracking_many_processes.py [PROCESSES]
 import multiprocessing
 import sys
 import tempfile
+from datetime import UTC, datetime
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from time import perf_counter
 
-from tracking_log import a_run
+from runyard.records import RunId, RunSpec, encode_spec
+from runyard.tracking import Run
 
 GOAL_POINTS_PER_S = 100_000.0
 SCALARS = 4
@@ -40,7 +42,10 @@ def main() -> None:
 
 
 def log_many(folder: str, barrier: Barrier) -> None:
-    run = a_run(Path(folder))
+    (Path(folder) / "attempts" / "1").mkdir(parents=True)
+    spec = RunSpec(id=RunId("benchmark"), project="benchmark", name="many", created_at=datetime.now(UTC))
+    (Path(folder) / "run.json").write_bytes(encode_spec(spec))
+    run = Run.attach(folder, 1)
     metrics = {f"metric_{number}": 0.5 for number in range(SCALARS)}
     barrier.wait()
     for step in range(CALLS):

@@ -167,6 +167,8 @@ def test_the_longest_name_and_any_script_are_fine(run: Run, run_dir: Path) -> No
 def test_something_else_than_a_mapping_is_a_mistake_of_the_caller(run: Run, metrics: Any) -> None:
     with pytest.raises(UsageError, match="mapping"):
         run.log(metrics)
+    with pytest.raises(UsageError, match="mapping"):
+        run.log(metrics, loss=1.0)
 
 
 # ---- steps ----

@@ -133,28 +133,29 @@ class Run:
                 warned about.
             StopRun: somebody asked the run to stop, and the code never read `should_stop`.
         """
-        if named:
-            metrics = {**metrics, **named} if metrics else named
+        given: Any = metrics  # Any: what is no mapping fails below, and is told in the slow path
         try:
-            if metrics.__class__ is not dict:  # a defaultdict would invent values below
-                raise TypeError
-            for key in metrics:  # noqa: B007  # the first key, in half the time of next(iter(...))
+            if named:
+                given = {**given, **named} if given else named
+            for key in given:  # noqa: B007  # the first key, in half the time of next(iter(...))
                 break
-            if len(metrics) == 1:
+            if len(given) == 1:
                 layout = self._ones[key]
                 at = layout.last + 1 if step is None else step if step.__class__ is int else index(step)
-                row = layout.pack(layout.head, at, time_ns(), metrics[key])
+                row = layout.pack(layout.head, at, time_ns(), given[key])
             else:
                 layout = self._firsts[key]
-                values = layout.values_of(metrics)
-                if len(values) != len(metrics):
+                if given.__class__ is not dict:  # a defaultdict would invent what it lacks
+                    raise TypeError
+                values = layout.values_of(given)
+                if len(values) != len(given):
                     raise LookupError
                 at = layout.last + 1 if step is None else step if step.__class__ is int else index(step)
                 row = layout.pack(layout.head, at, time_ns(), *values)
             row += _crc_bytes(crc32(row, RESIDUE))
             written = _write(self._fd, row)
         except Exception:  # one of the three places of STYLE.md: whatever it is, it is told and survived there
-            self._log_slowly(metrics, step)
+            self._log_slowly(given, step)
             return
         layout.last = at
         if written != layout.size:

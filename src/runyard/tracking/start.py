@@ -154,6 +154,7 @@ def _start_supervisor(folder: Path) -> None:
 
         quiet = subprocess.DEVNULL
         process = subprocess.Popen(arguments, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
+        process.returncode = 0  # it is waited for in _reap, so Popen must not warn that it still runs
         _supervisors.append(process.pid)
     except OSError as problem:
         say(f"the supervisor of this run could not be started ({problem}): its end will be told by this process alone")
