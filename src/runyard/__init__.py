@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     )
     from runyard.errors import RunyardError, StopRun
     from runyard.tracking import Run, current_run, start_run
+    from runyard.tracking.models import load_model, read_manifest
 
 __version__ = "0.1.0"
 
@@ -37,8 +38,10 @@ __all__ = [
     "current_run",
     "expand",
     "grid",
+    "load_model",
     "loguniform",
     "open_client",
+    "read_manifest",
     "runs",
     "sample",
     "start_run",
@@ -53,6 +56,7 @@ _HOMES = {
     "runyard.client": ("open_client", "runs"),
     "runyard.errors": ("RunyardError", "StopRun"),
     "runyard.tracking": ("Run", "current_run", "start_run"),
+    "runyard.tracking.models": ("load_model", "read_manifest"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -232,7 +232,7 @@ def test_container_program_predicts_a_folder(project: Path, framework: Framework
     skip_without(framework)
     script = """
 import shutil, sys
-from runyard.project.rehearsal import rehearse
+from runyard.testing import rehearse
 from src.config import DEFAULT
 from src.train import train
 with rehearse(DEFAULT) as rehearsal:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from runyard.tracking.models import load_model
+from runyard import load_model
 
 from src.data_processing.data_loader import Images, read_image
 from src.models.model import Model, features

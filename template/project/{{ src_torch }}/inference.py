@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from runyard.tracking.models.folder import load_model, read_manifest
+from runyard import load_model, read_manifest
 
 from src.data_processing.data_loader import Images, read_image
 from src.models.model import Model

@@ -5,7 +5,7 @@ import unittest
 from pathlib import Path
 
 import numpy as np
-from runyard.project.rehearsal import rehearse
+from runyard.testing import rehearse
 
 from src import inference
 from src.config import DEFAULT

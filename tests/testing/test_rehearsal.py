@@ -6,7 +6,7 @@ import pytest
 
 from runyard import Config, Run
 from runyard.errors import NotFound
-from runyard.project.rehearsal import rehearse
+from runyard.testing import rehearse
 
 
 class TrainConfig(Config):
