@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 
 from runyard.client import open_client
@@ -61,7 +62,7 @@ def gaps_ms() -> list[float]:
         for row in client.index.find(None, limit=None)
     )
     client.close()
-    return [(after[0] - before[1]) / 1e6 for before, after in zip(times, times[1:], strict=False)]
+    return [(after[0] - before[1]) / 1e6 for before, after in pairwise(times)]
 
 
 def opened_and_finished(journal: Path) -> tuple[int, int]:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from runyard.cli import screen
-from runyard.cli.live import LivePage, LiveLines
+from runyard.cli.live import LiveLines, LivePage
 from runyard.cli.project.train import parse_gpus
 from runyard.client import open_client
 from runyard.devices import Slot, discover
