@@ -35,6 +35,7 @@ class Yard:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.client: Client = open_client(path)
+        self.client.refresh()
         self._minutes = 0
 
     def run(

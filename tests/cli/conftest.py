@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -6,12 +8,16 @@ from tests.cli.builders import Yard
 
 
 @pytest.fixture
-def yard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Yard:
+def yard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Yard]:
     """An empty home, which is also the one that commands find."""
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("RUNYARD_HOME", str(home))
+    monkeypatch.setenv("RUNYARD_LOCK_DIR", str(tmp_path / "locks"))
     monkeypatch.setenv("COLUMNS", "160")
     monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
     monkeypatch.chdir(home)
-    return Yard(home)
+    yard = Yard(home)
+    with closing(yard.client):
+        yield yard

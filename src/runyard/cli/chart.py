@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Annotated
 
 import numpy as np
@@ -122,13 +124,17 @@ def draw(
     for row, characters in enumerate(canvas.characters()):
         axis = "┤" if row in labels else "│"
         drawn = "".join(
-            screen.paint(text, COLOURS[owner % len(COLOURS)]) if owner >= 0 else text for text, owner in characters
+            _painted(owner, "".join(t for t, _ in part)) for owner, part in groupby(characters, itemgetter(1))
         )
         lines.append(f"{labels.get(row, ''):>{margin}} {axis}{drawn}".rstrip())
     lines.append(" " * margin + " └" + "─" * canvas.columns)
     left, right = formats.number(float(low_x)), formats.number(float(high_x))
     lines.append(" " * (margin + 2) + left + unit.center(max(canvas.columns - len(left) - len(right), 0)) + right)
     return lines + _legend(curves, width)
+
+
+def _painted(owner: int, text: str) -> str:
+    return screen.paint(text, COLOURS[owner % len(COLOURS)]) if owner >= 0 else text
 
 
 def _plot(

@@ -50,6 +50,7 @@ _LONGEST_READ_BYTES = (
     16 << 20
 )  # tarfile reads extended headers in one piece: a lie about their size must not fill the memory
 _MAX_MEMBERS = 1_000_000
+_MOST_PADDING_BYTES = 1 << 16
 _MAX_LISTING_BYTES = 256 << 20
 _COMPRESSION = 3  # journals shrink to half, and models hardly at all, however long one tries
 
@@ -245,7 +246,10 @@ def _read(path: Path, sink: Sink) -> Listing:
         with path.open("rb") as file, gzip.GzipFile(fileobj=file) as packed:
             careful: IO[bytes] = _Careful(packed)  # type: ignore[assignment]  # tarfile asks for no more than it has
             with tarfile.open(fileobj=careful, mode="r:", errorlevel=2) as archive:
-                return _read_members(path, archive, sink)
+                listing = _read_members(path, archive, sink)
+            if len(packed.read(_MOST_PADDING_BYTES + 1)) > _MOST_PADDING_BYTES:  # the end is where the checksum is
+                raise _no_export(path, "something follows its end")
+            return listing
     except FileNotFoundError:
         raise NotFound(f"There is no file {path}.") from None
     except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError, UnicodeError, OverflowError, ValueError) as error:
