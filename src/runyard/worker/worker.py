@@ -1,0 +1,443 @@
+"""The worker's loop: hold a slot, claim a run for it, hand both to a supervisor, wait for its end.
+
+A worker owns nothing that would be lost with it: locks travel to the supervisors, leases are kept alive by
+them, and the journals say how each run ended. `kill -9` of a worker leaves its runs running; the next
+worker finds their slots taken.
+"""
+
+import getpass
+import os
+import secrets
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any, TypeVar
+
+import psutil
+
+from runyard.devices import Busy, Holder, Slot, Taken, busy_reason, cpu_slots, env_for, take
+from runyard.devices.slots import cores
+from runyard.errors import DeviceUnavailable, NotFound, RunFinished, RunyardError, ServiceError
+from runyard.executors import Executor, Exit, Handle, LocalExecutor
+from runyard.journal import HOST
+from runyard.project.snapshot import materialise
+from runyard.queue import HEARTBEAT_S, Capacity, Lease, WorkerRow, demand_of
+from runyard.records import RunId, RunSpec, RunState, WorkerId
+from runyard.supervisor.order import LaunchOrder, encode_order
+from runyard.worker.protocol import WorkerClient
+from runyard.worker.snapshot import Observer, Snapshot
+
+POLL_S = 1.0  # between two looks at queue and slots when nothing happens
+REAP_S = 5.0  # between two looks for runs whose supervisor was killed
+SLOTS_VARIABLE = "RUNYARD_SLOTS"
+CODE_VARIABLE = "RUNYARD_CODE"
+
+T = TypeVar("T")
+
+_POLL_WITHOUT_PIDFD_S = 0.1
+_FAILED_STARTS = 3  # so many in a row, and it is not the run that is broken
+
+
+@dataclass
+class _Running:
+    lease: Lease
+    spec: RunSpec
+    slots: tuple[Slot, ...]
+    handle: Handle
+    was_asked_to_stop: bool = False
+
+
+class Worker:
+    """Works the queue of one home on the slots of this machine.
+
+    Args:
+        slots: where it may start runs; those with a problem are left out.
+        clock: Unix seconds.
+        say: told, in whole sentences, what a person should know.
+    """
+
+    def __init__(
+        self,
+        client: WorkerClient,
+        executor: Executor,
+        slots: Sequence[Slot],
+        *,
+        worker_id: WorkerId | None = None,
+        clock: Callable[[], float] = time.time,
+        poll_s: float = POLL_S,
+        say: Callable[[str], object] = lambda text: None,
+    ) -> None:
+        self.id = worker_id or new_worker_id()
+        self._client = client
+        self._executor = executor
+        self._slots = [slot for slot in slots if not slot.problem]
+        self._clock = clock
+        self._poll_s = poll_s
+        self._say = say
+        self._observer = Observer(client, slots)
+        self._running: list[_Running] = []
+        self._stopping = 0
+        self._reap_at = self._beat_at = float("-inf")
+        self._failed_starts = 0
+        self._trouble = ""
+        self._wake_read, self._wake_write = os.pipe()
+        for fd in (self._wake_read, self._wake_write):
+            os.set_blocking(fd, False)
+        self._cores_per_slot = cores() / max(1, len(cpu_slots()))
+        self._memory_bytes = psutil.virtual_memory().total
+        if not self._slots:
+            raise DeviceUnavailable(" ".join(["There is no slot to work with.", *(slot.problem for slot in slots)]))
+
+    # ---- living ----
+
+    def run(self, *, drain: bool = False, on_tick: Callable[[Snapshot], object] | None = None) -> None:
+        """Work until asked to stop; with `drain`, until nothing runs and nothing waits that could run here.
+
+        Args:
+            on_tick: given a snapshot after every turn, at least once per `poll_s`.
+
+        Raises:
+            ServiceError: supervisors cannot be started.
+        """
+        with self._signals():
+            try:
+                self._turn(first=True)
+                while not self._is_done(drain=drain):
+                    if on_tick is not None:
+                        self._try(lambda: on_tick(self.snapshot()))
+                    self._wait()
+                    self._turn()
+                if on_tick is not None:
+                    self._try(lambda: on_tick(self.snapshot()))
+            finally:
+                self.close()
+
+    def step(self) -> None:
+        """One turn of the loop, without waiting: collect what ended, fill free slots."""
+        now = self._clock()
+        self._collect()
+        if now >= self._reap_at:
+            self._client.reap(now)
+            self._reap_at = now + REAP_S
+        if now >= self._beat_at:
+            self._client.queue.see_worker(self._row(now))
+            self._beat_at = now + HEARTBEAT_S
+        if self._stopping == 0:
+            self._fill(now)
+        elif self._stopping > 1:
+            self._ask_runs_to_stop()
+
+    def ask_to_stop(self) -> None:
+        """First time: start nothing more, wait for what runs. Second time: ask the runs to stop, too."""
+        self._stopping += 1
+        self._wake()
+        if self._stopping == 1:
+            self._say(_first_stop(len(self._running)))
+        elif self._stopping == 2 and self._running:
+            self._say(
+                f"Asked {_count(len(self._running), 'run')} to stop; each has its grace time to save what it has."
+            )
+
+    def snapshot(self) -> Snapshot:
+        """What happens on each slot, what waits, and when it will be done."""
+        running = {slot.name: each.lease.run_id for each in self._running for slot in each.slots}
+        return self._observer.look(
+            now=self._clock(),
+            capacity=self._capacity(()),
+            running=running,
+            reason_for=busy_reason,
+            stopping=min(self._stopping, 2),
+        )
+
+    def close(self) -> None:
+        """Leave. Supervisors that are there go on."""
+        self._executor.close()
+        for fd in (self._wake_read, self._wake_write):
+            os.close(fd)
+        self._wake_read = self._wake_write = -1
+        self._client.queue.forget_worker(self.id)
+
+    # ---- the loop ----
+
+    def _turn(self, *, first: bool = False) -> None:
+        """A step that survives trouble: a full disk at night must not end the worker. At the start it may."""
+        if first:
+            self.step()
+        else:
+            self._try(self.step)
+
+    def _try(self, action: Callable[[], T]) -> T | None:
+        try:
+            result = action()
+        except ServiceError:
+            raise
+        except Exception as error:  # the worker's loop: reported, and tried again
+            text = f"{type(error).__name__}: {error}"
+            if text != self._trouble:
+                self._say(f"Something failed; the worker goes on and tries again. {text}")
+            self._trouble = text
+            return None
+        self._trouble = ""
+        return result
+
+    def _is_done(self, *, drain: bool) -> bool:
+        if self._running:
+            return False
+        if self._stopping:
+            return True
+        return drain and not self._trouble and bool(self._try(self._is_drained))
+
+    def _is_drained(self) -> bool:
+        """Whether nothing waits that could start here, and nobody else on this machine runs what may come back."""
+        queue = self._client.queue
+        return queue.startable(self._capacity(())) == 0 and not queue.leases_of_host()
+
+    def _wait(self) -> None:
+        """Until a supervisor ends, somebody wakes us, or it is time to look again."""
+        poll = select.poll()
+        poll.register(self._wake_read, select.POLLIN)
+        timeout_s = self._poll_s
+        for each in self._running:
+            if each.handle.wait_fd is None:
+                timeout_s = min(timeout_s, _POLL_WITHOUT_PIDFD_S)
+            else:
+                poll.register(each.handle.wait_fd, select.POLLIN)
+        poll.poll(timeout_s * 1000)
+        try:
+            os.read(self._wake_read, 4096)
+        except BlockingIOError:
+            pass
+
+    def _wake(self) -> None:
+        try:
+            os.write(self._wake_write, b"x")
+        except (BlockingIOError, OSError):  # it is awake, or has left
+            pass
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Ctrl-C and SIGTERM are polite requests; outside the main thread nobody can send us any."""
+
+        def ask(number: int, frame: FrameType | None) -> None:
+            self.ask_to_stop()
+
+        try:
+            before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        except ValueError:
+            yield
+            return
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    # ---- what ended ----
+
+    def _collect(self) -> None:
+        for each in list(self._running):
+            exit_ = self._executor.poll(each.handle)
+            if exit_ is not None:
+                self._running.remove(each)
+                self._settle(each, exit_)
+
+    def _settle(self, each: _Running, exit_: Exit) -> None:
+        lease = each.lease
+        attempt = self._client.home.run(lease.run_id).attempt(lease.attempt)
+        if not attempt.journal(HOST).exists():
+            self._not_started(lease, f"its supervisor ended at once ({_how(exit_)})")
+        elif not exit_.is_clean:
+            self._reap_at = float("-inf")  # it may have left a run behind that nobody watches
+        else:
+            self._failed_starts = 0
+
+    def _not_started(self, lease: Lease, why: str) -> None:
+        """Give the run back; after some of these in a row it is us who are broken, and no run should suffer."""
+        self._client.queue.give_back(lease.run_id, lease.worker_id, lease.attempt)
+        self._drop_if_ended(lease.run_id)
+        self._failed_starts += 1
+        self._say(f"Run {lease.run_id} could not be started: {why}.")
+        if self._failed_starts >= _FAILED_STARTS:
+            raise ServiceError(
+                f"{self._failed_starts} runs in a row could not be started: {why}. "
+                f"What supervisors print is kept in {supervisor_log(self._client.home.path)}."
+            )
+
+    def _drop_if_ended(self, run_id: RunId) -> bool:
+        """Take a run out of the queue that was cancelled between our claim and its start."""
+        try:
+            is_over = RunState(self._client.index.get(run_id).state).is_ended
+        except NotFound:
+            is_over = True
+        if is_over:
+            self._client.queue.remove(run_id)
+        return is_over
+
+    def _ask_runs_to_stop(self) -> None:
+        for each in self._running:
+            if each.was_asked_to_stop:
+                continue
+            if self._client.index.get(each.lease.run_id).state != RunState.RUNNING:
+                continue  # it is only just starting; it will be asked in a moment
+            try:
+                self._client.request_stop(each.lease.run_id, why="the worker was stopped")
+            except RunFinished:
+                pass
+            each.was_asked_to_stop = True
+
+    # ---- what comes next ----
+
+    def _fill(self, now: float) -> None:
+        """Start runs as long as one fits the free slots; give back the locks that no run wanted."""
+        if self._client.queue.startable(self._capacity(())) == 0:
+            return
+        free = self._take_free_slots(now)
+        try:
+            while free:
+                lease = self._client.queue.claim_next(self.id, self._capacity(free), now=self._clock())
+                if lease is None:
+                    break
+                for used in self._start(lease, free):
+                    free.remove(used)
+        finally:
+            for taken in free:
+                taken.lock.release()
+        if self._running:
+            self._executor.prepare()
+
+    def _take_free_slots(self, now: float) -> list[Taken]:
+        ours = {slot.name for each in self._running for slot in each.slots}
+        holder = Holder(pid=os.getpid(), user=_user(), what="a worker that looks for its next run", since=now)
+        free = []
+        for slot in self._slots:
+            if slot.name in ours:
+                continue
+            found = take(slot, holder)
+            if not isinstance(found, Busy):
+                free.append(found)
+        return free
+
+    def _start(self, lease: Lease, free: Sequence[Taken]) -> list[Taken]:
+        """Start a run on some of the free slots; return those that it has now."""
+        try:
+            spec = self._client.spec(lease.run_id)
+        except NotFound:
+            self._client.queue.remove(lease.run_id)
+            return []
+        except RunyardError as error:
+            self._client.queue.give_back(lease.run_id, lease.worker_id, lease.attempt)
+            self._client.queue.hold([lease.run_id], why=str(error))
+            self._say(f"Run {lease.run_id} is held: {error}")
+            return []
+        if self._drop_if_ended(lease.run_id):
+            return []
+        used = self._choose(spec, free)
+        try:
+            order = self._order(lease, spec, used)
+            handle = self._executor.start(encode_order(order), fds=order.lock_fds)
+        except (OSError, RunyardError) as error:
+            self._not_started(lease, str(error))
+            return []
+        holder = Holder(
+            pid=handle.pid or os.getpid(), user=_user(), what=spec.name, run_id=lease.run_id, since=self._clock()
+        )
+        for taken in used:
+            taken.lock.describe(holder)
+            taken.lock.release()  # the supervisor has it now
+        self._running.append(_Running(lease, spec, tuple(taken.slot for taken in used), handle))
+        return used
+
+    def _choose(self, spec: RunSpec, free: Sequence[Taken]) -> list[Taken]:
+        """The slots for a run: the smallest GPUs that are large enough, so that large ones stay free for large runs."""
+        demand = demand_of(self._capacity(free), gpus=spec.resources.gpus, cpus=spec.resources.cpus)
+        if not demand.gpus:
+            return [taken for taken in free if not taken.slot.is_gpu][: demand.cpu_slots]
+        needed = spec.resources.gpu_memory_bytes or 0
+        large_enough = [taken for taken in free if taken.slot.is_gpu and taken.slot.memory_bytes >= needed]
+        return sorted(large_enough, key=lambda taken: taken.slot.memory_bytes)[: demand.gpus]
+
+    def _order(self, lease: Lease, spec: RunSpec, used: Sequence[Taken]) -> LaunchOrder:
+        slots = [taken.slot for taken in used]
+        names = tuple(slot.name for slot in slots)
+        return LaunchOrder(
+            run_id=lease.run_id,
+            home=str(self._client.home.path),
+            attempt=lease.attempt,
+            devices=names,
+            device_names=tuple(slot.device_name or slot.label for slot in slots),
+            env={**env_for(slots, len(cpu_slots())), **self._code_of(spec), SLOTS_VARIABLE: ",".join(names)},
+            lock_fds=tuple(taken.lock.fd for taken in used),
+            worker_id=self.id,
+        )
+
+    def _code_of(self, spec: RunSpec) -> dict[str, str]:
+        """Where the child imports from: the code of the moment at which the run was queued."""
+        if spec.code.snapshot is None:
+            return {}
+        return {CODE_VARIABLE: str(materialise(spec.code.snapshot, self._client.artifacts, self._client.home))}
+
+    def _capacity(self, free: Sequence[Taken]) -> Capacity:
+        return Capacity(
+            gpu_memory_bytes=tuple(taken.slot.memory_bytes for taken in free if taken.slot.is_gpu),
+            all_gpu_memory_bytes=tuple(slot.memory_bytes for slot in self._slots if slot.is_gpu),
+            cpu_slots=sum(not taken.slot.is_gpu for taken in free),
+            all_cpu_slots=sum(not slot.is_gpu for slot in self._slots),
+            cores_per_slot=self._cores_per_slot,
+            cores=cores(),
+            memory_bytes=self._memory_bytes,
+        )
+
+    def _row(self, now: float) -> WorkerRow:
+        return WorkerRow(
+            worker_id=self.id,
+            host=socket.gethostname(),
+            user=_user(),
+            pid=os.getpid(),
+            home=str(self._client.home.path),
+            slots=tuple(slot.name for slot in self._slots),
+            seen_at=now,
+        )
+
+
+def local_worker(client: WorkerClient, slots: Sequence[Slot], **options: Any) -> Worker:  # options: those of Worker
+    """A worker that starts its supervisors on this machine and keeps what they print in the home."""
+    return Worker(client, LocalExecutor(log=supervisor_log(client.home.path)), slots, **options)
+
+
+def supervisor_log(home: Path) -> Path:
+    """Where supervisors of a home print what nobody else would hear."""
+    return home / "supervisors.log"
+
+
+def new_worker_id() -> WorkerId:
+    """Host, process, and some chance, since process numbers come back."""
+    return WorkerId(f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}")
+
+
+def _first_stop(n_running: int) -> str:
+    if not n_running:
+        return "Stopping."
+    return (
+        f"Starting nothing more; {_count(n_running, 'run')} still to finish. Ask once more (Ctrl-C) to stop them, too."
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _how(exit_: Exit) -> str:
+    return f"exit code {exit_.code}" if exit_.signal is None else f"signal {exit_.signal}"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as in some containers
+        return str(os.getuid())
