@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from runyard.errors import FormatUnknown, JournalDamaged
 from runyard.journal import JournalWriter, Schema
 from runyard.journal.events import Event, Media, Noted, Output, Progress, Tagged
 from runyard.journal.reader import Decoder, EventAt, Rows, read_journal, repair
+from runyard.journal.writer import frame
 
 INT64 = st.integers(-(1 << 63), (1 << 63) - 1)
 TEXT = st.text(max_size=40)
@@ -42,6 +44,11 @@ EVENT = st.one_of(
         mime=st.just("text/plain"),
         data=st.binary(max_size=200),
     ),
+)
+ODD = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 99) | TEXT,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["e", "time_ns", "run", "x"]), inner),
+    max_leaves=8,
 )
 RowTuple = tuple[tuple[str, ...], int, int, list[float]]
 Item = RowTuple | Event
@@ -145,6 +152,17 @@ def test_flipped_bits_never_become_data(items: list[Item], place: float, flip: i
     whole = in_order_of_kinds(expected(items))
     assert all(value in whole for value in flat(found))
     assert len(flat(found)) <= len(whole)
+
+
+@given(kind=st.integers(1, 4), body=st.one_of(st.binary(max_size=60), ODD.map(msgspec.msgpack.encode)))
+def test_decoding_stops_in_front_of_an_intact_record_that_we_never_wrote(kind: int, body: bytes) -> None:
+    data = journal_of([Noted(time_ns=1, text="before")])
+    decoder = Decoder()
+
+    found = decoder.feed(data + frame(kind, body, schema=0))
+
+    assert flat(found)[0] == ("event", Noted(time_ns=1, text="before"))
+    assert decoder.offset > len(data) or (decoder.offset == len(data) and decoder.problem)
 
 
 def test_nan_infinities_and_the_ends_of_int64_survive() -> None:

@@ -223,7 +223,7 @@ def test_sys_exit_is_told_by_its_code(home: Path, statement: str, code: int, is_
 
 
 def test_ctrl_c_is_a_stop_and_no_failure(home: Path) -> None:
-    script(home, "os.kill(os.getpid(), signal.SIGINT); import time; time.sleep(60)")
+    script(home, "os.kill(os.getpid(), signal.SIGINT); signal.pause()")
 
     (stop,) = events_in(only_run(home), StopObeyed)
     assert "keyboard" in stop.reason

@@ -24,6 +24,7 @@ FloatArray = NDArray[np.float64]
 
 _LONGEST_CYCLE = 8  # loops that log up to eight different rows in turn still decode as arrays
 _decode = msgspec.msgpack.Decoder().decode
+_decode_keys = msgspec.msgpack.Decoder(tuple[str, ...]).decode
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -122,7 +123,11 @@ class Decoder:
             if zlib.crc32(record, fmt.RESIDUE) != fmt.RESIDUE:
                 self.problem = f"the record at byte {start + position} has a wrong checksum"
                 break
-            self._other(kind, schema, record[fmt.HEAD.size : -fmt.CRC.size], start + position, size, items)
+            try:
+                self._other(kind, schema, record[fmt.HEAD.size : -fmt.CRC.size], start + position, size, items)
+            except (msgspec.MsgspecError, UnicodeDecodeError) as problem:  # intact, yet nothing that we ever wrote
+                self.problem = f"the record at byte {start + position} cannot be read: {problem}"
+                break
             position += size
         if position > (len(fmt.MAGIC) if start == 0 else 0):  # a header torn off must be fed again with its magic
             self.offset = start + position
@@ -136,7 +141,7 @@ class Decoder:
             if event is not None:
                 items.append(EventAt(offset, size, event))
         elif kind == fmt.KIND_SCHEMA:
-            self._schemas[schema] = tuple(_decode(body))
+            self._schemas[schema] = _decode_keys(body)
         else:
             self.header = msgspec.convert(_decode(body), Header)
 
@@ -167,9 +172,10 @@ def _event(body: memoryview) -> AnyEvent | None:
         return event
     except msgspec.ValidationError:
         found: Any = _decode(body)
-        if isinstance(found, dict) and found.get("e") not in KNOWN_EVENTS:
+        name = found.get("e") if isinstance(found, dict) else None
+        if isinstance(name, str) and name not in KNOWN_EVENTS:
             return None  # of a newer Runyard: skipped, as docs/journal-format.md promises
-        raise JournalDamaged(f"an event with unexpected fields: {str(found)[:200]}") from None
+        raise
 
 
 def _check_magic(data: bytes) -> None:
