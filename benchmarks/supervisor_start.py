@@ -2,7 +2,7 @@
 
 Beside the limit, which is a bare interpreter: from an order to the moment the child's interpreter is up (with a
 fresh supervisor, and with one that stands by), from there to the call of `train`, and from the last line of `train`
-to the release of the slot's lock.
+to the release of the slot's lock and to the supervisor's own exit, when all is delivered.
 
     python benchmarks/supervisor_start.py [rounds]
 """
@@ -71,8 +71,8 @@ def bare(place: Place) -> float:
     return float(notes.read_text()) - began
 
 
-def attempt(place: Place, *, standby: bool) -> tuple[float, float, float]:
-    """Seconds from the order to the interpreter, from there to `train`, and from its end to the free lock."""
+def attempt(place: Place, *, standby: bool) -> tuple[float, float, float, float]:
+    """Seconds from the order to the interpreter, from there to `train`, and from its end to free lock and last exit."""
     order, notes = place.an_order()
     lock = os.open(place.folder / "lock", os.O_CREAT | os.O_RDWR)
     fcntl.flock(lock, fcntl.LOCK_EX)
@@ -84,8 +84,9 @@ def attempt(place: Place, *, standby: bool) -> tuple[float, float, float]:
     free = time.monotonic()
     os.close(waiting)
     process.wait()
+    gone = time.monotonic()
     up, called, returned = (float(line) for line in notes.read_text().splitlines())
-    return up - began, called - up, free - returned
+    return up - began, called - up, free - returned, gone - returned
 
 
 def _launch(order: LaunchOrder) -> tuple[float, "subprocess.Popen[bytes]"]:
@@ -126,6 +127,7 @@ def main() -> None:
     _show("child's interpreter to train(), fresh supervisor", [times[1] for times in fresh])
     _show("child's interpreter to train(), supervisor stood by", [times[1] for times in spare])
     _show("end of train() to the free lock", [times[2] for times in spare + fresh])
+    _show("end of train() to the supervisor's exit", [times[3] for times in spare + fresh])
 
 
 if __name__ == "__main__":

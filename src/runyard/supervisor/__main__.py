@@ -9,6 +9,7 @@
 
 import argparse
 import gc
+import os
 import socket
 import sys
 from pathlib import Path
@@ -61,4 +62,6 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    sys.stderr.flush()
+    os._exit(code)  # all is written and closed; to take NumPy and SQLAlchemy apart would keep the worker waiting

@@ -68,7 +68,7 @@ def watch(run_dir: Path, pid: int, *, started: float | None = None, connect: "Co
         journal = _open_journal(attempt)
         try:
             subject = find_watched(pid, started=started, journal=attempt.journal(MAIN))
-            journal.event(_started(order, spec, attempt, pid=pid))
+            journal.event(_started(order, spec, attempt))
             return Supervision(
                 Commission(
                     order=order,
@@ -122,7 +122,7 @@ def _run_child(
     others = _children_before() if order.foreground else frozenset()
     environment = child_environment(order.env, run_dir=attempt.run.path, attempt=attempt.number)
     oom_before = oom_kills()
-    journal.event(_started(order, spec, attempt, pid=os.getpid()))
+    journal.event(_started(order, spec, attempt))
     reader, writer = output_pipe()
     try:
         pid = spawn(environment, output_fd=writer, inherited_fds=order.lock_fds)
@@ -169,12 +169,12 @@ def _not_started(journal: JournalWriter, error: OSError) -> Ended:
     return ended
 
 
-def _started(order: LaunchOrder, spec: RunSpec, attempt: Attempt, *, pid: int) -> Started:
+def _started(order: LaunchOrder, spec: RunSpec, attempt: Attempt) -> Started:
     return Started(
         time_ns=time.time_ns(),
         host=host_name(),
         user=user_name(),
-        pid=pid,
+        pid=os.getpid(),
         boot_id=boot_id(),
         command=spec.command,
         devices=order.devices,
