@@ -1,9 +1,11 @@
 import os
+import shutil
 import signal
 import socket
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +19,7 @@ ANNA = Holder(pid=4711, user="anna", what="lr=0.1", run_id="abc", since=1.0)
 
 HOLD = """
 import sys
+import tempfile
 from runyard.devices import Holder, SlotLock
 lock = SlotLock(sys.argv[1])
 assert lock.try_acquire(Holder(pid=1, user="bob"))
@@ -26,6 +29,7 @@ sys.stdin.read()
 
 COUNT_WINNERS = """
 import sys
+import tempfile
 from runyard.devices import Holder, SlotLock
 lock = SlotLock("gpu")
 sys.stdin.readline()
@@ -221,3 +225,34 @@ def _created(name: str) -> Path:
     lock.try_acquire()
     lock.release()
     return lock.path
+
+
+AS_ANOTHER_USER = """
+import os
+import shutil
+from runyard.devices import Holder, SlotLock
+lock = SlotLock("gpu")
+os.setgroups([]), os.setgid(65534), os.setuid(65534)
+print(lock.try_acquire(Holder(pid=os.getpid(), user="nobody")), flush=True)
+holder = SlotLock("gpu").holder()
+print(holder.user if holder else "free", flush=True)
+print(SlotLock("cpu-0").try_acquire(), flush=True)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_users_keep_each_other_off_a_slot_and_share_the_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tempfile.mkdtemp(prefix="runyard-test-")  # pytest's own folders are closed to other users
+    try:
+        os.chmod(folder, 0o755)
+        monkeypatch.setenv("RUNYARD_LOCK_DIR", f"{folder}/locks")
+        lock = SlotLock("gpu")
+        lock.try_acquire(ANNA)
+        with a_process(AS_ANOTHER_USER) as other:
+            assert [line_of(other) for _ in range(3)] == ["False", "anna", "True"]
+        lock.release()
+        with a_process(AS_ANOTHER_USER) as other:
+            assert [line_of(other) for _ in range(2)] == ["True", "nobody"]
+        assert SlotLock("cpu-0").try_acquire(ANNA), "the file belongs to another user and is ours to lock all the same"
+    finally:
+        shutil.rmtree(folder)

@@ -22,6 +22,7 @@ DEFAULT_LOCK_DIR = "/tmp/runyard-locks"
 
 _TRIES = 100  # how often an onlooker's short shared lock, or a file that was just removed, is met with another try
 _CONTENT_BYTES = 4096
+_WHAT_CHARACTERS = 300  # six bytes each at worst, so that a holder always fits into what is read
 
 
 class Holder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -109,7 +110,7 @@ class SlotLock:
 
     def describe(self, holder: Holder) -> None:
         """Write down who holds the lock, for the messages of those who wait."""
-        content = msgspec.json.encode(holder)[:_CONTENT_BYTES]
+        content = msgspec.json.encode(msgspec.structs.replace(holder, what=holder.what[:_WHAT_CHARACTERS]))
         try:
             os.ftruncate(self._fd, 0)
             os.pwrite(self._fd, content, 0)
