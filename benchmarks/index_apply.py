@@ -7,12 +7,12 @@ Deterministic data in a temporary folder. Points are numbers: a row of 20 metric
 
 import argparse
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from time import perf_counter
 
 import numpy as np
-from index_queries import START_NS, a_spec
 
 from runyard.database import Database
 from runyard.index import Index
@@ -20,7 +20,14 @@ from runyard.journal import Home, JournalWriter
 from runyard.journal.events import Ended, Started
 from runyard.journal.reader import Decoder
 from runyard.journal.writer import Schema
-from runyard.records import encode_spec
+from runyard.records import RunId, RunSpec, encode_spec
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+START_NS = 1_767_225_600_000_000_000
+
+
+def a_spec(run_id: str) -> RunSpec:
+    return RunSpec(id=RunId(run_id), project="weld", name=run_id, created_at=START)
 
 
 def journal_bytes(path: Path, run_id: str, *, keys: int, rows: int) -> None:
@@ -43,7 +50,7 @@ def measure(keys: int, points: int) -> None:
         home = Home.open(Path(folder))
         database = Database.open(home.database)
         index = Index(database, home)
-        spec = a_spec(1)
+        spec = a_spec("r1")
         attempt = home.run(spec.id).attempt(1)
         attempt.path.mkdir(parents=True)
         home.run(spec.id).spec.write_bytes(encode_spec(spec))
@@ -77,7 +84,7 @@ def measure(keys: int, points: int) -> None:
 
 def live(index: Index, home: Home, schema: Schema, keys: int, rows: int) -> None:
     """A few new rows of a run that is on its way."""
-    spec = a_spec(2)
+    spec = a_spec("r2")
     attempt = home.run(spec.id).attempt(1)
     attempt.path.mkdir(parents=True)
     home.run(spec.id).spec.write_bytes(encode_spec(spec))

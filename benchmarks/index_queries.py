@@ -9,7 +9,7 @@ import argparse
 import sqlite3
 import tempfile
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -17,14 +17,14 @@ from time import perf_counter
 import numpy as np
 from pcodec import ChunkConfig, standalone
 
-from runyard.database import Database
+from runyard.database import Database, analyze
 from runyard.database.schema import run_metrics
 from runyard.index import Index
 from runyard.journal import Home, JournalWriter
 from runyard.journal.events import Ended, Finished, Started
 from runyard.records import RunId, RunSpec, encode_spec
 
-START = datetime(2026, 1, 1, tzinfo=timezone.utc)
+START = datetime(2026, 1, 1, tzinfo=UTC)
 START_NS = 1_767_225_600_000_000_000
 QUERY = 'config.optim.lr < 0.05 and metric["val/accuracy"].max > 0.2 and "baseline" in tags'
 KEYS = ("train/loss", "val/loss", "val/accuracy", "lr")
@@ -120,7 +120,7 @@ def thousand_runs(home: Home, index: Index, database: Database) -> None:
         hundred = ids[:100]
         marks = ",".join("?" * 100)
         join = (
-            "select c.steps, c.times, v.\"values\" from chunk_values v join chunks c using (run_id, attempt, stream,"
+            'select c.steps, c.times, v."values" from chunk_values v join chunks c using (run_id, attempt, stream,'
             f" segment, block) where v.key = 'val/loss' and v.run_id in ({marks})"
         )
         bare_ms = timed(lambda: raw.execute(join, hundred).fetchall())
@@ -153,15 +153,26 @@ def many_runs(index: Index, database: Database, count: int) -> None:
             for number, value in enumerate(best)
         ]
         tx.execute(run_metrics.insert(), rows)
+        analyze(tx)
     bare = timed(lambda: list(index.find(limit=50)), 5)
     for what, query, sort, project in (
         ("newest first", None, "-created_at", None),
         ("one project, newest first", None, "-created_at", "weld"),
         ("by metric", None, "-metric:val/accuracy.max", None),
         ("filtered, by metric", QUERY, "-metric:val/accuracy.max", None),
-        ("filtered by config and tag, newest first", 'config.optim.lr < 0.05 and "baseline" in tags', "-created_at", None),
+        (
+            "filtered by config and tag, newest first",
+            'config.optim.lr < 0.05 and "baseline" in tags',
+            "-created_at",
+            None,
+        ),
         ("rare metric, newest first", 'metric["val/accuracy"].max > 0.9999', "-created_at", None),
-        ("rare setting, by metric", "config.optim.lr == 0.077 and config.model.depth == 3", "-metric:val/accuracy", None),
+        (
+            "rare setting, by metric",
+            "config.optim.lr == 0.077 and config.model.depth == 3",
+            "-metric:val/accuracy",
+            None,
+        ),
         ("rare name, newest first", '"lr=0.077" in name', "-created_at", None),
         ("by a setting", None, "config.optim.lr", "weld"),
         ("by duration (nobody has one)", None, "-duration_s", None),

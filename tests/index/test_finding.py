@@ -105,3 +105,21 @@ def test_settings_of_any_kind_come_back_as_they_were(yard: Yard) -> None:
 
     assert (run.config, run.seed, run.changed) == (config, 10**30, {"big": 10**30})
     assert [found.id for found in yard.index.find("config.big == 1e30")] == ["r1"]
+
+
+def test_rare_and_common_filters_find_the_same_among_many_runs(yard: Yard) -> None:
+    specs = [
+        a_spec(f"r{number:05}", tags=("rare",) if number % 1000 == 7 else ("common",), config={"lr": number % 3000})
+        for number in range(6001)
+    ]
+    yard.index.add_runs(specs)
+
+    assert [run.id for run in yard.index.find('"rare" in tags', sort="id")] == [
+        f"r{n:05}" for n in range(7, 6001, 1000)
+    ]
+    assert yard.index.count('"common" in tags and config.lr < 2000') == 4001 - 4
+    assert [run.id for run in yard.index.find("config.lr == 5 and not config.lr > 5", sort="-id")] == [
+        "r03005",
+        "r00005",
+    ]
+    assert yard.index.count('not ("rare" in tags)') == 5995

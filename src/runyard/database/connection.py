@@ -86,6 +86,16 @@ class Database:
         self._pid = os.getpid()
 
 
+def analyze(tx: Connection) -> None:
+    """Let the planner look at a few hundred entries of each index: without, it takes every filter for a narrow one.
+
+    Takes some milliseconds; worth it after a large change.
+    """
+    if tx.dialect.name == "sqlite":
+        tx.exec_driver_sql("PRAGMA analysis_limit = 400")
+    tx.exec_driver_sql("ANALYZE")
+
+
 def _sqlite(path: Path) -> Engine:
     path.parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(

@@ -3,9 +3,10 @@
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, FromClause, and_, exists, func, select, true
+from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, exists, func, select, true
 
 from runyard.database.schema import run_config, run_documents, run_metrics, runs
 from runyard.errors import NotFound, QueryError, UsageError
@@ -26,6 +27,8 @@ from runyard.records import RunId, decode_spec
 _AT_ONCE = 500  # ids in one statement
 _METRIC = "metric:"
 _LISTED = 8  # runs in a message
+_RARE = 1000  # a filter that keeps fewer runs is looked up first
+_ONE_OF_MANY = select(runs.c.id).limit(1).offset(5 * _RARE)  # among fewer runs the order of looking does not matter
 
 
 @dataclass(frozen=True)
@@ -38,14 +41,21 @@ class _Phase:
     condition: Condition
 
 
-def condition(query: str | None, *, project: str | None, trashed: bool | None) -> Condition:
+def condition(tx: Connection, query: str | None, *, project: str | None, trashed: bool | None) -> Condition:
     """What the runs must fulfil."""
-    parts = [compile_query(query)] if query else []
+    parts: list[Condition] = []
+    if query:
+        is_large = tx.execute(_ONE_OF_MANY).first() is not None
+        parts.append(compile_query(query, partial(_is_rare, tx) if is_large else None))
     if project is not None:
         parts.append(runs.c.project == project)
     if trashed is not None:
         parts.append(runs.c.is_trashed.is_(trashed))
     return and_(true(), *parts)
+
+
+def _is_rare(tx: Connection, ids: Select[tuple[str]]) -> bool:
+    return tx.execute(ids.limit(1).offset(_RARE)).first() is None
 
 
 def sorted_ids(tx: Connection, wanted: Condition, *, sort: str, limit: int | None, offset: int) -> list[str]:

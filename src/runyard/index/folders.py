@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, select
 
+from runyard.database import analyze
 from runyard.database.schema import runs, streams
 from runyard.errors import FormatUnknown, JournalDamaged, NotFound
 from runyard.index import writing
@@ -47,19 +48,22 @@ def reindex(index: "Index", progress: Callable[[int, int], None] | None) -> int:
     """See `Index.reindex`. Run by run, each in a transaction of its own, so that others can go on meanwhile."""
     ids = _all_ids(index)
     with index.database.read() as tx:
-        gone = set(tx.scalars(select(runs.c.id))) - set(ids)
-    index.remove(gone)
+        known = set(tx.scalars(select(runs.c.id)))
+    index.remove(known - set(ids))
     for done, run_id in enumerate(ids, start=1):
-        _rebuild(index, run_id)
+        _rebuild(index, run_id, is_known=run_id in known)
         if progress:
             progress(done, len(ids))
+    with index.database.transaction() as tx:
+        analyze(tx)
     index.database.mark_reindexed()
     return len(ids)
 
 
-def _rebuild(index: "Index", run_id: str) -> None:
+def _rebuild(index: "Index", run_id: str, *, is_known: bool) -> None:
     with index.database.transaction() as tx:
-        index.remove([run_id], connection=tx)
+        if is_known or index.known([run_id]):  # somebody may have added it meanwhile
+            index.remove([run_id], connection=tx)
         try:
             index.add_runs([index.read_spec(run_id)], connection=tx)
         except _PROBLEMS:

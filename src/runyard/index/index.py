@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 from sqlalchemy import Connection, bindparam, delete, func, select
 
-from runyard.database import Database
+from runyard.database import Database, analyze
 from runyard.database.schema import (
     INDEX_TABLES,
     artifacts,
@@ -33,6 +33,7 @@ from runyard.records import RunId, RunSpec, RunState, decode_spec
 
 _TRIMMED_AT_MOST = 10_000
 _AT_ONCE = 500
+_MANY = 200  # new runs; enough to change how queries are best answered
 _REMOVALS = [
     delete(table).where((table.c.id if table is runs else table.c.run_id).in_(bindparam("ids", expanding=True)))
     for table in INDEX_TABLES
@@ -67,6 +68,8 @@ class Index:
         with self._writing(connection) as tx:
             known = _known(tx, [spec.id for spec in specs])
             writing.insert_runs(tx, [spec for spec in specs if spec.id not in known])
+            if len(specs) >= _MANY:
+                analyze(tx)
 
     def apply(
         self, run_id: str, attempt: int, stream: str, offset: int, data: bytes, *, connection: Connection | None = None
@@ -128,14 +131,14 @@ class Index:
             QueryError: the query or the sort field cannot be understood.
         """
         with self.database.read() as tx:
-            condition = finding.condition(query, project=project, trashed=trashed)
+            condition = finding.condition(tx, query, project=project, trashed=trashed)
             ids = finding.sorted_ids(tx, condition, sort=sort, limit=limit, offset=offset)
             return finding.rows(tx, ids)
 
     def count(self, query: str | None = None, *, project: str | None = None, trashed: bool | None = False) -> int:
         """How many runs a query matches."""
         with self.database.read() as tx:
-            condition = finding.condition(query, project=project, trashed=trashed)
+            condition = finding.condition(tx, query, project=project, trashed=trashed)
             return tx.execute(select(func.count()).select_from(runs).where(condition)).scalar_one()
 
     def get(self, run_id: str) -> RunRow:

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, Table, and_, exists, false, not_, or_, true
+from sqlalchemy import Column, ColumnElement, Select, Table, and_, exists, false, not_, or_, select, true
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Boolean
@@ -27,6 +27,7 @@ from runyard.index.rows import to_ns
 from runyard.records import RunState
 
 Condition = ColumnElement[bool]
+IsRare = Callable[[Select[tuple[str]]], bool]
 Kind = Literal["text", "number", "time", "state"]
 
 AGGREGATES = ("last", "min", "max", "count", "last_step", "min_step", "max_step")
@@ -122,16 +123,22 @@ def _contains_on_postgresql(element: Contains, compiler: Any, **options: Any) ->
     return f"strpos({compiler.process(element.clauses, **options)}) > 0"
 
 
-@lru_cache(maxsize=256)  # dashboards ask the same again and again
-def compile_query(text: str) -> Condition:
+def compile_query(text: str, is_rare: IsRare | None = None) -> Condition:
     """A condition on a row of `runs`.
+
+    Args:
+        is_rare: whether a selection of run ids is short. If so it is looked up first and the runs by it; otherwise
+            each run is looked at in the order of sorting, which stops after one page.
 
     Raises:
         QueryError: with the position and the length of the culprit.
     """
-    if not text.strip():
-        return true()
-    return _Compiler(text).compile()
+    return _compile_alone(text) if is_rare is None else _Compiler(text, is_rare).compile()
+
+
+@lru_cache(maxsize=256)  # dashboards ask the same again and again
+def _compile_alone(text: str) -> Condition:
+    return _Compiler(text, None).compile()
 
 
 def compile_field(text: str) -> Field:
@@ -140,18 +147,21 @@ def compile_field(text: str) -> Field:
     Raises:
         QueryError: it is none.
     """
-    return _Compiler(text).field_alone()
+    return _Compiler(text, None).field_alone()
 
 
 class _Compiler:
     """Holds the text, to tell where something is wrong."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, is_rare: IsRare | None) -> None:
+        self._is_rare = is_rare
         self._indent = len(text) - len(text.lstrip())
         self._text = text
         self._comparisons = 0
 
     def compile(self) -> Condition:
+        if not self._text.strip():
+            return true()
         return self._condition(self._parse(), depth=0)
 
     def field_alone(self) -> Field:
@@ -231,7 +241,7 @@ class _Compiler:
             raise self._error(
                 node, f"'{self._shown(node)}' needs a comparison, e.g. {self._shown(node)} {_example(field)}."
             )
-        return _has_setting(field.key, run_config.c.flag.is_(True))
+        return self._has(run_config, field.key, run_config.c.flag.is_(True))
 
     def _compare(self, left: ast.expr, op: ast.cmpop, right: ast.expr) -> Condition:
         self._comparisons += 1
@@ -272,7 +282,7 @@ class _Compiler:
             case MetricField():
                 number = self._number(value, node, f"A metric is a number; '{self._shown(node)}' is none.")
                 column = run_metrics.c[field.aggregate]
-                return _has_metric(field.key, and_(column.is_not(None), _apply(op, column, number)))
+                return self._has(run_metrics, field.key, _apply(op, column, number))
             case ConfigField():
                 return self._compare_setting(field, op, value, node)
 
@@ -319,7 +329,7 @@ class _Compiler:
         column, wanted = _setting_column(value)
         if isinstance(op, ast.NotEq):  # also what is of another kind differs
             return _has_setting(field.key, and_(_setting_is_there(), or_(column.is_(None), column != wanted)))
-        return _has_setting(field.key, and_(column.is_not(None), _apply(op, column, wanted)))
+        return self._has(run_config, field.key, _apply(op, column, wanted))
 
     def _contained(self, left: ast.expr, right: ast.expr, *, is_negated: bool) -> Condition:
         if _is_value(left):
@@ -342,13 +352,24 @@ class _Compiler:
         field = self._field(right)
         match field:
             case TagsField():
-                return _exists(run_tags, run_tags.c.tag == value)
+                return self._chosen(run_tags, run_tags.c.tag == value)
             case ConfigField(key=key):
                 text = run_config.c.text
                 return _has_setting(key, and_(text.is_not(None), Contains(text, value)))
             case ColumnField(kind="text", column=column):
                 return and_(column.is_not(None), Contains(column, value))
         raise self._error(right, f"'{self._shown(right)}' is no text, so nothing can be in it.")
+
+    def _has(self, table: Table, key: str, condition: Condition) -> Condition:
+        return self._chosen(table, and_(table.c.key == key, condition))
+
+    def _chosen(self, table: Table, condition: Condition) -> Condition:
+        """Whether the run has a row in a side table whose index answers the condition."""
+        if self._is_rare:
+            ids = select(table.c.run_id).where(condition)
+            if self._is_rare(ids):
+                return runs.c.id.in_(ids)
+        return _exists(table, condition)
 
     # ---- values ----
 
@@ -429,6 +450,7 @@ class _Compiler:
 
 
 def _exists(table: Table, *conditions: Condition) -> Condition:
+    """A row for which a condition is NULL is no row, so nothing needs to be said about NULL in side tables."""
     return exists().where(table.c.run_id == runs.c.id, *conditions).correlate(runs)
 
 
