@@ -44,7 +44,7 @@ def run_project(folder: Path) -> int:
     _Here.folder = folder
     arguments, _Here.sweeps = extract_sweeps(sys.argv[1:])
     try:
-        app(arguments, prog_name="run.py", standalone_mode=False)
+        code = app(arguments, prog_name="run.py", standalone_mode=False)
     except RunyardError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -54,14 +54,12 @@ def run_project(folder: Path) -> int:
     except (KeyboardInterrupt, typer.Abort):
         print(file=sys.stderr)
         return 130
-    except typer.Exit as stop:
-        return stop.exit_code
     except Exception as error:
         if hasattr(error, "show") and hasattr(error, "exit_code"):  # click's own errors, whichever click Typer brings
             error.show()
             return int(error.exit_code)
         raise
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 @app.command()
