@@ -106,7 +106,9 @@ def test_records_larger_than_a_piece_and_stretches_without_output_are_read(yard:
     while (found := tail.read()) is not None:
         events += found
 
-    assert len(events[-1].text) == 9 << 20
+    last = events[-1]
+    assert isinstance(last, Output)
+    assert len(last.text) == 9 << 20
 
 
 def test_a_damaged_journal_shows_what_is_before_the_damage_and_says_so(yard: Yard) -> None:

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from runyard.cli.main import run
-from runyard.records import CodeState
-from tests.cli.builders import HOSTILE, RunState, Yard, runyard
+from runyard.records import CodeState, RunState
+from tests.cli.builders import HOSTILE, Yard, runyard
 
 
 def a_grid(yard: Yard) -> None:

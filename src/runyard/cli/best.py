@@ -1,11 +1,9 @@
 """`runyard best`: the leaderboard."""
 
 from collections.abc import Sequence
-from typing import Annotated
 
-import typer
-
-from runyard.cli import columns, completion, documents, formats, groups, screen, tables, target
+from runyard.cli import columns, documents, formats, groups, screen, tables, target
+from runyard.cli.choices import Goal
 from runyard.client import Client
 from runyard.errors import NotFound
 from runyard.index import RunRow
@@ -13,38 +11,21 @@ from runyard.index.groups import Aggregate
 from runyard.project.project import Direction
 from runyard.records import RunState
 
-app = typer.Typer(rich_markup_mode=None)
 
-
-@app.command()
 def best(
-    metric: Annotated[
-        str | None,
-        typer.Option("--metric", "-m", metavar="KEY", autocompletion=completion.metric, help="What counts."),
-    ] = None,
-    goal: Annotated[
-        Direction | None, typer.Option(help="Whether high or low is good [what runyard.toml says].")
-    ] = None,
-    last: Annotated[bool, typer.Option("--last", help="The last value of each run instead of its best.")] = False,
-    group: Annotated[
-        str, typer.Option(metavar="KEYS", help="Fold runs: all-but-seed, or config keys with commas.")
-    ] = groups.ALL_BUT_SEED,
-    where: Annotated[str | None, typer.Option("--where", "-w", metavar="QUERY", help="Only runs that match.")] = None,
-    project: Annotated[str | None, typer.Option(help="Of this project [that of the current folder].")] = None,
-    all_projects: Annotated[bool, typer.Option("--all", "-a", help="Of all projects.")] = False,
-    unfinished: Annotated[bool, typer.Option("--unfinished", help="Also runs that did not complete.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many rows.")] = 20,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    *,
+    metric: str | None,
+    goal: Goal | None,
+    last: bool,
+    group: str,
+    where: str | None,
+    project: str | None,
+    all_projects: bool,
+    unfinished: bool,
+    limit: int,
+    as_json: bool,
 ) -> None:
-    """The leaderboard: the best settings by a metric, over all seeds.
-
-    Each run counts with its best value (or --last), each row is the mean ± standard deviation of its runs. Without
-    --metric the first metric of runyard.toml counts. Only completed runs take part, unless --unfinished.
-
-    \b
-    runyard best --metric val/accuracy
-    runyard best --metric train/loss --goal min --group optim.lr
-    """
+    """The leaderboard: the best settings by a metric, over all seeds."""
     with target.opened() as client:
         place = target.chosen_project(project, all_projects=all_projects)
         rows = client.index.find(target.checked_query(where), project=place, sort="created_at", limit=None)
@@ -53,7 +34,11 @@ def best(
         candidates = [row for row in rows if key in row.summary]
         if not candidates:
             raise _nobody_has_it(key, rows, unfinished=unfinished)
-        direction = goal or target.declared_metrics(client, candidates).get(key) or target.direction_of(key)
+        direction = (
+            Direction(goal)
+            if goal
+            else target.declared_metrics(client, candidates).get(key) or target.direction_of(key)
+        )
         statistic: Aggregate = "last" if last else target.aggregate_of(direction)
         ranked = _ranked(groups.fold(candidates, group, {key: statistic}), key, direction)
     if as_json:

@@ -4,21 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
-from typing import Annotated
 
 import numpy as np
-import typer
 from numpy.typing import NDArray
 
-from runyard.cli import completion, documents, formats, screen, tables, target
+from runyard.cli import documents, formats, screen, tables, target
 from runyard.cli.braille import Canvas, column_ranges
 from runyard.client import Client
 from runyard.errors import NotFound, UsageError
 from runyard.index import RunRow, Series
 
 FloatArray = NDArray[np.float64]
-
-app = typer.Typer(rich_markup_mode=None)
 
 COLOURS = ("cyan", "yellow", "magenta", "green", "red", "blue")
 _MOST_RUNS = 12  # more lines than that tell nothing
@@ -34,25 +30,8 @@ class Curve:
     skipped: int  # points that are no numbers, or not above zero on a logarithmic axis
 
 
-@app.command()
-def chart(
-    arguments: Annotated[
-        list[str], typer.Argument(metavar="RUN... KEY", autocompletion=completion.run_or_metric, show_default=False)
-    ],
-    log: Annotated[bool, typer.Option("--log", help="Logarithmic axis of values.")] = False,
-    smooth: Annotated[float, typer.Option(min=0, max=0.999, help="0 … 0.999: how much of the past to mix in.")] = 0.0,
-    time: Annotated[bool, typer.Option("--time", help="Minutes since the run's first point instead of steps.")] = False,
-    height: Annotated[int | None, typer.Option(min=3, max=200, help="Lines to draw on.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The points, as JSON.")] = False,
-) -> None:
-    """Draw a metric of one or more runs in the terminal.
-
-    Without a KEY, list the metrics that the run has.
-
-    \b
-    runyard chart last train/loss --log
-    runyard chart 8fk2 m3qd val/accuracy --smooth 0.6
-    """
+def chart(*, arguments: list[str], log: bool, smooth: float, time: bool, height: int | None, as_json: bool) -> None:
+    """Draw a metric of one or more runs in the terminal."""
     with target.opened() as client:
         key, rows = _key_and_runs(client, arguments)
         if key is None:

@@ -1,30 +1,15 @@
 """`runyard diff`: only what differs between runs."""
 
 from collections.abc import Callable, Sequence
-from enum import StrEnum
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from runyard.cli import completion, differences, documents, formats, screen, tables, target
+from runyard.cli import differences, documents, formats, screen, tables, target
+from runyard.cli.choices import Section
 from runyard.client import Client, TrackedRun
 from runyard.errors import UsageError
 
-app = typer.Typer(rich_markup_mode=None)
-
 _MOST_LINES = 200  # of one diff on the screen; JSON has all
 _DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
-
-
-class Section(StrEnum):
-    """What can be compared."""
-
-    CONFIG = "config"
-    METRICS = "metrics"
-    CODE = "code"
-    PACKAGES = "packages"
-    ENVIRONMENT = "environment"
-    OUTPUT = "output"
 
 
 _VALUES: dict[Section, Callable[[Sequence[TrackedRun]], differences.Values]] = {
@@ -35,22 +20,8 @@ _VALUES: dict[Section, Callable[[Sequence[TrackedRun]], differences.Values]] = {
 }
 
 
-@app.command()
-def diff(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", autocompletion=completion.run, show_default=False)],
-    section: Annotated[
-        list[Section] | None, typer.Option("--section", "-s", help="Only this; may be repeated.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, nothing shortened.")] = False,
-) -> None:
-    """What differs between runs: config, metrics, code, packages, environment, output.
-
-    Values stand side by side for any number of runs. Code and output of the later runs are compared with the first.
-
-    \b
-    runyard diff 8fk2 m3qd
-    runyard diff 8fk2 m3qd p0zz --section config --section packages
-    """
+def diff(*, runs: list[str], section: list[Section] | None, as_json: bool) -> None:
+    """What differs between runs: config, metrics, code, packages, environment, output."""
     with target.opened() as client:
         compared = [TrackedRun(client, row) for row in target.find_runs(client, runs)]
         if len(compared) < 2:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from typing import Annotated
 
 import typer
 
@@ -13,20 +12,11 @@ from runyard.client import open_client
 from runyard.errors import RunyardError
 from runyard.journal import Home
 
-app = typer.Typer(rich_markup_mode=None)
-
 _COLOURS = {Level.OK: "green", Level.WARN: "yellow", Level.BAD: "red"}
 
 
-@app.command()
-def doctor(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
-    """Check home, disk, database, journals, GPUs and their locks, workers and versions.
-
-    Every line is ok, warn or bad, with what to do. The exit code is 1 if anything is bad.
-
-    \b
-    runyard doctor
-    """
+def doctor(as_json: bool) -> None:
+    """Check home, disk, database, journals, GPUs and their locks, workers and versions."""
     with progress_bar("Reading journals") as progress:
         findings = list(_examine(progress))
     if as_json:

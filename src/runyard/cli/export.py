@@ -1,30 +1,13 @@
 """`runyard export`: a run as one file."""
 
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from runyard.cli import completion, formats, screen, target
+from runyard.cli import formats, screen, target
 from runyard.client import travel
 
-app = typer.Typer(rich_markup_mode=None)
 
-
-@app.command()
-def export(
-    run: Annotated[str, typer.Argument(metavar="RUN", autocompletion=completion.run, show_default=False)],
-    out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Where to [ID.runyard.tar.gz].")
-    ] = None,
-) -> None:
-    """Write a run with all that belongs to it into one file: journals, checkpoints, files, code.
-
-    `runyard import` takes it in, on another machine, too.
-
-    \b
-    runyard export 8fk2 --out baseline.tar.gz
-    """
+def export(*, run: str, out: Path | None) -> None:
+    """Write a run with all that belongs to it into one file: journals, checkpoints, files, code."""
     with target.opened() as client:
         row = target.find_run(client, run)
         path = out or Path(f"{row.id}.runyard.tar.gz")

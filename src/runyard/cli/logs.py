@@ -5,11 +5,8 @@ import sys
 import time
 from collections import deque
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
-from runyard.cli import completion, documents, screen, target
+from runyard.cli import documents, screen, target
 from runyard.client import Client
 from runyard.client.runs import output_text
 from runyard.errors import NotFound, UsageError
@@ -18,8 +15,6 @@ from runyard.journal import HOST, Attempt
 from runyard.journal.events import Event
 from runyard.journal.reader import Decoder, EventAt
 from runyard.records import RunId
-
-app = typer.Typer(rich_markup_mode=None)
 
 _PIECE_BYTES = 4 << 20
 _LOOK_S = 0.2  # how often the file is looked at; a person notices no delay
@@ -79,23 +74,8 @@ class Printer:
         sys.stdout.flush()
 
 
-@app.command()
-def logs(
-    run: Annotated[str, typer.Argument(metavar="RUN", autocompletion=completion.run, show_default=False)],
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run has ended.")] = False,
-    tail: Annotated[int | None, typer.Option("--tail", "-n", min=0, help="Only the last lines.")] = None,
-    attempt: Annotated[int | None, typer.Option(min=1, help="Of this attempt [the latest].")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Pieces with their times, as JSON.")] = False,
-) -> None:
-    """What a run printed; -f follows it, through all its attempts.
-
-    Colours reach a terminal, a pipe gets plain text.
-
-    \b
-    runyard logs last -f
-    runyard logs 8fk2 --tail 50
-    runyard logs 8fk2 --attempt 1 > first.log
-    """
+def logs(*, run: str, follow: bool, tail: int | None, attempt: int | None, as_json: bool) -> None:
+    """What a run printed; -f follows it, through all its attempts."""
     if follow and (as_json or attempt is not None):
         raise UsageError("--follow goes with neither --json nor --attempt: it shows what the run prints next.")
     with target.opened() as client:

@@ -2,22 +2,13 @@
 
 import time
 
-import typer
-
 from runyard.cli import formats, screen
 from runyard.cli.progress import progress_bar
 from runyard.client import open_client
 
-app = typer.Typer(rich_markup_mode=None)
 
-
-@app.command()
 def reindex() -> None:
-    """Rebuild the database from the run folders, which are the truth. Nothing is lost by it.
-
-    \b
-    runyard reindex
-    """
+    """Rebuild the database from the run folders, which are the truth. Nothing is lost by it."""
     began = time.monotonic()
     client = open_client()
     try:

@@ -1,33 +1,11 @@
 """`runyard retry`: once more, as a new attempt of the same run."""
 
-from typing import Annotated
-
-import typer
-
-from runyard.cli import completion, formats, screen, target
+from runyard.cli import formats, screen, target
 from runyard.records import RunState
 
-app = typer.Typer(rich_markup_mode=None)
 
-
-@app.command()
-def retry(
-    runs: Annotated[
-        list[str] | None, typer.Argument(metavar="RUN...", autocompletion=completion.run, show_default=False)
-    ] = None,
-    where: Annotated[
-        str | None,
-        typer.Option("--where", "-w", metavar="QUERY", help="All that match and ended otherwise than COMPLETED."),
-    ] = None,
-) -> None:
-    """Put ended runs back into the queue, as a new attempt.
-
-    They keep their id, their settings and the code they were submitted with, and resume from their checkpoints.
-
-    \b
-    runyard retry 8fk2
-    runyard retry --where 'state == "OUT_OF_MEMORY"'
-    """
+def retry(*, runs: list[str] | None, where: str | None) -> None:
+    """Put ended runs back into the queue, as a new attempt."""
     with target.opened() as client:
         named = target.find_runs(client, runs or []) if runs or where is None else []
         matching = target.find_runs(client, [], where=where) if where is not None else []

@@ -1,37 +1,16 @@
 """`runyard rm`: runs go to the trash, from where they can come back."""
 
 from collections.abc import Sequence
-from typing import Annotated
 
-import typer
-
-from runyard.cli import completion, formats, questions, screen, target
+from runyard.cli import formats, questions, screen, target
 from runyard.client import trash
 from runyard.index import RunRow
-
-app = typer.Typer(rich_markup_mode=None)
 
 _LISTED = 10
 
 
-@app.command()
-def rm(
-    runs: Annotated[
-        list[str] | None, typer.Argument(metavar="RUN...", autocompletion=completion.run, show_default=False)
-    ] = None,
-    where: Annotated[
-        str | None, typer.Option("--where", "-w", metavar="QUERY", help="All that match, of the current project.")
-    ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-) -> None:
-    """Move runs to the trash. `runyard trash restore` brings them back, `runyard trash empty` frees the disk.
-
-    All of them or none: a run that still waits or runs must be stopped first.
-
-    \b
-    runyard rm 8fk2
-    runyard rm --where 'state == "FAILED" and "keep" not in tags' --yes
-    """
+def rm(*, runs: list[str] | None, where: str | None, yes: bool) -> None:
+    """Move runs to the trash. `runyard trash restore` brings them back, `runyard trash empty` frees the disk."""
     with target.opened() as client:
         rows = target.find_runs(client, runs or [], where=where)
         if not rows:

@@ -2,49 +2,28 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated
 
-import typer
-
-from runyard.cli import columns, completion, documents, formats, groups, screen, tables, target
+from runyard.cli import columns, documents, formats, groups, screen, tables, target
 from runyard.client import Client
 from runyard.errors import UsageError
 from runyard.index import RunRow
 from runyard.index.groups import Aggregate
 
-app = typer.Typer(rich_markup_mode=None)
-
 _TABLE_ROWS = 50  # what a person reads; pipes and JSON get all
 
 
-@app.command()
 def runs(
-    where: Annotated[str | None, typer.Option("--where", "-w", metavar="QUERY", help="Only runs that match.")] = None,
-    project: Annotated[str | None, typer.Option(help="Of this project [that of the current folder].")] = None,
-    all_projects: Annotated[bool, typer.Option("--all", "-a", help="Of all projects.")] = False,
-    group: Annotated[
-        str | None, typer.Option(metavar="KEYS", help="Fold runs: all-but-seed, or config keys with commas.")
-    ] = None,
-    columns_: Annotated[
-        str | None,
-        typer.Option(
-            "--columns", "-c", metavar="NAMES", autocompletion=completion.column, help="Columns, with commas."
-        ),
-    ] = None,
-    sort: Annotated[
-        str, typer.Option(metavar="FIELD", help="Field to sort by; - in front: descending.")
-    ] = "-created_at",
-    limit: Annotated[int | None, typer.Option(min=1, help="At most so many [50 on a terminal].")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON, all fields.")] = False,
+    *,
+    where: str | None,
+    project: str | None,
+    all_projects: bool,
+    group: str | None,
+    columns_: str | None,
+    sort: str,
+    limit: int | None,
+    as_json: bool,
 ) -> None:
-    """List runs: filter, sort, fold seeds to mean ± std.
-
-    \b
-    runyard runs --where 'config.optim.lr < 0.01 and metric["val/accuracy"].max > 0.9'
-    runyard runs --where 'state == "FAILED"' --columns id,name,reason
-    runyard runs --group all-but-seed
-    runyard runs --sort -metric:val/accuracy.max --limit 5 --json
-    """
+    """List runs: filter, sort, fold seeds to mean ± std."""
     with target.opened() as client:
         where_from = target.chosen_project(project, all_projects=all_projects)
         is_short = screen.is_terminal() and not as_json and group is None and limit is None

@@ -2,34 +2,19 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-
-from runyard.cli import columns, completion, documents, formats, screen, tables, target
+from runyard.cli import columns, documents, formats, screen, tables, target
 from runyard.client import AttemptStory, StoredFile, TrackedRun
 from runyard.index import RunRow
 from runyard.index.diff import flatten
 from runyard.records import RunState
 
-app = typer.Typer(rich_markup_mode=None)
-
 _TRACEBACK_LINES = 25  # from the end, where the reason stands
 
 
-@app.command()
-def show(
-    run: Annotated[str, typer.Argument(metavar="RUN", autocompletion=completion.run, show_default=False)],
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
-) -> None:
-    """Everything about one run.
-
-    Config with changed keys marked, metrics, progress, attempts and how each ended, traceback, code, files.
-
-    \b
-    runyard show last
-    runyard show 8fk2 --json
-    """
+def show(*, run: str, as_json: bool) -> None:
+    """Everything about one run."""
     with target.opened() as client:
         tracked = TrackedRun(client, target.find_run(client, run))
         attempts, files = tracked.attempts, tracked.artifacts()

@@ -1,27 +1,13 @@
 """`runyard tag`: add and remove tags."""
 
-from typing import Annotated
-
-import typer
-
-from runyard.cli import completion, screen, target
+from runyard.cli import screen, target
 from runyard.errors import UsageError
-
-app = typer.Typer(rich_markup_mode=None)
 
 LONGEST_TAG = 100
 
 
-@app.command(context_settings={"ignore_unknown_options": True})  # -draft is a tag to remove, not an option
-def tag(
-    run: Annotated[str, typer.Argument(metavar="RUN", autocompletion=completion.run, show_default=False)],
-    changes: Annotated[list[str], typer.Argument(metavar="+TAG|-TAG...", show_default=False)],
-) -> None:
-    """Add tags (+x, or just x) and remove tags (-y).
-
-    \b
-    runyard tag 8fk2 +baseline -draft
-    """
+def tag(*, run: str, changes: list[str]) -> None:
+    """Add tags (+x, or just x) and remove tags (-y)."""
     add = [change.removeprefix("+") for change in changes if not change.startswith("-")]
     remove = [change[1:] for change in changes if change.startswith("-")]
     for name in [*add, *remove]:

@@ -1,32 +1,13 @@
 """`runyard trash`: what was removed, the way back, and the end."""
 
 from datetime import UTC, datetime
-from typing import Annotated
-
-import typer
 
 from runyard.cli import columns, documents, formats, questions, screen, tables, target
 from runyard.cli.progress import progress_bar
 from runyard.client import trash
 
-app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 
-
-@app.callback()
-def _list_by_default(context: typer.Context) -> None:
-    """List, restore or empty the trash.
-
-    \b
-    runyard trash                  what is in it
-    runyard trash restore 8fk2
-    runyard trash empty            deletes for good and says how much was freed
-    """
-    if context.invoked_subcommand is None:
-        list_()
-
-
-@app.command("list")
-def list_(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False) -> None:
+def list_(*, as_json: bool) -> None:
     """What is in the trash."""
     with target.opened() as client:
         rows = client.index.find(None, trashed=True, limit=None)
@@ -48,8 +29,7 @@ def list_(as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = Fa
     )
 
 
-@app.command()
-def restore(runs: Annotated[list[str], typer.Argument(metavar="RUN...", show_default=False)]) -> None:
+def restore(*, runs: list[str]) -> None:
     """Bring runs back."""
     with target.opened() as client:
         rows = list({row.id: row for row in (target.find_trashed(client, text) for text in runs)}.values())
@@ -57,8 +37,7 @@ def restore(runs: Annotated[list[str], typer.Argument(metavar="RUN...", show_def
     screen.say(f"{formats.plural(len(rows), 'run')} restored: {', '.join(row.id for row in rows)}")
 
 
-@app.command()
-def empty(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
+def empty(*, yes: bool) -> None:
     """Delete for good what is in the trash, and say how much room that made."""
     with target.opened() as client:
         count = client.index.count(None, trashed=True)

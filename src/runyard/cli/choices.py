@@ -1,0 +1,28 @@
+"""Choices of options, apart from the code that acts on them: help and completion load nothing else."""
+
+from enum import StrEnum
+
+
+class Goal(StrEnum):
+    """Which way a metric is better."""
+
+    MAX = "max"
+    MIN = "min"
+
+
+class Section(StrEnum):
+    """What can be compared between runs."""
+
+    CONFIG = "config"
+    METRICS = "metrics"
+    CODE = "code"
+    PACKAGES = "packages"
+    ENVIRONMENT = "environment"
+    OUTPUT = "output"
+
+
+class Framework(StrEnum):
+    """What a new project's model is written in."""
+
+    SKLEARN = "sklearn"
+    TORCH = "torch"
