@@ -77,6 +77,33 @@ def test_numbers_of_every_library_are_taken(run: Run, run_dir: Path, value: Any)
     assert events_in(run_dir, Warned) == []
 
 
+def test_tensors_of_torch_are_taken_and_losses_with_a_graph_cause_no_warning(run: Run, run_dir: Path) -> None:
+    torch = pytest.importorskip("torch", reason="runyard[torch] is not installed")
+    weight = torch.ones((), requires_grad=True)
+    values = [weight * 2, torch.tensor([2.0]), torch.ones(1, 1, requires_grad=True) * 2, torch.tensor(2)]
+
+    for value in [*values, torch.tensor(2.0, dtype=torch.bfloat16)]:
+        for _ in range(2):
+            run.log({"x": value, "y": 1.0}, step=torch.tensor(3))
+
+    assert points_in(run_dir)["x"] == [(3, 2.0)] * 10
+    assert events_in(run_dir, Warned) == []
+
+
+def test_one_value_that_fails_does_not_take_the_others_with_it(run: Run, run_dir: Path) -> None:
+    class Lost:
+        ndim = 1
+        size = 1
+        shape = (1,)
+
+        def item(self) -> float:
+            raise RuntimeError("the device is gone")
+
+    run.log({"x": Lost(), "y": 1.0})
+
+    assert points_in(run_dir) == {"y": [(0, 1.0)]}
+
+
 def test_nan_and_infinities_are_kept(run: Run, run_dir: Path) -> None:
     for value in (math.nan, math.inf, -math.inf):
         run.log(loss=value)

@@ -4,6 +4,7 @@ A bad name or step is a mistake in the call itself: it is there at the first cal
 value is a result of the computation and may turn up after ten hours: it costs a warning, never the training.
 """
 
+import warnings
 from collections.abc import Iterator, Mapping
 from operator import index
 from typing import Any
@@ -68,9 +69,8 @@ def number(value: Any) -> float:  # Any: numbers of any library
         size = value.numel() if callable(getattr(value, "numel", None)) else getattr(value, "size", 0)
         if size != 1:
             raise TypeError(f"an array of shape {tuple(getattr(value, 'shape', ()))}, not one number")
-        value = value.item()
     try:
-        return float(value)
+        return _as_float(value)
     except Exception:  # whatever a foreign __float__ raises: the value cannot be had as a number
         raise TypeError(_shown(value)) from None
 
@@ -83,6 +83,16 @@ def flatten(metrics: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[Any,
             yield from flatten(value, f"{check_name(name)}/")
         else:
             yield name, value
+
+
+def _as_float(value: Any) -> float:
+    if getattr(value, "ndim", 0):
+        value = value.item()
+    if not getattr(value, "requires_grad", False):
+        return float(value)
+    with warnings.catch_warnings():  # PyTorch warns once in a process that a loss still has its graph; here it is meant
+        warnings.simplefilter("ignore")
+        return float(value)
 
 
 def _shown(value: object) -> str:
