@@ -283,6 +283,31 @@ def test_a_run_that_cannot_be_read_is_held_and_the_others_go_on(yard: Yard) -> N
     assert yard.states([good]) == ["COMPLETED"]
 
 
+def test_a_run_that_was_cancelled_while_it_was_being_claimed_is_not_started(yard: Yard) -> None:
+    (run,) = yard.submit()
+    spec = yard.client.spec(run)
+    yard.client.request_stop(run)
+    with yard.client.database.transaction() as tx:
+        yard.client.queue.add(tx, [spec], now=0.0)
+
+    a_worker(yard).run(drain=True)
+
+    assert yard.row(run).attempt == 0
+    assert yard.states([run]) == ["STOPPED"]
+    assert yard.client.queue.rows() == []
+
+
+def test_the_same_failure_three_times_holds_the_rest_of_the_grid(yard: Yard) -> None:
+    runs = yard.submit(5, config={"fails": True}, grid="g1")
+    (other,) = yard.submit()
+
+    a_worker(yard, discover()[:1]).run(drain=True)
+
+    assert yard.states(runs) == ["FAILED", "FAILED", "FAILED", "HELD", "HELD"]
+    assert "failed in the same way" in yard.row(runs[4]).reason
+    assert yard.states([other]) == ["COMPLETED"]
+
+
 def test_trouble_is_reported_once_and_the_worker_goes_on(yard: Yard) -> None:
     (run,) = yard.submit()
     said: list[str] = []

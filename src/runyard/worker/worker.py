@@ -82,7 +82,7 @@ class Worker:
         self._say = say
         self._observer = Observer(client, slots)
         self._running: list[_Running] = []
-        self._stopping = 0
+        self._stopping = self._announced = 0
         self._reap_at = self._beat_at = float("-inf")
         self._failed_starts = 0
         self._trouble = ""
@@ -122,6 +122,7 @@ class Worker:
         """One turn of the loop, without waiting: collect what ended, fill free slots."""
         now = self._clock()
         self._collect()
+        self._announce_stop()
         if now >= self._reap_at:
             self._client.reap(now)
             self._reap_at = now + REAP_S
@@ -278,6 +279,16 @@ class Worker:
         if is_over:
             self._client.queue.remove(run_id)
         return is_over
+
+    def _announce_stop(self) -> None:
+        if self._stopping == self._announced:
+            return
+        if self._announced == 0:
+            self._say(_first_stop(len(self._running)))
+        if self._stopping > 1 and self._running:
+            running = _count(len(self._running), "run")
+            self._say(f"Asking {running} to stop; there is a grace time to save what is worth saving.")
+        self._announced = self._stopping
 
     def _ask_runs_to_stop(self) -> None:
         for each in self._running:
