@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import AfterValidator, field_validator
 
-from runyard.config import Config, Field, config_schema, expand, experiment_schema, list_keys
+from runyard.config import Config, Field, expand
+from runyard.config.editor_schema import config_schema, experiment_schema
+from runyard.config.views import list_keys
 from runyard.errors import ConfigError
 
 # ruff: noqa: RUF012  (pydantic copies mutable defaults)

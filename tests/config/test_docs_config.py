@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from runyard.config import load_experiment
+from runyard.config.experiment import load_experiment
 
 PAGE = Path(__file__).parents[2] / "docs" / "config.md"
 

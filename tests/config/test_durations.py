@@ -2,7 +2,7 @@
 
 import pytest
 
-from runyard.config import parse_duration_s, parse_size_bytes
+from runyard.config.durations import parse_duration_s, parse_size_bytes
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from runyard.config import config_schema, experiment_schema
+from runyard.config.editor_schema import config_schema, experiment_schema
 
 
 def test_config_schema_has_types_limits_help_and_the_project_s_defaults(default: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runyard.config import Experiment, load_experiment
+from runyard.config.experiment import Experiment, load_experiment
 from runyard.errors import ConfigError
 
 Load = Callable[..., Experiment]

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from runyard.config import ABSENT, diff_configs, expand, list_keys, show_config
+from runyard.config import expand
+from runyard.config.views import ABSENT, diff_configs, list_keys, show_config
 
 
 def test_show_tells_value_default_and_source(default: Any) -> None:
