@@ -2,6 +2,7 @@
 
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -89,9 +90,29 @@ def test_a_full_disk_costs_one_warning_and_nothing_is_lost_when_there_is_room(ru
     assert len(events_in(run_dir, Finished)) == 1
 
 
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux can give another process room")
+def test_the_end_of_a_training_waits_for_room_and_then_loses_nothing(run_dir: Path) -> None:
+    command = [sys.executable, "-c", FULL_DISK, run_dir, "full"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as child:
+        assert child.stderr is not None
+        while "waiting up to 60 s" not in child.stderr.readline():
+            assert child.poll() is None
+        resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        assert child.wait(timeout=60) == 0
+
+    steps = [step for step, _ in points_in(run_dir)["loss"]]
+    assert steps == [*range(201), 1_000, *range(1_001, 1_100)]
+    assert len(events_in(run_dir, Finished)) == 1
+
+
 def test_a_disk_that_stays_full_does_not_fail_the_training_but_the_loss_is_told(run_dir: Path) -> None:
     ran = subprocess.run(
-        [sys.executable, "-c", FULL_DISK, run_dir, "full"], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", FULL_DISK, run_dir, "full"],
+        env={**os.environ, "RUNYARD_ROOM_WAIT_S": "0.3"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
 
     assert "stayed full" in ran.stderr

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import index
 from pathlib import Path
 from struct import Struct
-from time import time_ns
+from time import monotonic, sleep, time_ns
 from types import TracebackType
 from typing import Any, Self, TypeVar
 from zlib import crc32
@@ -40,6 +40,10 @@ from runyard.tracking.values import check_name, check_step, flatten, number
 
 Item = TypeVar("Item")
 Encoded = tuple[bytes, dict[str, Any]]  # the bytes of a medium, and what is known about them
+
+ROOM_WAIT_VARIABLE = "RUNYARD_ROOM_WAIT_S"
+ROOM_WAIT_S = 60.0  # at the end of a training whose disk is full
+_ROOM_LOOK_S = 0.2
 
 _crc_bytes = Struct("<I").pack
 _write = os.write
@@ -443,13 +447,14 @@ class Run:
             exception = None
         if isinstance(exception, StopRun | KeyboardInterrupt):
             why = str(exception) if isinstance(exception, StopRun) else "interrupted at the keyboard"
-            self._event(StopObeyed(time_ns=time_ns(), reason=why))
+            self._event(StopObeyed(time_ns=time_ns(), reason=why, signalled=self._stop.is_set))
         elif exception is not None:
             from runyard.tracking.failures import describe  # late: only a failing training needs it
 
             self._event(describe(exception))
         elif self._saw_stop:
-            self._event(StopObeyed(time_ns=time_ns(), reason="the code saw should_stop"))
+            reason = "the code saw should_stop"
+            self._event(StopObeyed(time_ns=time_ns(), reason=reason, signalled=self._stop.is_set))
         else:
             self._event(Finished(time_ns=time_ns()))
 
@@ -467,10 +472,21 @@ class Run:
         if writer is None:
             return
         self._fd = -1
+        if not writer.flush():
+            self._wait_for_room(writer)
         writer.close()
         lost = writer.waiting_bytes
         if lost or writer.dropped:
             say(f"the disk stayed full: {lost:,} bytes and {writer.dropped:,} records of {writer.path} are lost")
+
+    @staticmethod
+    def _wait_for_room(writer: JournalWriter) -> None:
+        """The one wait of this class: the last words of a training are worth a minute of a full disk."""
+        wait_s = float(os.environ.get(ROOM_WAIT_VARIABLE) or ROOM_WAIT_S)
+        say(f"the disk is full: waiting up to {wait_s:g} s for room to write {writer.waiting_bytes:,} bytes")
+        deadline = monotonic() + wait_s
+        while not writer.flush() and monotonic() < deadline:
+            sleep(_ROOM_LOOK_S)
 
     # ---- the stream ----
 
