@@ -154,6 +154,7 @@ def many_runs(index: Index, database: Database, count: int) -> None:
         ]
         tx.execute(run_metrics.insert(), rows)
         analyze(tx)
+    database.dispose()  # as a process that opens the home
     bare = timed(lambda: list(index.find(limit=50)), 5)
     for what, query, sort, project in (
         ("newest first", None, "-created_at", None),

@@ -25,6 +25,7 @@ from runyard.errors import FormatUnknown
 
 BUSY_TIMEOUT_S = 30.0  # a bulk apply of another process holds the database for a second at most
 _POOL_SIZE = 2  # a process has one thread that writes, perhaps one that reads
+_RECYCLE_S = 300  # a connection sees what `analyze` found in another one only when it is opened anew
 _NEEDS_REINDEX = "needs_reindex"
 
 
@@ -99,7 +100,11 @@ def analyze(tx: Connection) -> None:
 def _sqlite(path: Path) -> Engine:
     path.parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(
-        f"sqlite:///{path}", pool_size=_POOL_SIZE, max_overflow=30, connect_args={"timeout": BUSY_TIMEOUT_S}
+        f"sqlite:///{path}",
+        pool_size=_POOL_SIZE,
+        max_overflow=30,
+        pool_recycle=_RECYCLE_S,
+        connect_args={"timeout": BUSY_TIMEOUT_S},
     )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
