@@ -16,9 +16,10 @@ from time import perf_counter
 
 import numpy as np
 from pcodec import ChunkConfig, standalone
+from sqlalchemy import update
 
 from runyard.database import Database, analyze
-from runyard.database.schema import run_metrics
+from runyard.database.schema import run_metrics, runs
 from runyard.index import Index
 from runyard.journal import Home, JournalWriter
 from runyard.journal.events import Ended, Finished, Started
@@ -153,6 +154,7 @@ def many_runs(index: Index, database: Database, count: int) -> None:
             for number, value in enumerate(best)
         ]
         tx.execute(run_metrics.insert(), rows)
+        tx.execute(update(runs).values(duration_s=runs.c.created_ns % 86_243))
         analyze(tx)
     database.dispose()  # as a process that opens the home
     bare = timed(lambda: list(index.find(limit=50)), 5)
@@ -176,7 +178,7 @@ def many_runs(index: Index, database: Database, count: int) -> None:
         ),
         ("rare name, newest first", '"lr=0.077" in name', "-created_at", None),
         ("by a setting", None, "config.optim.lr", "weld"),
-        ("by duration (nobody has one)", None, "-duration_s", None),
+        ("by duration", None, "-duration_s", None),
     ):
         ours = timed(lambda q=query, s=sort, p=project: index.find(q, sort=s, project=p, limit=50), 7)  # type: ignore[misc]
         show(f"{count:,} runs, first page: {what}", ours, "50 ms", bare, "newest 50")

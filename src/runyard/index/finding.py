@@ -10,17 +10,9 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, exis
 
 from runyard.database.schema import run_config, run_documents, run_metrics, runs
 from runyard.errors import NotFound, QueryError, UsageError
+from runyard.index.fields import AGGREGATES, ColumnField, Condition, ConfigField, Field, MetricField
 from runyard.index.merge import decode_merged, run_row
-from runyard.index.query import (
-    AGGREGATES,
-    ColumnField,
-    Condition,
-    ConfigField,
-    Field,
-    MetricField,
-    compile_field,
-    compile_query,
-)
+from runyard.index.query import compile_field, compile_query
 from runyard.index.rows import RunRow
 from runyard.records import RunId, decode_spec
 

@@ -1,7 +1,7 @@
 """The query language: a Python expression about a run, compiled to SQL and never evaluated.
 
 `docs/query-language.md` describes it. The text is parsed with `ast`; every value in it becomes a bound
-parameter, every name is looked up in the table of fields below, so no text of a user becomes SQL.
+parameter, every name is looked up in the table of fields (`fields.py`), so no text of a user becomes SQL.
 Every comparison compiles to a condition that is true or false, never NULL, so that `not` means not.
 """
 
@@ -10,53 +10,36 @@ import difflib
 import operator
 import warnings
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
-import msgspec
-from sqlalchemy import Column, ColumnElement, Select, Table, and_, exists, false, not_, or_, select, true
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.functions import FunctionElement
-from sqlalchemy.types import Boolean
+from sqlalchemy import ColumnElement, Select, Table, and_, false, not_, or_, select, true
 
 from runyard.database.schema import run_config, run_metrics, run_tags, runs
 from runyard.errors import QueryError
+from runyard.index.fields import (
+    AGGREGATES,
+    COLUMNS,
+    ColumnField,
+    Condition,
+    ConfigField,
+    Contains,
+    Field,
+    MetricField,
+    TagsField,
+    bindable,
+    has_row,
+    has_setting,
+    is_there,
+    setting_column,
+    setting_is_there,
+)
 from runyard.index.rows import to_ns
 from runyard.records import RunState
 
-Condition = ColumnElement[bool]
 IsRare = Callable[[Select[tuple[str]]], bool]
-Kind = Literal["text", "number", "time", "state"]
 
-AGGREGATES = ("last", "min", "max", "count", "last_step", "min_step", "max_step")
-
-# name -> column of `runs`, and what it holds
-COLUMNS: dict[str, tuple[str, Kind]] = {
-    "id": ("id", "text"),
-    "name": ("name", "text"),
-    "project": ("project", "text"),
-    "experiment": ("experiment", "text"),
-    "grid": ("grid", "text"),
-    "kind": ("kind", "text"),
-    "state": ("state", "state"),
-    "reason": ("reason", "text"),
-    "note": ("note", "text"),
-    "user": ("user", "text"),
-    "host": ("host", "text"),
-    "data": ("data", "text"),
-    "group": ("group", "text"),
-    "config_id": ("config_id", "text"),
-    "code_id": ("code_id", "text"),
-    "fingerprint": ("fingerprint", "text"),
-    "seed": ("seed", "number"),
-    "attempt": ("attempt", "number"),
-    "duration_s": ("duration_s", "number"),
-    "created_at": ("created_ns", "time"),
-    "started_at": ("started_ns", "time"),
-    "ended_at": ("ended_ns", "time"),
-}
 _ALL_FIELDS = [*COLUMNS, "tags", "config", "metric"]
 
 _MAX_CHARACTERS = 10_000
@@ -72,55 +55,6 @@ _OPERATORS: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.GtE: operator.ge,
 }
 _FLIPPED: dict[type[ast.cmpop], type[ast.cmpop]] = {ast.Lt: ast.Gt, ast.LtE: ast.GtE, ast.Gt: ast.Lt, ast.GtE: ast.LtE}
-
-
-@dataclass(frozen=True)
-class ColumnField:
-    """A property of the run itself."""
-
-    name: str
-    column: Column[Any]
-    kind: Kind
-
-
-@dataclass(frozen=True)
-class ConfigField:
-    """A setting, by its dotted key."""
-
-    key: str
-
-
-@dataclass(frozen=True)
-class MetricField:
-    """A number of a metric."""
-
-    key: str
-    aggregate: str
-
-
-@dataclass(frozen=True)
-class TagsField:
-    """The tags of the run."""
-
-
-Field = ColumnField | ConfigField | MetricField | TagsField
-
-
-class Contains(FunctionElement[bool]):
-    """Whether a text contains another, with case: LIKE would not tell upper from lower on SQLite."""
-
-    type = Boolean()
-    inherit_cache = True
-
-
-@compiles(Contains, "sqlite")
-def _contains_on_sqlite(element: Contains, compiler: Any, **options: Any) -> str:
-    return f"instr({compiler.process(element.clauses, **options)}) > 0"
-
-
-@compiles(Contains, "postgresql")
-def _contains_on_postgresql(element: Contains, compiler: Any, **options: Any) -> str:
-    return f"strpos({compiler.process(element.clauses, **options)}) > 0"
 
 
 def compile_query(text: str, is_rare: IsRare | None = None) -> Condition:
@@ -291,8 +225,8 @@ class _Compiler:
             raise self._error(node, "None is compared with '==' or '!=' only.")
         if isinstance(field, TagsField):
             raise self._error(node, "Tags are asked for with 'in', e.g. \"baseline\" in tags.")
-        is_there = _is_there(field)
-        return not_(is_there) if isinstance(op, ast.Eq) else is_there
+        has_value = is_there(field)
+        return not_(has_value) if isinstance(op, ast.Eq) else has_value
 
     def _compare_column(self, field: ColumnField, op: ast.cmpop, value: object, node: ast.expr) -> Condition:
         wanted = self._for_column(field, value, node)
@@ -326,9 +260,9 @@ class _Compiler:
         is_ordered = not isinstance(op, ast.Eq | ast.NotEq)
         if is_ordered and isinstance(value, bool | list):
             raise self._error(node, f"'{self._shown(node)}' has no order; compare it with '==' or '!='.")
-        column, wanted = _setting_column(value)
+        column, wanted = setting_column(value)
         if isinstance(op, ast.NotEq):  # also what is of another kind differs
-            return _has_setting(field.key, and_(_setting_is_there(), or_(column.is_(None), column != wanted)))
+            return has_setting(field.key, and_(setting_is_there(), or_(column.is_(None), column != wanted)))
         return self._has(run_config, field.key, _apply(op, column, wanted))
 
     def _contained(self, left: ast.expr, right: ast.expr, *, is_negated: bool) -> Condition:
@@ -340,7 +274,7 @@ class _Compiler:
             raise self._error(right, f'\'{self._shown(right)}\' is no list. Write e.g. state in ["FAILED", "LOST"].')
         if is_negated and not isinstance(field, TagsField):
             each = [self._compare_field(field, ast.NotEq(), item) for item in right.elts]
-            return and_(_is_there(field), *each)
+            return and_(is_there(field), *each)
         return or_(false(), *[self._compare_field(field, ast.Eq(), item) for item in right.elts])
 
     def _text_in_field(self, left: ast.expr, right: ast.expr) -> Condition:
@@ -355,7 +289,7 @@ class _Compiler:
                 return self._chosen(run_tags, run_tags.c.tag == value)
             case ConfigField(key=key):
                 text = run_config.c.text
-                return _has_setting(key, and_(text.is_not(None), Contains(text, value)))
+                return has_setting(key, and_(text.is_not(None), Contains(text, value)))
             case ColumnField(kind="text", column=column):
                 return and_(column.is_not(None), Contains(column, value))
         raise self._error(right, f"'{self._shown(right)}' is no text, so nothing can be in it.")
@@ -369,7 +303,7 @@ class _Compiler:
             ids = select(table.c.run_id).where(condition)
             if self._is_rare(ids):
                 return runs.c.id.in_(ids)
-        return _exists(table, condition)
+        return has_row(table, condition)
 
     # ---- values ----
 
@@ -390,7 +324,7 @@ class _Compiler:
     def _number(self, value: object, node: ast.expr, message: str) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self._error(node, message)
-        return _bindable(value)
+        return bindable(value)
 
     # ---- fields ----
 
@@ -446,61 +380,9 @@ class _Compiler:
                     raise self._error(node, f"'{self._shown(node)}' is no field. The fields: {', '.join(_ALL_FIELDS)}.")
 
 
-# ---- pieces of SQL ----
-
-
-def _exists(table: Table, *conditions: Condition) -> Condition:
-    """A row for which a condition is NULL is no row, so nothing needs to be said about NULL in side tables."""
-    return exists().where(table.c.run_id == runs.c.id, *conditions).correlate(runs)
-
-
-def _has_setting(key: str, condition: Condition) -> Condition:
-    return _exists(run_config, run_config.c.key == key, condition)
-
-
-def _has_metric(key: str, condition: Condition) -> Condition:
-    return _exists(run_metrics, run_metrics.c.key == key, condition)
-
-
-def _setting_is_there() -> Condition:
-    return or_(run_config.c.number.is_not(None), run_config.c.text.is_not(None), run_config.c.flag.is_not(None))
-
-
-def _is_there(field: Field) -> Condition:
-    match field:
-        case ColumnField(column=column):
-            return column.is_not(None)
-        case ConfigField(key=key):
-            return _has_setting(key, _setting_is_there())
-        case MetricField(key=key, aggregate=aggregate):
-            return _has_metric(key, run_metrics.c[aggregate].is_not(None))
-        case TagsField():
-            return true()
-
-
-def _setting_column(value: object) -> tuple[ColumnElement[Any], object]:
-    if isinstance(value, bool):
-        return run_config.c.flag, value
-    if isinstance(value, int | float):
-        return run_config.c.number, _bindable(value)
-    if isinstance(value, str):
-        return run_config.c.text, value
-    return run_config.c.text, msgspec.json.encode(value).decode()
-
-
 def _apply(op: ast.cmpop, column: ColumnElement[Any], value: object) -> Condition:
     condition: Condition = _OPERATORS[type(op)](column, value)
     return condition
-
-
-def _bindable(number: float) -> float:
-    """Integers beyond 64 bits are floats in every database."""
-    if isinstance(number, int) and abs(number) >= 2**63:
-        try:
-            return float(number)
-        except OverflowError:
-            return float("inf") if number > 0 else float("-inf")
-    return number
 
 
 def _is_value(node: ast.expr) -> bool:

@@ -1,0 +1,149 @@
+"""The fields of the query language, and the pieces of SQL that ask for them.
+
+Every piece is true or false for a run, never NULL.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import Column, ColumnElement, Table, exists, or_, true
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import Boolean
+
+from runyard.database.schema import run_config, run_metrics, runs
+
+Condition = ColumnElement[bool]
+Kind = Literal["text", "number", "time", "state"]
+
+AGGREGATES = ("last", "min", "max", "count", "last_step", "min_step", "max_step")
+
+# name -> column of `runs`, and what it holds
+COLUMNS: dict[str, tuple[str, Kind]] = {
+    "id": ("id", "text"),
+    "name": ("name", "text"),
+    "project": ("project", "text"),
+    "experiment": ("experiment", "text"),
+    "grid": ("grid", "text"),
+    "kind": ("kind", "text"),
+    "state": ("state", "state"),
+    "reason": ("reason", "text"),
+    "note": ("note", "text"),
+    "user": ("user", "text"),
+    "host": ("host", "text"),
+    "data": ("data", "text"),
+    "group": ("group", "text"),
+    "config_id": ("config_id", "text"),
+    "code_id": ("code_id", "text"),
+    "fingerprint": ("fingerprint", "text"),
+    "seed": ("seed", "number"),
+    "attempt": ("attempt", "number"),
+    "duration_s": ("duration_s", "number"),
+    "created_at": ("created_ns", "time"),
+    "started_at": ("started_ns", "time"),
+    "ended_at": ("ended_ns", "time"),
+}
+
+
+@dataclass(frozen=True)
+class ColumnField:
+    """A property of the run itself."""
+
+    name: str
+    column: Column[Any]
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class ConfigField:
+    """A setting, by its dotted key."""
+
+    key: str
+
+
+@dataclass(frozen=True)
+class MetricField:
+    """A number of a metric."""
+
+    key: str
+    aggregate: str
+
+
+@dataclass(frozen=True)
+class TagsField:
+    """The tags of the run."""
+
+
+Field = ColumnField | ConfigField | MetricField | TagsField
+
+
+class Contains(FunctionElement[bool]):
+    """Whether a text contains another, with case: LIKE would not tell upper from lower on SQLite."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(Contains, "sqlite")
+def _contains_on_sqlite(element: Contains, compiler: Any, **options: Any) -> str:
+    return f"instr({compiler.process(element.clauses, **options)}) > 0"
+
+
+@compiles(Contains, "postgresql")
+def _contains_on_postgresql(element: Contains, compiler: Any, **options: Any) -> str:
+    return f"strpos({compiler.process(element.clauses, **options)}) > 0"
+
+
+def has_row(table: Table, *conditions: Condition) -> Condition:
+    """A row for which a condition is NULL is no row, so nothing needs to be said about NULL in side tables."""
+    return exists().where(table.c.run_id == runs.c.id, *conditions).correlate(runs)
+
+
+def has_setting(key: str, condition: Condition) -> Condition:
+    """The run has this setting, and a condition on its row in `run_config` holds."""
+    return has_row(run_config, run_config.c.key == key, condition)
+
+
+def has_metric(key: str, condition: Condition) -> Condition:
+    """The run has this metric, and a condition on its row in `run_metrics` holds."""
+    return has_row(run_metrics, run_metrics.c.key == key, condition)
+
+
+def setting_is_there() -> Condition:
+    """A row of `run_config` holds a value, and not None."""
+    return or_(run_config.c.number.is_not(None), run_config.c.text.is_not(None), run_config.c.flag.is_not(None))
+
+
+def is_there(field: Field) -> Condition:
+    """The run has a value for the field."""
+    match field:
+        case ColumnField(column=column):
+            return column.is_not(None)
+        case ConfigField(key=key):
+            return has_setting(key, setting_is_there())
+        case MetricField(key=key, aggregate=aggregate):
+            return has_metric(key, run_metrics.c[aggregate].is_not(None))
+        case TagsField():
+            return true()
+
+
+def setting_column(value: object) -> tuple[ColumnElement[Any], object]:
+    """The column of `run_config` in which such a value stands, and the value as it stands there."""
+    if isinstance(value, bool):
+        return run_config.c.flag, value
+    if isinstance(value, int | float):
+        return run_config.c.number, bindable(value)
+    if isinstance(value, str):
+        return run_config.c.text, value
+    return run_config.c.text, msgspec.json.encode(value).decode()
+
+
+def bindable(number: float) -> float:
+    """Integers beyond 64 bits are floats in every database."""
+    if isinstance(number, int) and abs(number) >= 2**63:
+        try:
+            return float(number)
+        except OverflowError:
+            return float("inf") if number > 0 else float("-inf")
+    return number
