@@ -3,6 +3,7 @@ import io
 import json
 import os
 import tarfile
+import zlib
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,13 @@ def pack(path: Path, members: Members, *, kinds: dict[str, bytes] | None = None)
                 member.type, member.size, member.linkname = kinds[name], 0, "/etc/passwd"
             archive.addfile(member, io.BytesIO(data))
     return path
+
+
+def decompressed(data: bytes) -> bytes:
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error):
+        return b""
 
 
 def listed(members: Members, **changes: Any) -> Members:
@@ -174,7 +182,10 @@ def test_a_flipped_bit_anywhere_is_found(yard: Yard, other: Client, tmp_path: Pa
     before = everything(other.home.path)
 
     for position in range(20, len(data), max(len(data) // 25, 1)):
-        (tmp_path / "flipped").write_bytes(data[:position] + bytes([data[position] ^ 4]) + data[position + 1 :])
+        flipped = data[:position] + bytes([data[position] ^ 4]) + data[position + 1 :]
+        (tmp_path / "flipped").write_bytes(flipped)
+        if decompressed(flipped) == decompressed(data):
+            continue  # a bit of padding between two blocks, which means nothing
         with pytest.raises(RunyardError):
             import_run(other, tmp_path / "flipped")
 

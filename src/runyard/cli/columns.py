@@ -16,6 +16,7 @@ from runyard.records import RunState
 
 STATISTICS = ("last", "min", "max", "count")
 
+_NONE = object()
 _METRIC = re.compile(
     r"""(?:metrics?\[["'](?P<quoted>.+)["']\]|metrics\.(?P<dotted>.+?)|(?P<bare>.+?))(?:\.(?P<statistic>last|min|max|count))?"""
 )
@@ -98,10 +99,10 @@ def config_column(key: str) -> RunColumn:
     """One key of the config."""
 
     def cell(row: RunRow, _: datetime) -> Cell:
-        values = flatten(row.config)
-        return Cell(formats.setting(values[key]) if key in values else "")
+        value = _setting(row.config, key)
+        return Cell("" if value is _NONE else formats.setting(value))
 
-    return RunColumn(key, cell, is_right=False)
+    return RunColumn(key, cell)
 
 
 def metric_column(key: str, statistic: str) -> RunColumn:
@@ -123,6 +124,16 @@ def value_of(row: RunRow, key: str, statistic: str) -> float | None:
 def differing(rows: Sequence[RunRow]) -> list[str]:
     """The dotted config keys that are not the same in all runs, in the order of the configs."""
     return list(config_diff({row.id: row.config for row in rows}))
+
+
+def _setting(config: Mapping[str, Any], key: str) -> Any:
+    """The value of a dotted key, `_NONE` if there is none. Walks down, since tables ask a thousand times."""
+    value: Any = config
+    for part in key.split("."):
+        if not isinstance(value, dict) or part not in value:
+            return flatten(config).get(key, _NONE)  # a key of a foreign script may hold dots itself
+        value = value[part]
+    return value
 
 
 def _column(name: str, configs: set[str], metrics: set[str]) -> RunColumn:

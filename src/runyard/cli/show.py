@@ -92,14 +92,18 @@ def _metrics(row: RunRow) -> None:
         return
     _heading("Metrics", "value @ step")
     rows = []
-    for key, metric in row.summary.items():
+    for key, metric in sorted(row.summary.items(), key=lambda item: item[0].startswith("sys/")):  # the host's come last
         facts = [(metric.last, metric.last_step), (metric.min, metric.min_step), (metric.max, metric.max_step)]
-        cells = [f"{formats.number(value)} @ {step}" if value is not None else "" for value, step in facts]
+        cells = [f"{_amount(key, value)} @ {step}" if value is not None else "" for value, step in facts]
         rows.append([tables.Cell(text) for text in [key, *cells, f"{metric.count:,}"]])
     titles = ("last", "min", "max", "points")
     tables.show(
         [tables.Column("metric", is_vital=True), *(tables.Column(title, is_right=True) for title in titles)], rows
     )
+
+
+def _amount(key: str, value: float) -> str:
+    return formats.size(value) if key.startswith("sys/") and key.endswith("_bytes") else formats.number(value)
 
 
 def _attempts(attempts: Sequence[AttemptStory], now: datetime) -> None:

@@ -9,6 +9,7 @@ and files are read when they are wanted.
 """
 
 import html
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -301,6 +302,7 @@ def runs(
         QueryError: the query cannot be understood.
     """
     client = open_client(home)
+    weakref.finalize(client, client.database.dispose)  # the objects need it as long as anybody holds one of them
     client.refresh()
     return Runs(client, client.index.find(query or None, project=project, sort=sort, limit=limit))
 
@@ -338,7 +340,7 @@ def _story(attempt: Attempt, reaped: Ended | None) -> AttemptStory:
     failed = next((e for s in streams for e in _events(attempt.journal(s)) if isinstance(e, Failed)), None)
     return AttemptStory(
         number=attempt.number,
-        state=RunState(ended.state) if ended else None,
+        state=_state_of(ended) if ended else None,
         reason=(ended.reason if ended else "") or (f"{failed.type}: {failed.message}" if failed else ""),
         host=started.host if started else "",
         user=started.user if started else "",
@@ -350,6 +352,13 @@ def _story(attempt: Attempt, reaped: Ended | None) -> AttemptStory:
         traceback=failed.traceback if failed else "",
         environment=next((e for e in host if isinstance(e, Environment)), None),
     )
+
+
+def _state_of(ended: Ended) -> RunState:
+    try:
+        return RunState(ended.state)
+    except ValueError:  # a newer Runyard invented it
+        return RunState.LOST
 
 
 def _record(row: RunRow) -> dict[str, Any]:

@@ -36,7 +36,7 @@ from runyard.errors import (
     UsageError,
 )
 from runyard.journal import RunFolder
-from runyard.journal.events import ArtifactStored
+from runyard.journal.events import ArtifactStored, CodeSeen
 from runyard.journal.reader import Decoder, EventAt
 from runyard.records import RUN_FORMAT, RunId, RunSpec, decode_spec
 
@@ -463,13 +463,14 @@ def _take_place(draft: Path, place: Path) -> None:
 
 
 def _stored_by_journals(run: RunFolder) -> set[str]:
-    return {
-        item.event.sha256
+    events = [
+        item.event
         for attempt in run.attempts()
         for stream in attempt.streams()
         for item in _items(attempt.journal(stream), Decoder())
-        if isinstance(item.event, ArtifactStored)
-    }
+    ]
+    stored = {event.sha256 for event in events if isinstance(event, ArtifactStored)}
+    return stored | {event.diff for event in events if isinstance(event, CodeSeen) and event.diff}
 
 
 def _needed_by_code(spec: RunSpec, read: Callable[[str], bytes]) -> set[str]:
