@@ -64,7 +64,7 @@ def test_a_gpu_that_somebody_uses_outside_runyard_is_left_alone(
     make_story: Callable[..., Story], machine: FakeMachine, tmp_path: Path
 ) -> None:
     machine.has_gpus(2)
-    machine.also("proc 0 1 20000")  # the first process of the machine, surely none of ours
+    machine.also("compute 0 1 20000")  # the first process of the machine, surely none of ours
     proof = tmp_path / "proof"
     proof.mkdir()
     story = make_story(train=TRAIN, PROOF=str(proof), **machine.env)

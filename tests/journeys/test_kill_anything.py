@@ -1,7 +1,7 @@
 """kill -9 of the training process, of its supervisor, of the worker: nothing is lost, nothing is untrue."""
 
-import json
 import random
+import subprocess
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -18,6 +18,7 @@ from tests.journeys.conftest import Story
 
 KILLS = 20
 RUNS = 6
+KINDS = ("runyard.project.child", "runyard.supervisor", "worker")
 
 CONFIG = """from runyard import Config
 
@@ -56,7 +57,7 @@ def train(config, run):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(500)
 def test_nothing_is_lost_and_nothing_is_untrue_whatever_is_killed(
     make_story: Callable[..., Story], tmp_path: Path
 ) -> None:
@@ -68,23 +69,19 @@ def test_nothing_is_lost_and_nothing_is_untrue_whatever_is_killed(
 
     worker = story.start("work", "--drain")
     killed: list[str] = []
-    deadline = time.monotonic() + 240
-    while worker.poll() is None or len(killed) < KILLS:
-        assert time.monotonic() < deadline, f"only {killed} after four minutes"
+    deadline = time.monotonic() + 180
+    while len(killed) < KILLS:
+        assert time.monotonic() < deadline, f"only {killed} after three minutes"
         if worker.poll() is not None:
-            if worker.returncode != 0 and _all_ended(story):
-                break
+            if worker.returncode == 0:  # all is done before all kills were dealt: more work
+                story.run("train", f"seed=[{1000 + len(killed)}]", "--queue", "--retries", "100")
             worker = story.start("work", "--drain")
-        if len(killed) < KILLS:
-            kind = chance.choice(["runyard.project.child", "runyard.supervisor", "worker"])
-            if _kill_one(story, kind, worker.pid, chance):
-                killed.append(kind)
-        try:
-            worker.wait(timeout=chance.uniform(0.1, 0.9))
-        except Exception:  # still running, which is what the loop is for
-            continue
-        if _all_ended(story) and len(killed) < KILLS:  # everything finished before all kills were dealt: more work
-            story.run("train", f"seed={[1000 + len(killed)]}", "--queue", "--retries", "100")
+        kind = chance.choice(KINDS)
+        if _kill_one(story, kind, worker.pid, chance):
+            killed.append(kind)
+        _wait(worker, chance.uniform(0.1, 0.9))
+    _wait(worker, 150)
+    story.run("work", "--drain", timeout_s=150)
 
     assert len(killed) == KILLS
     assert not (proof / "violation").exists(), (proof / "violation").read_text()
@@ -95,12 +92,14 @@ def test_nothing_is_lost_and_nothing_is_untrue_whatever_is_killed(
     assert any(row.attempt > 1 for row in rows)
     for row in rows:
         _every_acknowledged_step_is_kept(story, client.index, row.id, proof / f"acks-{row.id}")
-    assert set(killed) == {"runyard.project.child", "runyard.supervisor", "worker"}
+    assert set(killed) == set(KINDS)
 
 
-def _all_ended(story: Story) -> bool:
-    rows = json.loads(story.runyard("runs", "--json", "--all").stdout)
-    return all(row["state"] == "COMPLETED" for row in (rows["runs"] if isinstance(rows, dict) else rows))
+def _wait(worker: "subprocess.Popen[bytes]", timeout_s: float) -> None:
+    try:
+        worker.wait(timeout=timeout_s)
+    except subprocess.TimeoutExpired:
+        pass  # it works, as it should
 
 
 def _kill_one(story: Story, kind: str, worker: int, chance: random.Random) -> bool:

@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
-from runyard.journal.events import StopRequested
+from runyard.journal.events import Requeued, StopRequested
 from runyard.supervisor.streams import Follower
+
+_WHILE_WAITING = 0  # the run was cancelled in the moment in which this attempt was starting
 
 
 class StopRequests:
@@ -14,8 +16,11 @@ class StopRequests:
         self._attempt = attempt
 
     def look(self) -> StopRequested | None:
-        """The first request that came since the last look."""
+        """A request that came since the last look and that nobody has taken back by asking for another try."""
+        pending = None
         for event in self._follower.read_all():
-            if isinstance(event, StopRequested) and event.attempt == self._attempt:
-                return event
-        return None
+            if isinstance(event, Requeued):
+                pending = None
+            elif isinstance(event, StopRequested) and event.attempt in (self._attempt, _WHILE_WAITING):
+                pending = event
+        return pending

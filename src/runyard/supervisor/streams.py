@@ -31,7 +31,7 @@ class Follower:
     def read(self) -> list[AnyEvent]:
         """Events of the next piece of the journal; empty if nothing has come."""
         size = _size(self._path)
-        if self._is_broken or size == self._seen_bytes:
+        if self._is_broken or size <= self._seen_bytes:  # smaller: somebody has deleted it
             return []
         data = read_piece(self._path, self._decoder.offset, self._chunk_bytes)
         before = self._decoder.offset
@@ -50,7 +50,7 @@ class Follower:
     def read_all(self) -> list[AnyEvent]:
         """Events up to the present end."""
         events = []
-        while not self._is_broken and _size(self._path) != self._seen_bytes:
+        while not self._is_broken and _size(self._path) > self._seen_bytes:
             events += self.read()
         return events
 
