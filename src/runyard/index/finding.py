@@ -19,8 +19,8 @@ from runyard.records import RunId, decode_spec
 _AT_ONCE = 500  # ids in one statement
 _METRIC = "metric:"
 _LISTED = 8  # runs in a message
-_RARE = 1000  # a filter that keeps fewer runs is looked up first
-_ONE_OF_MANY = select(runs.c.id).limit(1).offset(5 * _RARE)  # among fewer runs the order of looking does not matter
+_RARE = 2000  # a filter that keeps fewer runs is looked up first
+_ONE_OF_MANY = select(runs.c.id).limit(1).offset(3 * _RARE)  # among fewer runs the order of looking does not matter
 
 
 @dataclass(frozen=True)
