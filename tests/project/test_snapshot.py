@@ -10,18 +10,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runyard.artifacts import ArtifactStore
+from runyard.artifacts import ArtifactStore, Entry, Manifest, read_manifest
 from runyard.errors import FormatUnknown, NotFound, ServiceError, UsageError
 from runyard.journal import Home
-from runyard.project.snapshot import (
-    MAX_FILE_BYTES,
-    Entry,
-    Manifest,
-    Snapshot,
-    materialise,
-    read_manifest,
-    take,
-)
+from runyard.project.snapshot import MAX_FILE_BYTES, Snapshot, materialise, take
 
 
 @pytest.fixture

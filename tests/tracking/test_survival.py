@@ -92,7 +92,7 @@ def test_a_full_disk_costs_one_warning_and_nothing_is_lost_when_there_is_room(ru
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="only Linux can give another process room")
 def test_the_end_of_a_training_waits_for_room_and_then_loses_nothing(run_dir: Path) -> None:
-    command = [sys.executable, "-c", FULL_DISK, run_dir, "full"]
+    command = [sys.executable, "-c", FULL_DISK, str(run_dir), "full"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as child:
         assert child.stderr is not None
         while "waiting up to 60 s" not in child.stderr.readline():

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from runyard.artifacts import Entry, Manifest, read_manifest
 from runyard.client import Client, TrackedRun
 from runyard.errors import NotFound, ServiceError
 from runyard.index.diff import flatten
-from runyard.project.snapshot import Entry, Manifest, read_manifest
 
 _LARGEST_FILE_BYTES = 1 << 20  # a longer text is no code that a person wrote
 _MOST_OUTPUT_LINES = 3000  # from the end; comparing takes the product of both lengths in the worst case

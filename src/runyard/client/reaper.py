@@ -32,7 +32,7 @@ def recover_submissions(client: "Client") -> None:
 
 def reap(client: "Client", now: float) -> list[str]:
     """Settle every attempt whose supervisor is gone; return the ids of their runs."""
-    reaped = []
+    reaped: list[str] = []
     for row in client.index.find('state == "RUNNING"', limit=None):
         if _reap_running(client, row, now):
             reaped.append(row.id)

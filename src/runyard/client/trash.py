@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runyard.artifacts import read_manifest
 from runyard.client.client import user
-from runyard.errors import RunFinished, UsageError
+from runyard.errors import NotFound, RunFinished, RunyardError, UsageError
+from runyard.index import RunRow
 from runyard.journal.events import Restored, Trashed
 from runyard.records import RunState
 
@@ -55,22 +57,50 @@ def restore(client: "Client", run_ids: Sequence[str]) -> None:
 
 
 def empty(client: "Client", progress: Callable[[int, int], None] | None = None) -> Freed:
-    """Delete all runs of the trash, and the artifacts that no other run refers to."""
+    """Delete all runs of the trash, and the artifacts and code that no other run refers to."""
     rows = client.index.find(None, trashed=True, limit=None)
     ids = [row.id for row in rows]
-    size = 0
+    kept = _code_of(client, client.index.find(None, limit=None))
+    candidates = _code_of(client, rows) - kept
     with client.database.transaction() as connection:
-        orphans = client.index.only_referenced_by(ids, connection=connection)
+        orphans = client.index.only_referenced_by(ids, also=candidates, connection=connection) - kept
         client.index.remove(ids, connection=connection)
-    for sha256 in orphans:
-        size += client.artifacts.delete(sha256)
+    size = sum(_delete_artifact(client, sha256) for sha256 in orphans)
     for done, run_id in enumerate(ids, start=1):
         for folder in (client.home.trash / run_id, client.home.runs / run_id):
-            size += folder_size(folder)
-            shutil.rmtree(folder, ignore_errors=True)
+            size += _delete_folder(folder)
         if progress:
             progress(done, len(ids))
     return Freed(runs=len(ids), size_bytes=size)
+
+
+def _code_of(client: "Client", rows: Sequence[RunRow]) -> set[str]:
+    """The artifacts that hold the code of these runs: manifests, the files they name, and diffs."""
+    snapshots = {row.code.snapshot for row in rows if row.code.snapshot}
+    needed = snapshots | {row.code.diff for row in rows if row.code.diff}
+    for snapshot in snapshots:
+        try:
+            manifest = read_manifest(snapshot, client.artifacts)
+        except RunyardError:  # gone or damaged already: then it protects nothing
+            continue
+        needed |= {entry.sha256 for entry in manifest.files.values() if entry.sha256}
+    return needed
+
+
+def _delete_artifact(client: "Client", sha256: str) -> int:
+    size = _delete_folder(client.home.code / sha256)  # if it is a snapshot that was laid out
+    try:
+        size += client.artifacts.size(sha256)
+    except NotFound:
+        return size
+    client.artifacts.delete(sha256)
+    return size
+
+
+def _delete_folder(folder: Path) -> int:
+    size = folder_size(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    return size
 
 
 def folder_size(folder: Path) -> int:

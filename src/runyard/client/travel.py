@@ -25,6 +25,7 @@ from typing import IO, BinaryIO
 
 import msgspec
 
+from runyard.artifacts import Manifest
 from runyard.client.client import Client, open_client
 from runyard.errors import (
     ConflictError,
@@ -63,16 +64,6 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
     format: int
     id: RunId
     members: dict[str, int]
-
-
-class _Entry(msgspec.Struct, frozen=True):
-    sha256: str = ""
-
-
-class _Manifest(msgspec.Struct, frozen=True):
-    """A snapshot's manifest as far as it matters here: which files it needs."""
-
-    files: dict[str, _Entry]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -477,7 +468,7 @@ def _needed_by_code(spec: RunSpec, read: Callable[[str], bytes]) -> set[str]:
     needed = {sha256 for sha256 in (spec.code.snapshot, spec.code.diff) if sha256}
     if spec.code.snapshot:
         try:
-            manifest = msgspec.json.decode(read(spec.code.snapshot), type=_Manifest)
+            manifest = msgspec.json.decode(read(spec.code.snapshot), type=Manifest)
         except msgspec.MsgspecError as error:
             raise UsageError(f"The snapshot of run {spec.id} is damaged: {error}.") from None
         needed |= {entry.sha256 for entry in manifest.files.values() if entry.sha256}

@@ -287,9 +287,11 @@ class Index:
                 for row in tx.execute(select(artifacts).where(artifacts.c.run_id == run_id).order_by(*order)).mappings()
             ]
 
-    def only_referenced_by(self, run_ids: Collection[str], *, connection: Connection | None = None) -> set[str]:
-        """The artifacts (SHA-256) that these runs have and no other run has."""
-        ours: set[str] = set()
+    def only_referenced_by(
+        self, run_ids: Collection[str], *, also: Collection[str] = (), connection: Connection | None = None
+    ) -> set[str]:
+        """The artifacts (SHA-256) that these runs have and no other run has logged; `also` are further candidates."""
+        ours: set[str] = set(also)
         others: set[str] = set()
         asked = set(run_ids)
         with self._writing(connection) as tx:

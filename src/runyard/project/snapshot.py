@@ -13,36 +13,19 @@ import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import msgspec
 
-from runyard.artifacts import ArtifactStore
-from runyard.errors import FormatUnknown, ServiceError, UsageError
+from runyard.artifacts import ArtifactStore, Entry, Manifest, read_manifest
+from runyard.errors import ServiceError, UsageError
 from runyard.journal import Home
 from runyard.project.git import list_files
 
-MANIFEST_FORMAT = 1
 MAX_FILE_BYTES = 20 << 20  # larger files are data or models, not code
 _N_THREADS = 8  # storing waits for the disk, not for the processor
 _NEVER = frozenset({".git", ".hg", ".svn", "__pycache__", ".venv", "venv", "node_modules"})
 _NOT_CODE_ID = ("src/config.py", "src/visualization/")  # a changed default or chart makes no result another one
-
-
-class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One path of a snapshot: a file (`sha256`, `size_bytes`) or a symbolic link (`link`)."""
-
-    sha256: str = ""
-    size_bytes: int = 0
-    is_executable: bool = False
-    link: str = ""
-
-
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """All paths of a snapshot, relative, with `/`."""
-
-    format: int = MANIFEST_FORMAT
-    files: dict[str, Entry]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,28 +85,6 @@ def materialise(snapshot: str, store: ArtifactStore, home: Home) -> Path:
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return place
-
-
-def read_manifest(snapshot: str, store: ArtifactStore) -> Manifest:
-    """The checked manifest of a stored snapshot.
-
-    Raises:
-        NotFound: it is not in the store.
-        FormatUnknown: another version of Runyard took it.
-        ServiceError: it is no manifest, or names paths outside of its folder.
-    """
-    try:
-        manifest = msgspec.json.decode(store.path(snapshot).read_bytes(), type=Manifest)
-    except msgspec.MsgspecError as error:
-        raise ServiceError(f"The snapshot {snapshot[:12]} is damaged: {error}.") from None
-    if manifest.format != MANIFEST_FORMAT:
-        raise FormatUnknown(
-            f"The snapshot {snapshot[:12]} has format {manifest.format}; this Runyard knows format {MANIFEST_FORMAT}. "
-            "Install the version that took it."
-        )
-    for path in manifest.files:
-        _check_path(path, manifest, snapshot)
-    return manifest
 
 
 # ---- taking ----
@@ -250,15 +211,6 @@ def _code_id(manifest: Manifest) -> str:
 
 
 # ---- laying out ----
-
-
-def _check_path(path: str, manifest: Manifest, snapshot: str) -> None:
-    parts = PurePosixPath(path).parts
-    if not parts or path.startswith("/") or ".." in parts or "\0" in path or path != "/".join(parts):
-        raise ServiceError(f"The snapshot {snapshot[:12]} names the path {path!r}, which may lead out of its folder.")
-    above = PurePosixPath(path).parents
-    if any(str(parent) in manifest.files for parent in above):
-        raise ServiceError(f"The snapshot {snapshot[:12]} names the path {path!r} below a file or a link.")
 
 
 def _lay_out(manifest: Manifest, store: ArtifactStore, folder: Path) -> None:

@@ -1,7 +1,7 @@
 """`run.py queue …`: what waits and runs, and changing it."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from runyard.index import RunRow
 from runyard.project.launch import show_duration
 from runyard.project.project import Project, find_project
 from runyard.queue import QueueRow
-from runyard.records import RunState
+from runyard.records import RunId, RunState
 
 _SHOWN = 40
 
@@ -143,7 +143,7 @@ def _chosen(
     return list(chosen.values())
 
 
-def _as_json(row: QueueRow, known: dict[str, RunRow]) -> dict[str, Any]:
+def _as_json(row: QueueRow, known: Mapping[RunId, RunRow]) -> dict[str, Any]:
     run = known.get(row.run_id)
     return {
         "id": row.run_id,
@@ -156,7 +156,7 @@ def _as_json(row: QueueRow, known: dict[str, RunRow]) -> dict[str, Any]:
     }
 
 
-def _say_table(rows: list[QueueRow], known: dict[str, RunRow]) -> None:
+def _say_table(rows: list[QueueRow], known: Mapping[RunId, RunRow]) -> None:
     now = time.time()
     columns = [
         Column("", is_right=True),
