@@ -186,6 +186,16 @@ def test_a_symbolic_link_in_place_of_the_lock_file_is_refused(locks: Path, tmp_p
     assert victim.read_text() == "precious"
 
 
+def test_a_pipe_in_place_of_the_lock_file_is_refused_without_waiting_for_a_writer(locks: Path) -> None:
+    os.mkdir(locks)
+    os.mkfifo(locks / "gpu.lock")
+
+    with pytest.raises(DeviceUnavailable, match="no plain file"):
+        SlotLock("gpu").holder()
+    with pytest.raises(DeviceUnavailable, match="no plain file"):
+        SlotLock("gpu").try_acquire(ANNA)
+
+
 def test_a_link_in_place_of_the_folder_is_refused(locks: Path, tmp_path: Path) -> None:
     locks.symlink_to(tmp_path)
 

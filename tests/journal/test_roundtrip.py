@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from runyard.errors import FormatUnknown, JournalDamaged
 from runyard.journal import JournalWriter, Schema
+from runyard.journal import format as fmt
 from runyard.journal.events import Event, Media, Noted, Output, Progress, Tagged
 from runyard.journal.reader import Decoder, EventAt, Rows, read_journal, repair
 from runyard.journal.writer import frame
@@ -163,6 +164,25 @@ def test_decoding_stops_in_front_of_an_intact_record_that_we_never_wrote(kind: i
 
     assert flat(found)[0] == ("event", Noted(time_ns=1, text="before"))
     assert decoder.offset > len(data) or (decoder.offset == len(data) and decoder.problem)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\x91" * 5000 + b"\x90",  # lists in lists, deeper than any decoder goes
+        msgspec.msgpack.encode({"e": "noted", "text": "far future", "time_ns": 1 << 63}),
+        msgspec.msgpack.encode({"e": "artifact", "time_ns": 1, "name": "x", "sha256": "", "size_bytes": (1 << 64) - 1}),
+    ],
+    ids=["deep", "time", "size"],
+)
+def test_a_hostile_record_ends_decoding_and_keeps_what_stands_before_it(body: bytes) -> None:
+    data = journal_of([Noted(time_ns=1, text="kept")]) + frame(fmt.KIND_EVENT, body)
+    decoder = Decoder()
+
+    items = decoder.feed(data)
+
+    assert [item.event for item in items if isinstance(item, EventAt)] == [Noted(time_ns=1, text="kept")]
+    assert "cannot be read" in decoder.problem
 
 
 def test_nan_infinities_and_the_ends_of_int64_survive() -> None:

@@ -121,7 +121,7 @@ class SlotLock:
     def holder(self) -> Holder | None:
         """Who holds the lock now, or None if it is free."""
         try:
-            fd = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            fd = _open_file(self.path, os.O_RDONLY)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -147,12 +147,21 @@ class SlotLock:
         for _ in range(_TRIES):
             try:
                 # without O_CREAT: the kernel refuses that for other users' files in a sticky folder (protected_regular)
-                return os.open(self.path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+                return _open_file(self.path, os.O_RDWR)
             except FileNotFoundError:
                 _create_file(self.path)
             except OSError as error:
                 raise _cannot_open(self.path, error) from None
         raise DeviceUnavailable(f"The lock file {self.path} vanishes as soon as it is created.")
+
+
+def _open_file(path: Path, mode: int) -> int:
+    """Open a plain file and nothing else: whoever may write into the folder could have put a pipe or a link there."""
+    fd = os.open(path, mode | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe would make us wait for its writer
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, "it is no plain file", str(path))
+    return fd
 
 
 def _try_lock(fd: int) -> bool:

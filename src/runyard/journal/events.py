@@ -5,13 +5,16 @@ know and fields it does not know, so that events can grow without a new format v
 `time_ns` is in nanoseconds since 1970, UTC.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
+# what databases can hold; a record with more than that was never written by us
+Int = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="e"):
-    time_ns: int
+    time_ns: Int
 
 
 # ---- written by the training process (main.journal, rank<k>.journal) ----
@@ -20,9 +23,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_f
 class Opened(Event, frozen=True, kw_only=True, tag="opened"):
     """The training process is there."""
 
-    pid: int
-    rank: int = 0
-    world_size: int = 1
+    pid: Int
+    rank: Int = 0
+    world_size: Int = 1
 
 
 class Finished(Event, frozen=True, kw_only=True, tag="finished"):
@@ -67,7 +70,7 @@ class Media(Event, frozen=True, kw_only=True, tag="media"):
     """An image, table, histogram, confusion matrix, figure or text at a step; small enough to live in the journal."""
 
     key: str
-    step: int
+    step: Int
     kind: str  # image | table | histogram | confusion_matrix | figure | text
     mime: str
     data: bytes
@@ -96,13 +99,13 @@ class Started(Event, frozen=True, kw_only=True, tag="started"):
 
     host: str
     user: str
-    pid: int
+    pid: Int
     boot_id: str = ""
     command: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()  # UUIDs of GPUs, or "cpu-<n>"
     device_names: tuple[str, ...] = ()
     worker: str = ""
-    resumed_from: int | None = None  # the attempt before, if it left checkpoints
+    resumed_from: Int | None = None  # the attempt before, if it left checkpoints
 
 
 class Environment(Event, frozen=True, kw_only=True, tag="environment"):
@@ -135,13 +138,13 @@ class Output(Event, frozen=True, kw_only=True, tag="output"):
 
 
 class OutputDropped(Event, frozen=True, kw_only=True, tag="output_dropped"):
-    size_bytes: int
+    size_bytes: Int
 
 
 class ArtifactStored(Event, frozen=True, kw_only=True, tag="artifact"):
     name: str
     sha256: str
-    size_bytes: int
+    size_bytes: Int
     kind: str = "artifact"
     meta: dict[str, Any] = {}
 
@@ -151,10 +154,10 @@ class Ended(Event, frozen=True, kw_only=True, tag="ended"):
 
     state: str
     reason: str = ""
-    exit_code: int | None = None
-    signal: int | None = None
+    exit_code: Int | None = None
+    signal: Int | None = None
     fingerprint: str = ""
-    attempt: int = 0  # set only in edits.journal, where a reaper tells the end of an attempt whose supervisor is gone
+    attempt: Int = 0  # set only in edits.journal, where a reaper tells the end of an attempt whose supervisor is gone
 
 
 # ---- written by people and by the queue (edits.journal) ----
@@ -170,14 +173,14 @@ class StopRequested(Event, frozen=True, kw_only=True, tag="stop_requested"):
 
     by: str
     why: str = ""
-    attempt: int = 0  # 0: it was waiting
+    attempt: Int = 0  # 0: it was waiting
 
 
 class Requeued(Event, frozen=True, kw_only=True, tag="requeued"):
     """Try again after attempt `after_attempt` ended (0: it never started)."""
 
     by: str
-    after_attempt: int
+    after_attempt: Int
 
 
 class Held(Event, frozen=True, kw_only=True, tag="held"):
@@ -193,7 +196,7 @@ class Reordered(Event, frozen=True, kw_only=True, tag="reordered"):
     """A new priority, a new place in the queue, or both."""
 
     by: str
-    priority: int | None = None
+    priority: Int | None = None
     position: float | None = None
 
 

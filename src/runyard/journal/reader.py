@@ -125,7 +125,7 @@ class Decoder:
                 break
             try:
                 self._other(kind, schema, record[fmt.HEAD.size : -fmt.CRC.size], start + position, size, items)
-            except (msgspec.MsgspecError, UnicodeDecodeError) as problem:  # intact, yet nothing that we ever wrote
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as problem:  # nothing that we ever wrote
                 self.problem = f"the record at byte {start + position} cannot be read: {problem}"
                 break
             position += size
