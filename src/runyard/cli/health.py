@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from socket import gethostname
 
 from runyard import __version__, devices
 from runyard.cli import formats, target
 from runyard.client import Client
 from runyard.errors import RunyardError
+from runyard.hosts import host_name
 from runyard.journal import EDITS, Home, RunFolder
 from runyard.journal.home import HOME_VARIABLE
 from runyard.journal.reader import Decoder
@@ -141,7 +141,7 @@ def journals(client: Client, progress: Progress) -> Iterator[Finding]:
 def supervisors(client: Client) -> Iterator[Finding]:
     """Whether somebody watches every run that is said to run here, and whether workers are there for what waits."""
     running = client.index.find('state == "RUNNING"', limit=None)
-    here = [row for row in running if row.host == gethostname()]
+    here = [row for row in running if row.host == host_name()]
     alone = [row.id for row in here if not client.folder(row.id).attempt(row.attempt).is_supervised()]
     if alone:
         text = f"{formats.plural(len(alone), 'run')} without a supervisor: {', '.join(alone[:5])}"

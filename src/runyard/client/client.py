@@ -4,8 +4,6 @@ Every change is first written into the run's folder, which is the truth, and the
 the queue. A crash between the two is mended by `reap`, which every command calls before it looks.
 """
 
-import getpass
-import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -14,6 +12,7 @@ from runyard.artifacts import ArtifactStore
 from runyard.client import reaper, submission
 from runyard.database import Database
 from runyard.errors import NotFound, RunFinished
+from runyard.hosts import user_name
 from runyard.index import Index, RunRow
 from runyard.journal import Home, RunFolder, append_event
 from runyard.journal.events import (
@@ -145,7 +144,7 @@ class Client:
         if state.is_ended:
             raise RunFinished(f"Run {run_id} ({row.name}) has ended already: {row.state}.")
         attempt = row.attempt if state is RunState.RUNNING else 0
-        self._edit(run_id, StopRequested(time_ns=time.time_ns(), by=by or user(), why=why, attempt=attempt))
+        self._edit(run_id, StopRequested(time_ns=time.time_ns(), by=by or user_name(), why=why, attempt=attempt))
         if state is RunState.RUNNING:
             return f"{run_id} ({row.name}) was asked to stop."
         self.settle(run_id)
@@ -160,31 +159,33 @@ class Client:
         row = self.index.get(run_id)
         if not RunState(row.state).is_ended:
             raise RunFinished(f"Run {run_id} ({row.name}) is {row.state}; only a run that ended can be tried again.")
-        self._edit(run_id, Requeued(time_ns=time.time_ns(), by=by or user(), after_attempt=row.attempt))
+        self._edit(run_id, Requeued(time_ns=time.time_ns(), by=by or user_name(), after_attempt=row.attempt))
         self.settle(run_id)
 
     def hold(self, run_ids: Iterable[str], *, why: str = "", by: str | None = None) -> int:
         """Keep waiting runs from starting; return how many."""
-        return self._edit_waiting(run_ids, lambda: Held(time_ns=time.time_ns(), by=by or user(), why=why))
+        return self._edit_waiting(run_ids, lambda: Held(time_ns=time.time_ns(), by=by or user_name(), why=why))
 
     def release(self, run_ids: Iterable[str], *, by: str | None = None) -> int:
         """Let held runs start again; return how many."""
-        return self._edit_waiting(run_ids, lambda: Released(time_ns=time.time_ns(), by=by or user()))
+        return self._edit_waiting(run_ids, lambda: Released(time_ns=time.time_ns(), by=by or user_name()))
 
     def set_priority(self, run_id: str, priority: int, *, by: str | None = None) -> None:
         """Give a waiting run another priority; higher ones start first."""
-        self._edit(run_id, Reordered(time_ns=time.time_ns(), by=by or user(), priority=priority))
+        self._edit(run_id, Reordered(time_ns=time.time_ns(), by=by or user_name(), priority=priority))
         self.queue.set_priority(run_id, priority)
 
     def place(self, places: Sequence[Placement], *, by: str | None = None) -> None:
         """Put waiting runs at new places, as `queue.to_top` and the like give them."""
         for each in places:
-            event = Reordered(time_ns=time.time_ns(), by=by or user(), priority=each.priority, position=each.position)
+            event = Reordered(
+                time_ns=time.time_ns(), by=by or user_name(), priority=each.priority, position=each.position
+            )
             self._edit(each.run_id, event)
         self.queue.place(places)
 
     def rename(self, run_id: str, name: str) -> None:
-        self._edit(run_id, Renamed(time_ns=time.time_ns(), name=name, by=user()))
+        self._edit(run_id, Renamed(time_ns=time.time_ns(), name=name, by=user_name()))
 
     def tag(self, run_id: str, *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
         self._edit(run_id, Tagged(time_ns=time.time_ns(), add=tuple(add), remove=tuple(remove)))
@@ -226,11 +227,3 @@ def open_client(home: "str | Path | Home | None" = None) -> Client:
         FormatUnknown: another version of Runyard wrote it.
     """
     return Client(home if isinstance(home, Home) else Home.open(home))
-
-
-def user() -> str:
-    """The name of whoever asks."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user id without a name, as in some containers
-        return str(os.getuid())

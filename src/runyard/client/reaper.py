@@ -6,13 +6,12 @@ restarted. The end is then written into the run's edits, and the queue decides w
 """
 
 import os
-import socket
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runyard.client import submission
 from runyard.errors import NotFound
+from runyard.hosts import boot_id, host_name
 from runyard.index import RunRow
 from runyard.journal import HOST, Attempt, append_event
 from runyard.journal.events import Ended, Started
@@ -42,20 +41,12 @@ def reap(client: "Client", now: float) -> list[str]:
     return reaped
 
 
-def boot_id() -> str:
-    """Changes with every start of this machine; empty where the system does not tell."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""
-
-
 def _reap_running(client: "Client", row: RunRow, now: float) -> bool:
     try:
         attempt = client.folder(row.id).attempt(row.attempt)
     except NotFound:
         return False
-    if row.host != socket.gethostname() or attempt.is_supervised():
+    if row.host != host_name() or attempt.is_supervised():
         return False
     client.index.catch_up(row.id)  # it may have ended properly a moment ago
     if client.index.get(row.id).state != RunState.RUNNING:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runyard.artifacts import read_manifest
-from runyard.client.client import user
 from runyard.errors import NotFound, RunFinished, RunyardError, UsageError
+from runyard.hosts import user_name
 from runyard.index import RunRow
 from runyard.journal.events import Restored, Trashed
 from runyard.records import RunState
@@ -38,7 +38,7 @@ def put(client: "Client", run_ids: Sequence[str]) -> None:
         if not RunState(row.state).is_ended:
             raise RunFinished(f"Run {run_id} ({row.name}) is {row.state}. Stop it first: runyard stop {run_id}")
     for run_id in run_ids:
-        client.edit(run_id, Trashed(time_ns=time.time_ns(), by=user()))
+        client.edit(run_id, Trashed(time_ns=time.time_ns(), by=user_name()))
         folder = client.home.run(run_id).path
         if folder.is_dir():  # a crash may have left a trashed run in its old place
             os.rename(folder, client.home.trash / run_id)
@@ -53,7 +53,7 @@ def restore(client: "Client", run_ids: Sequence[str]) -> None:
         folder = client.home.trash / run_id
         if folder.is_dir():
             os.rename(folder, client.home.runs / run_id)
-        client.edit(run_id, Restored(time_ns=time.time_ns(), by=user()))
+        client.edit(run_id, Restored(time_ns=time.time_ns(), by=user_name()))
 
 
 def empty(client: "Client", progress: Callable[[int, int], None] | None = None) -> Freed:

@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from runyard.errors import NotFound, StopRun, UsageError
+from runyard.hosts import host_name, user_name
 from runyard.journal import HOST, JournalWriter, RunFolder
 from runyard.journal.events import Ended, Started
 from runyard.records import RunSpec, RunState, decode_spec
@@ -90,22 +91,13 @@ def _train(run_dir: Path, attempt: int) -> None:
 
 
 def _started() -> Started:
-    return Started(time_ns=time.time_ns(), host=os.uname().nodename, user=_user_name(), pid=os.getpid())
-
-
-def _user_name() -> str:
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user id without a name, as in some containers
-        return str(os.getuid())
+    return Started(time_ns=time.time_ns(), host=host_name(), user=user_name(), pid=os.getpid())
 
 
 def _judge(error: BaseException) -> tuple[RunState, str]:
     """What supervisor/endings.py would say, for the few ends that are possible here."""
     if isinstance(error, StopRun | KeyboardInterrupt):
-        return RunState.STOPPED, f"by {_user_name()}"
+        return RunState.STOPPED, f"by {user_name()}"
     if isinstance(error, SystemExit) and not error.code:
         return RunState.COMPLETED, ""
     if isinstance(error, MemoryError):

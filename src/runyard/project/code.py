@@ -1,7 +1,7 @@
 """The code a run is asked for with: a snapshot of it, and what Git knows of it."""
 
 from runyard.artifacts import ArtifactStore
-from runyard.project.git import read_state
+from runyard.git import read_state
 from runyard.project.project import Project
 from runyard.project.snapshot import take
 from runyard.records import CodeState

@@ -1,7 +1,6 @@
 """From planned configs to runs that can be submitted: what all of them share, and what each has alone."""
 
 import os
-import socket
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
@@ -9,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from runyard.config import PlannedRun
+from runyard.hosts import host_name
 from runyard.project.project import Project
 from runyard.records import CodeState, Resources, RunSpec, new_run_id
 
@@ -58,7 +58,7 @@ def specs_for(
             tags=shared.tags,
             note=shared.note,
             user=shared.user,
-            host=socket.gethostname(),
+            host=host_name(),
             project_dir=str(project.root),
             entry=project.entry,
             data=shared.data,

@@ -13,7 +13,7 @@ from typing import Literal, get_args
 
 import runyard
 from runyard.errors import ServiceError, UsageError
-from runyard.project.git import is_ignored, run_git
+from runyard.git import is_ignored, run_git
 from runyard.project.project import check_name
 
 Framework = Literal["sklearn", "torch"]

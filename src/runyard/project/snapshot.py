@@ -19,8 +19,8 @@ import msgspec
 
 from runyard.artifacts import ArtifactStore, Entry, Manifest, read_manifest
 from runyard.errors import ServiceError, UsageError
+from runyard.git import list_files
 from runyard.journal import Home
-from runyard.project.git import list_files
 
 MAX_FILE_BYTES = 20 << 20  # larger files are data or models, not code
 _N_THREADS = 8  # storing waits for the disk, not for the processor

@@ -6,7 +6,6 @@ client. Here, each call is one short transaction, or part of one that the caller
 position, which is the time of creation until somebody moves a run.
 """
 
-import socket
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from sqlalchemy import Connection, Select, and_, delete, func, insert, or_, sele
 from runyard.database import Database, upsert
 from runyard.database.schema import paused_projects, queue, workers
 from runyard.errors import LeaseLost, NotFound
+from runyard.hosts import host_name
 from runyard.queue import placements
 from runyard.queue.capacity import Capacity, fits, wanted_gpus
 from runyard.queue.leases import LEASE_S, Lease
@@ -176,7 +176,7 @@ class Queue:
 
     def leases_of_host(self, host: str | None = None) -> list[Lease]:
         """Leases of workers on one machine, this one by default, and those that belong to nobody yet."""
-        of_host = select(workers.c.worker_id).where(workers.c.host == (host or socket.gethostname()))
+        of_host = select(workers.c.worker_id).where(workers.c.host == (host or host_name()))
         whose = or_(queue.c.worker_id.in_(of_host), queue.c.worker_id.is_(None))
         return self._leases(select(queue).where(queue.c.state == LEASED, whose))
 

@@ -1,7 +1,7 @@
 """The supervisor as a process: `python -m runyard.supervisor`, in one of three ways.
 
 --order FILE|-                    one attempt, told by a file or by standard input
---standby --fd N                  everything imported; waits for one order on the unix socket N, and
+--standby --fd N                  imports all that it will need, until an order comes on the unix socket N;
                                   leaves quietly if the other end closes first
 --watch RUN_DIR --pid PID         for a process that called runyard.start_run()
         [--started TIME]          when that process started, in seconds since 1970
@@ -10,13 +10,19 @@
 import argparse
 import gc
 import os
+import select
 import socket
 import sys
+from importlib import import_module
 from pathlib import Path
 
 from runyard.errors import RunyardError
 from runyard.supervisor.attempt import supervise, watch
 from runyard.supervisor.order import LaunchOrder, decode_order, receive_order
+
+# What supervise() imports after the child was started: imported while standing by, if the order leaves time for it.
+LATER = ("psutil", "runyard.supervisor.supervision", "numpy", "sqlalchemy", "runyard.client")
+REST_S = 1.0  # first the cores belong to the run that has just been started, and has much to import
 
 
 def main(arguments: list[str]) -> int:
@@ -40,13 +46,21 @@ def _read(source: str) -> LaunchOrder:
 
 
 def _stand_by(fd: int) -> LaunchOrder | None:
-    # what supervise() imports only after the child was started is imported now, while there is time
-    import runyard.client
-    import runyard.supervisor.supervision  # noqa: F401
-
-    gc.freeze()  # nothing of all that will ever be garbage
     with socket.socket(fileno=fd) as connection:
+        _import_until_told(connection)
         return receive_order(connection)
+
+
+def _import_until_told(connection: socket.socket) -> None:
+    order = select.poll()
+    order.register(connection, select.POLLIN)
+    if order.poll(REST_S * 1000):
+        return
+    for name in LATER:
+        import_module(name)
+        if order.poll(0):
+            return
+    gc.freeze()  # nothing of all that will ever be garbage
 
 
 def _parser() -> argparse.ArgumentParser:

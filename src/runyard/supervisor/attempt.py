@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 
 from runyard.errors import ConflictError, NotFound
+from runyard.hosts import boot_id, host_name, user_name
 from runyard.journal import HOST, MAIN, Attempt, Home, JournalWriter, RunFolder
 from runyard.journal.events import Ended, Started
 from runyard.records import RunSpec, decode_spec
-from runyard.supervisor.hosts import boot_id, host_name, user_name
 from runyard.supervisor.launch import adopt_orphans, child_environment, output_pipe, spawn
 from runyard.supervisor.oom import oom_kills
 from runyard.supervisor.order import LaunchOrder

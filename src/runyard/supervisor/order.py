@@ -28,7 +28,7 @@ class LaunchOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     env: dict[str, str] = {}  # on top of the supervisor's own, e.g. CUDA_VISIBLE_DEVICES
     # Open locks of the slots. The child inherits them; the supervisor closes its own as soon as nothing of the run is
     # left, except in the foreground, where they belong to its caller.
-    lock_fds: tuple[int, ...] = ()
+    lock_fds: tuple[int, ...] = ()  # and whatever else shall be closed with them
     worker_id: WorkerId | None = None  # whose lease is to be kept alive
     foreground: bool = False  # output goes to the terminal as well, and Ctrl-C stops the run
 

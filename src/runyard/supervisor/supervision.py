@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runyard.errors import LeaseLost
+from runyard.git import read_state
+from runyard.hosts import user_name
 from runyard.journal import MAIN, Attempt, JournalWriter
 from runyard.journal.events import (
     AnyEvent,
@@ -35,8 +37,6 @@ from runyard.supervisor.delivery import Connect, Delivery
 from runyard.supervisor.endings import Cause, CauseKind, Closing, Facts, tell_end
 from runyard.supervisor.environment import describe_environment
 from runyard.supervisor.files import LoggedFiles
-from runyard.supervisor.git import git_state
-from runyard.supervisor.hosts import user_name
 from runyard.supervisor.oom import have_risen, oom_kills
 from runyard.supervisor.order import LaunchOrder
 from runyard.supervisor.output import FLUSH_S, Capture
@@ -48,6 +48,7 @@ from runyard.supervisor.subject import Child, Exit, Subject
 from runyard.supervisor.timetable import Timetable
 
 DELIVER_S = 0.7
+DESCRIBE_S = 1.0  # after the start: before that, the cores are the child's, which has much to import
 LOOK_S = 0.5  # for stop requests, and for what the training process wrote
 HEARTBEAT_S = 15.0  # a quarter of a lease
 WAIT_S = 5.0  # the longest wait of the loop
@@ -97,6 +98,7 @@ class Supervision:
         self._rank_pids: set[int] = set()
         self._cause: Cause | None = None
         self._is_described = False
+        self._is_released = False
         self._is_over = False  # the training has ended; what comes now cannot change how
         self._is_hurried = False  # somebody wants the supervisor itself to leave
         self._told: set[str] = set()  # troubles of the supervisor itself
@@ -111,6 +113,9 @@ class Supervision:
                 self._turn()
             self._is_over = True
             ended = self._end(self._exit() or Exit(), time_ns=time.time_ns())
+            if not self._is_released:
+                self._delivery.tell_end(ended)
+                self._release_slots()
             self._deliver_rest(ended)
             return ended
         finally:
@@ -137,8 +142,8 @@ class Supervision:
             since=spec.created_at.timestamp(),
         )
         timetable.every(LOOK_S, self._look, first=now)
-        timetable.every(DELIVER_S, self._deliver, first=now)
-        timetable.once(now, self._describe)
+        timetable.every(DELIVER_S, self._deliver, first=now + DELIVER_S)
+        timetable.once(now + DESCRIBE_S, self._describe)
         timetable.every(SAMPLE_S, sampler.sample, first=now + 1.0)
         if order.worker_id is not None:
             timetable.every(HEARTBEAT_S, self._heartbeat, first=now + HEARTBEAT_S)
@@ -265,8 +270,8 @@ class Supervision:
             self._tell_code(Path(self._spec.project_dir))
 
     def _tell_code(self, folder: Path) -> None:
-        state = git_state(folder)
-        if state is None:
+        state = read_state(folder)
+        if state is None or state.commit is None:
             return
         self._tell(
             CodeSeen(
@@ -314,7 +319,8 @@ class Supervision:
             self._selector.unregister(self._subject.exit_fd)
         if isinstance(self._subject, Child):
             self._clear_tree(self._subject)
-        self._release_slots()
+        if found.exit_code == 0:  # a failure is told first, since it may hold the rest of its grid
+            self._release_slots()
         for action in (self._finish_output, self._look, self._follow_to_the_end, self._files.move):
             self._survived(action)
         if not self._is_described:
@@ -325,6 +331,7 @@ class Supervision:
 
     def _release_slots(self) -> None:
         """Nothing of the run is left, so the next one may have its devices while this one is still delivered."""
+        self._is_released = True
         if not self._is_foreground:  # there, the locks belong to our caller
             for fd in self._given.order.lock_fds:
                 os.close(fd)

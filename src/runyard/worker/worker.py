@@ -5,12 +5,10 @@ them, and the journals say how each run ended. `kill -9` of a worker leaves its 
 worker finds their slots taken.
 """
 
-import getpass
 import os
 import secrets
 import select
 import signal
-import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +23,7 @@ from runyard.devices import Busy, Holder, Slot, Taken, busy_reason, cpu_slots, e
 from runyard.devices.slots import cores
 from runyard.errors import DeviceUnavailable, NotFound, RunFinished, RunyardError, ServiceError
 from runyard.executors import Executor, Exit, Handle, LocalExecutor
+from runyard.hosts import host_name, user_name
 from runyard.journal import HOST
 from runyard.project.snapshot import materialise
 from runyard.queue import HEARTBEAT_S, Capacity, Lease, WorkerRow, demand_of
@@ -50,7 +49,17 @@ class _Running:
     spec: RunSpec
     slots: tuple[Slot, ...]
     handle: Handle
+    freed_fd: int  # at its end as soon as nobody has the locks of the slots; -1 once that was seen
     was_asked_to_stop: bool = False
+
+    def has_freed_slots(self) -> bool:
+        return bool(select.select([self.freed_fd], [], [], 0)[0])
+
+    def forget_slots(self) -> None:
+        """The slots are no longer this run's."""
+        if self.freed_fd >= 0:
+            os.close(self.freed_fd)
+        self.freed_fd, self.slots = -1, ()
 
 
 class Worker:
@@ -147,11 +156,10 @@ class Worker:
 
     def snapshot(self) -> Snapshot:
         """What happens on each slot, what waits, and when it will be done."""
-        running = {slot.name: each.lease.run_id for each in self._running for slot in each.slots}
         return self._observer.look(
             now=self._clock(),
             capacity=self._capacity(()),
-            running=running,
+            running=self._used_slots(),
             reason_for=busy_reason,
             stopping=min(self._stopping, 2),
         )
@@ -159,6 +167,8 @@ class Worker:
     def close(self) -> None:
         """Leave. Supervisors that are there go on."""
         self._executor.close()
+        for each in self._running:
+            each.forget_slots()
         for fd in (self._wake_read, self._wake_write):
             os.close(fd)
         self._wake_read = self._wake_write = -1
@@ -200,11 +210,13 @@ class Worker:
         return queue.startable(self._capacity(())) == 0 and not queue.leases_of_host()
 
     def _wait(self) -> None:
-        """Until a supervisor ends, somebody wakes us, or it is time to look again."""
+        """Until a slot gets free, a supervisor ends, somebody wakes us, or it is time to look again."""
         poll = select.poll()
         poll.register(self._wake_read, select.POLLIN)
         timeout_s = self._poll_s
         for each in self._running:
+            if each.slots:
+                poll.register(each.freed_fd, select.POLLIN)
             if each.handle.wait_fd is None:
                 timeout_s = min(timeout_s, _POLL_WITHOUT_PIDFD_S)
             else:
@@ -246,7 +258,10 @@ class Worker:
             exit_ = self._executor.poll(each.handle)
             if exit_ is not None:
                 self._running.remove(each)
+                each.forget_slots()
                 self._settle(each, exit_)
+            elif each.slots and each.has_freed_slots():
+                each.forget_slots()  # its supervisor only delivers what is left
 
     def _settle(self, each: _Running, exit_: Exit) -> None:
         lease = each.lease
@@ -292,7 +307,7 @@ class Worker:
 
     def _ask_runs_to_stop(self) -> None:
         for each in self._running:
-            if each.was_asked_to_stop:
+            if each.was_asked_to_stop or not each.slots:
                 continue
             if self._client.index.get(each.lease.run_id).state != RunState.RUNNING:
                 continue  # it is only just starting; it will be asked in a moment
@@ -323,8 +338,8 @@ class Worker:
             self._executor.prepare()
 
     def _take_free_slots(self, now: float) -> list[Taken]:
-        ours = {slot.name for each in self._running for slot in each.slots}
-        holder = Holder(pid=os.getpid(), user=_user(), what="a worker that looks for its next run", since=now)
+        ours = self._used_slots()
+        holder = Holder(pid=os.getpid(), user=user_name(), what="a worker that looks for its next run", since=now)
         free = []
         for slot in self._slots:
             if slot.name in ours:
@@ -349,20 +364,28 @@ class Worker:
         if self._drop_if_ended(lease.run_id):
             return []
         used = self._choose(spec, free)
+        freed_fd, held_fd = os.pipe()
         try:
-            order = self._order(lease, spec, used)
+            order = self._order(lease, spec, used, held_fd)
             handle = self._executor.start(encode_order(order), fds=order.lock_fds)
         except (OSError, RunyardError) as error:
+            os.close(freed_fd)
             self._not_started(lease, str(error))
             return []
+        finally:
+            os.close(held_fd)
         holder = Holder(
-            pid=handle.pid or os.getpid(), user=_user(), what=spec.name, run_id=lease.run_id, since=self._clock()
+            pid=handle.pid or os.getpid(), user=user_name(), what=spec.name, run_id=lease.run_id, since=self._clock()
         )
         for taken in used:
             taken.lock.describe(holder)
             taken.lock.release()  # the supervisor has it now
-        self._running.append(_Running(lease, spec, tuple(taken.slot for taken in used), handle))
+        self._running.append(_Running(lease, spec, tuple(taken.slot for taken in used), handle, freed_fd))
         return used
+
+    def _used_slots(self) -> dict[str, RunId]:
+        """The runs that were started here and still have a slot, by the slot's name."""
+        return {slot.name: each.lease.run_id for each in self._running for slot in each.slots}
 
     def _choose(self, spec: RunSpec, free: Sequence[Taken]) -> list[Taken]:
         """The slots for a run: the smallest GPUs that are large enough, so that large ones stay free for large runs."""
@@ -373,7 +396,8 @@ class Worker:
         large_enough = [taken for taken in free if taken.slot.is_gpu and taken.slot.memory_bytes >= needed]
         return sorted(large_enough, key=lambda taken: taken.slot.memory_bytes)[: demand.gpus]
 
-    def _order(self, lease: Lease, spec: RunSpec, used: Sequence[Taken]) -> LaunchOrder:
+    def _order(self, lease: Lease, spec: RunSpec, used: Sequence[Taken], held_fd: int) -> LaunchOrder:
+        """What the supervisor is told. `held_fd` travels with the locks, so that we see when they are free."""
         slots = [taken.slot for taken in used]
         names = tuple(slot.name for slot in slots)
         return LaunchOrder(
@@ -383,7 +407,7 @@ class Worker:
             devices=names,
             device_names=tuple(slot.device_name or slot.label for slot in slots),
             env={**env_for(slots, len(cpu_slots())), **self._code_of(spec), SLOTS_VARIABLE: ",".join(names)},
-            lock_fds=tuple(taken.lock.fd for taken in used),
+            lock_fds=(*(taken.lock.fd for taken in used), held_fd),
             worker_id=self.id,
         )
 
@@ -407,8 +431,8 @@ class Worker:
     def _row(self, now: float) -> WorkerRow:
         return WorkerRow(
             worker_id=self.id,
-            host=socket.gethostname(),
-            user=_user(),
+            host=host_name(),
+            user=user_name(),
             pid=os.getpid(),
             home=str(self._client.home.path),
             slots=tuple(slot.name for slot in self._slots),
@@ -428,7 +452,7 @@ def supervisor_log(home: Path) -> Path:
 
 def new_worker_id() -> WorkerId:
     """Host, process, and some chance, since process numbers come back."""
-    return WorkerId(f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}")
+    return WorkerId(f"{host_name()}-{os.getpid()}-{secrets.token_hex(3)}")
 
 
 def _first_stop(n_running: int) -> str:
@@ -445,10 +469,3 @@ def _count(number: int, noun: str) -> str:
 
 def _how(exit_: Exit) -> str:
     return f"exit code {exit_.code}" if exit_.signal is None else f"signal {exit_.signal}"
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user id without a name, as in some containers
-        return str(os.getuid())

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from runyard.cli import screen
 from runyard.client import Client
-from runyard.client.client import user
 from runyard.devices import Holder, Slot, Taken, acquire_any, candidates, cpu_slots, env_for
+from runyard.hosts import user_name
 from runyard.index import RunRow
 from runyard.project.child import run_inline as run_in_this_process
 from runyard.project.launch import show_duration
@@ -21,7 +21,7 @@ _LOOK_S = 0.5  # between two looks at slots that are taken
 def take_slots(slots: Sequence[Slot], *, n_gpus: int | None, what: str) -> list[Taken]:
     """Wait for as many slots as the run needs, saying for whom."""
     fitting, count = candidates(slots, n_gpus)
-    holder = Holder(pid=os.getpid(), user=user(), what=what, since=time.time())
+    holder = Holder(pid=os.getpid(), user=user_name(), what=what, since=time.time())
     return acquire_any(fitting, holder, wait=lambda: time.sleep(_LOOK_S), on_wait=_say_waiting, count=count)
 
 

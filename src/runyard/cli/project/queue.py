@@ -10,8 +10,8 @@ import msgspec
 from runyard.cli import screen
 from runyard.cli.tables import Cell, Column, lay_out
 from runyard.client import Client, open_client
-from runyard.client.client import user
 from runyard.errors import NotFound, UsageError
+from runyard.hosts import user_name
 from runyard.index import RunRow
 from runyard.project.launch import show_duration
 from runyard.project.project import Project, find_project
@@ -40,7 +40,7 @@ def show(folder: Path, *, json: bool) -> None:
 
 def pause(folder: Path) -> None:
     client, project = _open(folder)
-    client.queue.pause(project.name, by=user(), now=time.time())
+    client.queue.pause(project.name, by=user_name(), now=time.time())
     screen.say("Paused: nothing more of this project starts. What runs goes on.")
 
 

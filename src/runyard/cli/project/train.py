@@ -10,13 +10,13 @@ import typer
 
 from runyard.cli import screen
 from runyard.client import Client, open_client
-from runyard.client.client import user
 from runyard.client.submission import Sorted, sort_out
 from runyard.config import Plan, PlannedRun, expand, rehash, sweep_override
 from runyard.config.durations import parse_duration_s
 from runyard.config.experiment import load_experiment
 from runyard.devices import Slot, discover
 from runyard.errors import ConfigError, UsageError
+from runyard.hosts import user_name
 from runyard.index import RunRow
 from runyard.project.code import read_code
 from runyard.project.launch import Shared, estimate, own_command, specs_for
@@ -142,7 +142,7 @@ def _shared(request: Request, intent: Intent, client: Client) -> Shared:
         screen.remark(f"warning: {sentence}")
     return Shared(
         code=code,
-        user=user(),
+        user=user_name(),
         is_queued=request.queue,
         experiment=intent.experiment,
         grid=intent.plan.id if len(intent.plan) > 1 else None,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runyard.project.git import list_files, read_state
+from runyard.git import list_files, read_state
 
 
 def git(folder: Path, *arguments: str) -> None:

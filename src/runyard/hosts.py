@@ -2,8 +2,6 @@
 
 import getpass
 import os
-import socket
-from pathlib import Path
 
 
 def user_name() -> str:
@@ -16,12 +14,13 @@ def user_name() -> str:
 
 def host_name() -> str:
     """The name of this machine."""
-    return socket.gethostname()
+    return os.uname().nodename
 
 
 def boot_id() -> str:
     """Changes with every start of this machine; empty where the system does not tell."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return file.read().strip()
     except OSError:
         return ""

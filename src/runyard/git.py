@@ -10,6 +10,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+MAX_DIFF_BYTES = 16 << 20  # beyond that somebody has committed data by mistake; the diff is cut
 _TIMEOUT_S = 60.0  # a folder on a network drive is slow, but it must not hang a submit for good
 _OF_ANOTHER_REPOSITORY = frozenset(  # set while a hook runs; they would lead away from the folder in question
     f"GIT_{name}"
@@ -95,7 +96,7 @@ def run_git(folder: Path, *arguments: str) -> bytes | None:
 
 def _diff(folder: Path) -> bytes:
     diff = run_git(folder, "diff", "HEAD", "--no-color", "--no-ext-diff", "--no-textconv", "--relative", "--", ".")
-    return diff or b""
+    return (diff or b"")[:MAX_DIFF_BYTES]
 
 
 def _list_without_repository(folder: Path) -> bytes | None:
