@@ -1,0 +1,46 @@
+"""What holds for all tests: in CI nothing is left out because something is missing.
+
+A test skips where a person's machine lacks what it needs (a compiler, PyTorch). CI installs all of that (`.ci/run`),
+so there a skip would hide that a promise is no longer checked, and it fails.
+"""
+
+import os
+import re
+from collections.abc import Generator
+from typing import TypeVar
+
+import pytest
+
+Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
+
+# What no installation could change. Everything else that a test can miss belongs into .ci/run.
+ALLOWED_SKIPS = (
+    r"root may read everything",  # permissions cannot be tested as root
+    r"only root ",  # nor a second user, nor a small disk, without being root
+    r"only Linux ",  # macOS lacks the system call
+    r"streamlit is installed",  # the sentence for its absence cannot be seen
+)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    return _judge((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    return _judge((yield))  # a whole file can skip itself
+
+
+def _judge(report: Report) -> Report:
+    if (
+        report.skipped
+        and os.environ.get("CI")
+        and not hasattr(report, "wasxfail")
+        and isinstance(report.longrepr, tuple)
+    ):
+        reason = str(report.longrepr[2]).removeprefix("Skipped: ")
+        if not re.match("|".join(ALLOWED_SKIPS), reason):
+            report.outcome = "failed"
+            report.longrepr = f"skipped, which CI does not allow: {reason}"
+    return report
