@@ -7,6 +7,8 @@ READY := $(VENV)/.ready
 EXTRAS := frames,parquet,figures,sklearn
 UV := $(shell command -v uv 2>/dev/null)
 
+unexport PYTHONDONTWRITEBYTECODE  # tests and demo start hundreds of processes, and each would compile the same modules
+
 .PHONY: help setup demo test lint format bench clean
 
 help:  ## this list
@@ -17,7 +19,7 @@ setup: $(READY)  ## set up .venv with everything
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(None if (3, 11) <= v < (3, 15) else f"Runyard needs Python 3.11 to 3.14; $(PYTHON) is {v.major}.{v.minor}. Try: make PYTHON=python3.12")'
 ifdef UV
-	uv venv --quiet --clear --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV)
+	uv venv --quiet --clear --seed --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" $(VENV)
 	VIRTUAL_ENV=$(VENV) uv pip install --quiet --editable '.[$(EXTRAS)]' --group dev
 else
 	$(PYTHON) -m venv --clear $(VENV)
