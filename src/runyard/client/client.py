@@ -5,13 +5,13 @@ the queue. A crash between the two is mended by `reap`, which every command call
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from runyard.artifacts import ArtifactStore
 from runyard.client import reaper, submission
 from runyard.database import Database
-from runyard.errors import NotFound, RunFinished
+from runyard.errors import NotFound, RunFinished, RunyardError
 from runyard.hosts import user_name
 from runyard.index import Index, RunRow
 from runyard.journal import Home, RunFolder, append_event
@@ -61,9 +61,9 @@ class Client:
     def reindex(self, progress: Callable[[int, int], None] | None = None) -> int:
         """Rebuild the index and the queue from the run folders; return the number of runs."""
         count = self.index.reindex(progress)
-        waiting = self.index.find('state == "QUEUED" or state == "HELD" or state == "RUNNING"', limit=None)
-        with self.database.transaction() as connection:
-            self.queue.rebuild(connection, [(self.spec(row.id), row) for row in waiting], now=time.time())
+        with self.database.transaction() as connection:  # nobody submits or claims between the look and the change
+            waiting = self.index.find('state == "QUEUED" or state == "HELD" or state == "RUNNING"', limit=None)
+            self.queue.rebuild(connection, list(self._with_specs(waiting)), now=time.time())
         return count
 
     # ---- submitting ----
@@ -118,13 +118,14 @@ class Client:
 
     def settle(self, run_id: str) -> RunRow:
         """Make the queue agree with what the run's journals say; safe to call at any time."""
-        row = self.index.get(run_id)
-        if row.state in (RunState.QUEUED, RunState.HELD):
-            held = row.reason if row.state == RunState.HELD else None
-            self.queue.requeue(self.spec(run_id), attempt=row.attempt, now=time.time(), held=held)
-        elif RunState(row.state).is_ended:
-            self.queue.remove(run_id, attempt=row.attempt)
-            self._hold_after_same_failures(row)
+        with self.database.transaction() as tx:  # nobody changes the run between the look and the change
+            row = self.index.get(run_id)
+            if row.state in (RunState.QUEUED, RunState.HELD):
+                held = row.reason if row.state == RunState.HELD else None
+                self.queue.requeue(self.spec(run_id), attempt=row.attempt, now=time.time(), held=held, connection=tx)
+            elif RunState(row.state).is_ended:
+                self.queue.remove(run_id, attempt=row.attempt, connection=tx)
+        self._hold_after_same_failures(row)
         return row
 
     def reap(self, now: float) -> list[str]:
@@ -209,6 +210,13 @@ class Client:
                 self.settle(run_id)
                 count += 1
         return count
+
+    def _with_specs(self, rows: Iterable[RunRow]) -> Iterator[tuple[RunSpec, RunRow]]:
+        for row in rows:
+            try:
+                yield self.spec(row.id), row
+            except RunyardError:  # gone or damaged a moment ago: it cannot be executed
+                continue
 
     def _hold_after_same_failures(self, row: RunRow) -> None:
         if row.state != RunState.FAILED or not row.grid or not row.fingerprint:

@@ -2,16 +2,18 @@
 
 The folders come first, since they are the truth, then one transaction for the index and the queue. A
 marker file lists the ids meanwhile: if the submitting process is killed in between, the next command
-finds the marker and removes the half of the work that no row refers to.
+finds the marker and removes the half of the work that no row refers to. While the marker is there,
+nobody else takes the folders for runs (`Home.submitting`).
 """
 
 import fcntl
-import json
 import os
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -23,9 +25,6 @@ from runyard.records import RUN_FORMAT, RunSpec, RunState, decode_spec, encode_s
 
 if TYPE_CHECKING:
     from runyard.client.client import Client
-
-_MARKER = "submitting-"
-
 
 class Planned(Protocol):
     """A run of a plan, as far as it matters here."""
@@ -82,12 +81,9 @@ def sort_out(planned: Sequence[Planned], known: Iterable[RunRow], *, code_id: st
 
 def submit(client: "Client", specs: Sequence[RunSpec]) -> None:
     """Create folders, then rows. See the module's docstring for what a crash leaves."""
-    marker = client.home.path / f"{_MARKER}{os.getpid()}-{time.time_ns()}.json"
-    with marker.open("x") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        json.dump([spec.id for spec in specs], file)
-        file.flush()
-        os.fsync(file.fileno())
+    ids = [spec.id for spec in specs]
+    marker = client.home.submission(f"{os.getpid()}-{time.time_ns()}")
+    with _announced(marker, ids):
         try:
             for spec in specs:
                 _create_folder(client.home.runs, spec)
@@ -95,21 +91,19 @@ def submit(client: "Client", specs: Sequence[RunSpec]) -> None:
                 client.index.add_runs(specs, connection=connection)
                 client.queue.add(connection, [spec for spec in specs if spec.is_queued], now=time.time())
         except BaseException:
-            _remove_folders(client, [spec.id for spec in specs])
-            raise
-        finally:
+            _take_back(client, ids)
             marker.unlink()
+            raise
+        marker.unlink()
 
 
 def recover(client: "Client") -> None:
     """Take back what a killed `submit` left behind."""
-    for marker in client.home.path.glob(f"{_MARKER}*.json"):
+    for marker in client.home.submissions():
         try:
-            with marker.open() as file:
+            with marker.open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                ids = json.loads(file.read() or "[]")
-                known = client.index.known(ids)
-                _remove_folders(client, [run_id for run_id in ids if run_id not in known])
+                _take_back(client, _decode_ids(file.read()))
                 marker.unlink(missing_ok=True)
         except (BlockingIOError, FileNotFoundError):  # it is being submitted right now, or has just been
             continue
@@ -142,7 +136,39 @@ def _create_folder(runs: "os.PathLike[str]", spec: RunSpec) -> None:
     os.rename(draft, os.path.join(runs, spec.id))
 
 
-def _remove_folders(client: "Client", ids: Iterable[str]) -> None:
+@contextmanager
+def _announced(marker: Path, ids: Sequence[str]) -> Iterator[None]:
+    """Write the marker and keep it locked; it appears whole and locked, so that nobody takes it for a left one."""
+    draft = marker.with_name(f".{marker.name}")
+    with draft.open("xb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.write(msgspec.json.encode(ids))
+            file.flush()
+            os.fsync(file.fileno())
+            os.rename(draft, marker)
+        except BaseException:
+            draft.unlink(missing_ok=True)
+            raise
+        yield
+
+
+def _decode_ids(data: bytes) -> list[str]:
+    try:
+        return msgspec.json.decode(data, type=list[str])
+    except msgspec.MsgspecError:
+        return []  # garbled by a crash of the machine: no folder is made before the marker is on the disk
+
+
+def _take_back(client: "Client", ids: Sequence[str]) -> None:
+    """Remove the folders of a submission that did not come to its end, unless it did: a row of it is proof."""
+    if client.index.known(ids) or any(_has_begun(client.home.run(run_id)) for run_id in ids):
+        return
     for run_id in ids:
         shutil.rmtree(client.home.run(run_id).path, ignore_errors=True)
         shutil.rmtree(client.home.runs / f"draft-{run_id}", ignore_errors=True)
+
+
+def _has_begun(folder: RunFolder) -> bool:
+    """Whether something happened to a run since: then its rows were there, and only the database was lost."""
+    return folder.edits.exists() or bool(folder.attempts())

@@ -46,9 +46,9 @@ def catch_up(index: "Index", run_id: str | None) -> list[str]:
 
 def reindex(index: "Index", progress: Callable[[int, int], None] | None) -> int:
     """See `Index.reindex`. Run by run, each in a transaction of its own, so that others can go on meanwhile."""
-    ids = _all_ids(index)
     with index.database.read() as tx:
-        known = set(tx.scalars(select(runs.c.id)))
+        known = set(tx.scalars(select(runs.c.id)))  # before the folders: what is submitted in between must not be lost
+    ids = _all_ids(index, known=known)
     index.remove(known - set(ids))
     for done, run_id in enumerate(ids, start=1):
         _rebuild(index, run_id, is_known=run_id in known)
@@ -86,10 +86,12 @@ def _unknown_runs(index: "Index") -> list[str]:
     if changed_ns == index.seen.listed_ns:
         return []
     ids = [folder.id for folder in index.home.run_folders()]
+    submitting = index.home.submitting()
+    ids = [run_id for run_id in ids if run_id not in submitting]
     unseen = [run_id for run_id in ids if run_id not in index.seen.known]
     known = index.known(unseen)
     index.seen.known = set(ids)
-    index.seen.listed_ns = changed_ns
+    index.seen.listed_ns = -1 if submitting else changed_ns
     return [run_id for run_id in unseen if run_id not in known]
 
 
@@ -175,6 +177,7 @@ def _journals(folder: RunFolder) -> Iterator[tuple[int, str, Path]]:
             yield attempt.number, stream, attempt.journal(stream)
 
 
-def _all_ids(index: "Index") -> list[str]:
+def _all_ids(index: "Index", *, known: set[str]) -> list[str]:
     trashed = (name for name in os.listdir(index.home.trash) if name.isalnum())
-    return sorted({folder.id for folder in index.home.run_folders()} | set(trashed))
+    found = {folder.id for folder in index.home.run_folders()} | set(trashed)
+    return sorted(found - (index.home.submitting() - known))

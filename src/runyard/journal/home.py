@@ -2,6 +2,7 @@
 
 <home>/home.json                       format and id of the home
 <home>/runyard.db                      the index and the queue; can be rebuilt from all else
+<home>/submitting-<…>.json             ids of runs that are being made right now: not yet runs, for anybody else
 <home>/runs/<id>/run.json              what was asked for
 <home>/runs/<id>/edits.journal         what people and the queue changed since
 <home>/runs/<id>/attempts/<n>/         main.journal  host.journal  rank<k>.journal  files/
@@ -25,6 +26,9 @@ HOME_VARIABLE = "RUNYARD_HOME"
 EDITS = "edits"
 MAIN = "main"
 HOST = "host"
+
+_SUBMITTING = "submitting-"
+_PRIVATE = 0o700  # runs hold data of customers; whoever wants to share a home opens it with chmod
 
 
 class Attempt:
@@ -151,6 +155,24 @@ class Home:
         """All runs that are not in the trash, sorted by id."""
         return [RunFolder(self.runs / name) for name in sorted(os.listdir(self.runs)) if name.isalnum()]
 
+    def submission(self, name: str) -> Path:
+        """The file that lists the runs of a submission while it is under way."""
+        return self.path / f"{_SUBMITTING}{name}.json"
+
+    def submissions(self) -> list[Path]:
+        """The files of all submissions that are under way, or that a killed process left behind."""
+        return sorted(self.path.glob(f"{_SUBMITTING}*.json"))
+
+    def submitting(self) -> set[str]:
+        """Ids of runs that may have a folder, but are not submitted yet. Ask after listing the folders, not before."""
+        ids: set[str] = set()
+        for file in self.submissions():
+            try:
+                ids |= set(msgspec.json.decode(file.read_bytes(), type=list[str]))
+            except (FileNotFoundError, msgspec.MsgspecError):  # just done; or never begun, and a crash garbled it
+                continue
+        return ids
+
     def _check_or_create(self) -> None:
         marker = self.path / "home.json"
         try:
@@ -167,6 +189,8 @@ class Home:
             )
 
     def _create(self, marker: Path) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.path.mkdir(mode=_PRIVATE, exist_ok=True)
         for folder in (self.runs, self.artifacts, self.code, self.trash):
             folder.mkdir(parents=True, exist_ok=True)
         draft = marker.with_name(f"home.json.{os.getpid()}")

@@ -88,7 +88,7 @@ class Queue:
         rows = []
         for spec, standing in entries:
             state = _QUEUE_STATE.get(standing.state)
-            if spec.id in kept or not spec.is_queued or state is None:
+            if spec.id in kept or state is None or not _is_for_workers(spec, standing):
                 continue
             row = _row_of(spec, now=now)
             row["position"] = row["position"] if standing.position is None else standing.position
@@ -403,6 +403,12 @@ class Queue:
 
 _NO_LEASE: dict[str, None] = {"worker_id": None, "lease_expires_at": None, "claimed_at": None}
 _QUEUE_STATE = {RunState.QUEUED.value: WAITING, RunState.HELD.value: HELD, RunState.RUNNING.value: LEASED}
+
+
+def _is_for_workers(spec: RunSpec, standing: Standing) -> bool:
+    """Whether a run is executed by workers: it was queued, or is tried again after it ran in somebody's terminal."""
+    first_of_workers = 2 if standing.state == RunState.RUNNING else 1
+    return spec.is_queued or standing.attempt >= first_of_workers
 
 
 def _row_of(spec: RunSpec, *, now: float) -> dict[str, Any]:
