@@ -26,6 +26,8 @@ _LAST = 5  # ended runs that stay on the page
 _METRICS = 2  # of each
 _BAR = 24
 _REFRESH_HZ = 4
+_DELIVERY_S = 15.0  # the last words of a run reach the index within that, or the next command finds them
+_LOOK_S = 0.1
 _LINE_EVERY_S = 30.0  # without a terminal: how often the state of the queue is written
 
 
@@ -42,20 +44,39 @@ class Page(Protocol):
 
 
 class Ended:
-    """Notices which runs have ended since the last snapshot, and keeps count."""
+    """Notices which runs have ended since the last snapshot, and keeps count.
+
+    A slot is free a moment before the end of its run is delivered, so a run that has left its lane is asked about
+    until the index knows how it ended.
+    """
 
     def __init__(self, client: Client) -> None:
         self._client = client
         self._running: set[str] = set()
+        self._leaving: list[str] = []
         self.counts: Counter[str] = Counter()
         self.began = time.monotonic()
 
     def notice(self, snapshot: Snapshot) -> list[RunRow]:
-        """The runs that have left their lanes, as the index tells them."""
+        """The runs that have ended, as the index tells them."""
         running = {lane.run_id for lane in snapshot.lanes if lane.run_id}
-        gone = [self._row(run_id) for run_id in sorted(self._running - running)]
+        self._leaving += sorted(self._running - running)
         self._running = running
-        ended = [row for row in gone if row is not None]
+        return self._take_ended()
+
+    def wait_for_the_last(self) -> list[RunRow]:
+        """The same for those that are still being delivered; gives up after a moment."""
+        deadline = time.monotonic() + _DELIVERY_S
+        ended = self._take_ended()
+        while self._leaving and time.monotonic() < deadline:
+            time.sleep(_LOOK_S)
+            ended += self._take_ended()
+        return ended
+
+    def _take_ended(self) -> list[RunRow]:
+        rows = {run_id: self._row(run_id) for run_id in self._leaving}
+        ended = [row for row in rows.values() if row is not None and row.state != RunState.RUNNING]
+        self._leaving = [run_id for run_id, row in rows.items() if row is not None and row.state == RunState.RUNNING]
         self.counts.update(row.state for row in ended)
         return ended
 
@@ -104,6 +125,7 @@ class LivePage:
 
     def conclude(self) -> None:
         """The last lines."""
+        self._last = [*self._last, *self._ended.wait_for_the_last()][-_LAST:]
         for row in self._last:
             self._console.print(Text(_mark(row.state) + " " + _outcome(row), style=_style(row.state)))
         self._console.print(Text(self._ended.sentence(), style="bold"))
@@ -155,7 +177,7 @@ class LiveLines:
     def show(self, snapshot: Snapshot) -> None:
         """Write what has changed."""
         for row in self._ended.notice(snapshot):
-            self.say(f"{_mark(row.state)} {row.state:<9} {_outcome(row)}")
+            self._say_ended(row)
         for lane in snapshot.lanes:
             if lane.run_id and lane.run_id not in self._known:
                 self._known.add(lane.run_id)
@@ -177,8 +199,13 @@ class LiveLines:
         print(screen.plain(text), flush=True)
 
     def conclude(self) -> None:
-        """The last line."""
+        """The last lines."""
+        for row in self._ended.wait_for_the_last():
+            self._say_ended(row)
         self.say(self._ended.sentence())
+
+    def _say_ended(self, row: RunRow) -> None:
+        self.say(f"{_mark(row.state)} {row.state:<9} {_outcome(row)}")
 
 
 def _lanes(snapshot: Snapshot) -> Table:

@@ -146,13 +146,7 @@ class Worker:
     def ask_to_stop(self) -> None:
         """First time: start nothing more, wait for what runs. Second time: ask the runs to stop, too."""
         self._stopping += 1
-        self._wake()
-        if self._stopping == 1:
-            self._say(_first_stop(len(self._running)))
-        elif self._stopping == 2 and self._running:
-            self._say(
-                f"Asked {_count(len(self._running), 'run')} to stop; each has its grace time to save what it has."
-            )
+        self._wake()  # the loop says so: a signal handler must not print
 
     def snapshot(self) -> Snapshot:
         """What happens on each slot, what waits, and when it will be done."""
