@@ -445,7 +445,11 @@ def trash(context: typer.Context) -> None:
 
 @trash_app.command("list")
 def list_trash(as_json: Json = False) -> None:
-    """What is in the trash."""
+    """What is in the trash.
+
+    \b
+    runyard trash list
+    """
     from runyard.cli import trash as command
 
     command.list_(as_json=as_json)
@@ -453,7 +457,11 @@ def list_trash(as_json: Json = False) -> None:
 
 @trash_app.command("restore")
 def restore(runs: Annotated[list[str], typer.Argument(metavar="RUN...", show_default=False)]) -> None:
-    """Bring runs back."""
+    """Bring runs back.
+
+    \b
+    runyard trash restore 8fk2
+    """
     from runyard.cli import trash as command
 
     command.restore(runs=runs)
@@ -461,7 +469,11 @@ def restore(runs: Annotated[list[str], typer.Argument(metavar="RUN...", show_def
 
 @trash_app.command("empty")
 def empty(yes: Yes = False) -> None:
-    """Delete for good what is in the trash, and say how much room that made."""
+    """Delete for good what is in the trash, and say how much room that made.
+
+    \b
+    runyard trash empty --yes
+    """
     from runyard.cli import trash as command
 
     command.empty(yes=yes)

@@ -21,7 +21,7 @@ app = typer.Typer(
     help="Train, compare and apply the models of this project. `runyard` does the rest: `runyard --help`.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-queue_app = typer.Typer(invoke_without_command=True, help="What waits, runs and failed; pause, cancel, retry, move.")
+queue_app = typer.Typer(invoke_without_command=True)
 config_app = typer.Typer(no_args_is_help=True, help="Look at settings: show, diff, keys.")
 app.add_typer(queue_app, name="queue")
 app.add_typer(config_app, name="config")
@@ -70,7 +70,7 @@ def train(
     ] = None,
     grid: Annotated[bool, typer.Option("--grid", help="The grid that src/config.py declares (OVERRIDE).")] = False,
     queue: Annotated[bool, typer.Option("--queue", help="Queue the runs; `run.py work` executes them.")] = False,
-    each: Annotated[bool, typer.Option("--each", help="Run several configs here, one after the other.")] = False,
+    each: Annotated[bool, typer.Option("--each", help="Run several configs here, one after another.")] = False,
     dry: Annotated[bool, typer.Option("--dry", help="Show the plan and do nothing.")] = False,
     names: Annotated[bool, typer.Option("--names", help="With --dry: list every run of the plan.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Also a plan of more than 200 runs.")] = False,
@@ -191,7 +191,10 @@ def work(
 
 @queue_app.callback()
 def queue(context: typer.Context, json: Json = False) -> None:
-    """What waits and what runs, in the order in which it will start."""
+    """What waits and what runs, in the order in which it will start; pause, cancel, retry, move.
+
+    Example: python run.py queue
+    """
     if context.invoked_subcommand is None:
         from runyard.cli.project import queue as command
 
@@ -203,13 +206,19 @@ Runs = Annotated[list[str], typer.Argument(help="Ids or names of runs, or the na
 
 @queue_app.command()
 def pause() -> None:
-    """Start nothing more of this project; what runs goes on."""
+    """Start nothing more of this project; what runs goes on.
+
+    Example: python run.py queue pause
+    """
     _queue().pause(_Here.folder)
 
 
 @queue_app.command()
 def resume() -> None:
-    """Start again."""
+    """Start again.
+
+    Example: python run.py queue resume
+    """
     _queue().resume(_Here.folder)
 
 
@@ -219,7 +228,10 @@ def cancel(
     everything: Annotated[bool, typer.Option("--all", help="All waiting runs of this project.")] = False,
     why: Annotated[str, typer.Option(help="The reason, kept with the run.")] = "",
 ) -> None:
-    """Take waiting runs out of the queue, and stop running ones."""
+    """Take waiting runs out of the queue, and stop running ones.
+
+    Example: python run.py queue cancel 8fk2
+    """
     _queue().cancel(_Here.folder, runs or [], everything=everything, why=why)
 
 
@@ -228,19 +240,28 @@ def retry(
     runs: Annotated[list[str] | None, typer.Argument(help="Ids or names of runs or grids.")] = None,
     failed: Annotated[bool, typer.Option("--failed", help="All runs of this project that did not complete.")] = False,
 ) -> None:
-    """Try ended runs again: a new attempt of the same run."""
+    """Try ended runs again: a new attempt of the same run.
+
+    Example: python run.py queue retry --failed
+    """
     _queue().retry(_Here.folder, runs or [], failed=failed)
 
 
 @queue_app.command()
 def hold(runs: Runs, why: Annotated[str, typer.Option(help="The reason.")] = "") -> None:
-    """Keep waiting runs from starting."""
+    """Keep waiting runs from starting.
+
+    Example: python run.py queue hold 8fk2 --why 'data is not there yet'
+    """
     _queue().hold(_Here.folder, runs, why=why)
 
 
 @queue_app.command()
 def release(runs: Runs) -> None:
-    """Let held runs start."""
+    """Let held runs start.
+
+    Example: python run.py queue release 8fk2
+    """
     _queue().release(_Here.folder, runs)
 
 
@@ -251,13 +272,19 @@ def move(
     bottom: Annotated[bool, typer.Option("--bottom", help="Last of its priority.")] = False,
     before: Annotated[str | None, typer.Option(help="In front of this run.")] = None,
 ) -> None:
-    """Give a waiting run another place."""
+    """Give a waiting run another place.
+
+    Example: python run.py queue move 8fk2 --top
+    """
     _queue().move(_Here.folder, run, top=top, bottom=bottom, before=before)
 
 
 @queue_app.command()
 def priority(runs: Runs, to: Annotated[int, typer.Option("--to", help="Higher goes first; 0 is usual.")]) -> None:
-    """Give waiting runs another priority."""
+    """Give waiting runs another priority.
+
+    Example: python run.py queue priority 8fk2 m3qd --to 10
+    """
     _queue().priority(_Here.folder, runs, to=to)
 
 
@@ -267,7 +294,10 @@ def config_show(
     config: Annotated[Path | None, typer.Option("--config", help="An experiment file or a stored config.")] = None,
     json: Json = False,
 ) -> None:
-    """The final values, and where each comes from. Example: python run.py config show optim.lr=0.1"""
+    """The final values, and where each comes from.
+
+    Example: python run.py config show optim.lr=0.1
+    """
     from runyard.cli.project import config as command
 
     command.show(_Here.folder, overrides or [], config=config, json=json)
@@ -277,7 +307,10 @@ def config_show(
 def config_diff(
     runs: Annotated[list[str], typer.Argument(help="Runs or config files, two or more.")], json: Json = False
 ) -> None:
-    """Only what differs. Example: python run.py config diff 9e12 e1e0"""
+    """Only what differs.
+
+    Example: python run.py config diff 9e12 e1e0
+    """
     from runyard.cli.project import config as command
 
     command.diff(_Here.folder, runs, json=json)
@@ -288,7 +321,10 @@ def config_keys(
     pattern: Annotated[str, typer.Argument(help="Only keys that match, e.g. 'optim.*'")] = "*",
     json: Json = False,
 ) -> None:
-    """Every key with its type, default and help."""
+    """Every key with its type, default and help.
+
+    Example: python run.py config keys 'optim.*'
+    """
     from runyard.cli.project import config as command
 
     command.keys(_Here.folder, pattern, json=json)
@@ -298,7 +334,10 @@ def config_keys(
 def run_tests(
     which: Annotated[str, typer.Argument(help="unit, integration or all")] = "all",
 ) -> None:
-    """Run the project's tests. Example: python run.py test unit"""
+    """Run the project's tests.
+
+    Example: python run.py test unit
+    """
     from runyard.cli.project import test as command
 
     raise typer.Exit(command.run_tests(_Here.folder, which))
@@ -306,7 +345,10 @@ def run_tests(
 
 @app.command()
 def ui() -> None:
-    """The dashboard."""
+    """The dashboard, in a later version.
+
+    Example: python run.py ui
+    """
     raise NotYet("The dashboard comes with a later version; until then `runyard runs`, `show` and `chart` show runs.")
 
 
