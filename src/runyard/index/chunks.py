@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pcodec import ChunkConfig, standalone
 
-from runyard.journal.reader import Decoder, EventAt, FloatArray, IntArray, Rows
+from runyard.journal.arrays import FloatArray, IntArray
+from runyard.journal.reader import Decoder, EventAt, Rows
 
 SEGMENT_BYTES = 256 << 10
 CELL = 64  # points

@@ -11,7 +11,6 @@ from sqlalchemy import Connection, select
 from runyard.database import analyze
 from runyard.database.schema import runs, streams
 from runyard.errors import FormatUnknown, JournalDamaged, NotFound
-from runyard.index import writing
 from runyard.journal import EDITS, RunFolder
 from runyard.journal.format import MAX_RECORD_BYTES
 from runyard.records import RunState
@@ -45,34 +44,36 @@ def catch_up(index: "Index", run_id: str | None) -> list[str]:
 
 
 def reindex(index: "Index", progress: Callable[[int, int], None] | None) -> int:
-    """See `Index.reindex`. Run by run, each in a transaction of its own, so that others can go on meanwhile."""
+    """See `Index.reindex`. A few hundred runs in a transaction, so that others can go on meanwhile."""
     with index.database.read() as tx:
         known = set(tx.scalars(select(runs.c.id)))  # before the folders: what is submitted in between must not be lost
     ids = _all_ids(index, known=known)
     index.remove(known - set(ids))
-    for done, run_id in enumerate(ids, start=1):
-        _rebuild(index, run_id, is_known=run_id in known)
-        if progress:
-            progress(done, len(ids))
+    done = 0
+    while done < len(ids):
+        done = _rebuild(index, ids, done, progress)
     with index.database.transaction() as tx:
         analyze(tx)
     index.database.mark_reindexed()
     return len(ids)
 
 
-def _rebuild(index: "Index", run_id: str, *, is_known: bool) -> None:
+def _rebuild(index: "Index", ids: list[str], done: int, progress: Callable[[int, int], None] | None) -> int:
+    """Rebuild some runs from number `done` on; return the number of the next."""
+    from runyard.index.rebuilding import Rebuild  # late: it loads NumPy, which looking does not need
+
     with index.database.transaction() as tx:
-        if is_known or index.known([run_id]):  # somebody may have added it meanwhile
-            index.remove([run_id], connection=tx)
-        try:
-            index.add_runs([index.read_spec(run_id)], connection=tx)
-        except _PROBLEMS:
-            return  # a folder without a readable run.json is no run; `runyard doctor` would name it
-        for attempt, stream, path in _journals(index.folder(run_id)):
+        rebuild = Rebuild(index, tx)
+        while done < len(ids) and not rebuild.is_full:
             try:
-                _apply_file(index, run_id, attempt, stream, path, offset=0, connection=tx)
+                rebuild.add(ids[done], _journals(index.folder(ids[done])))
             except _PROBLEMS:
-                continue  # the run is shown with what its other streams say
+                pass  # a folder without a readable run.json is no run; `runyard doctor` would name it
+            done += 1
+            if progress:
+                progress(done, len(ids))
+        rebuild.finish()
+    return done
 
 
 def _open_runs(index: "Index") -> list[str]:
@@ -122,6 +123,8 @@ def _catch_up_run(index: "Index", run_id: str) -> list[str]:
 
 
 def _fold_anew(index: "Index", run_id: str, attempt: int, stream: str, path: Path) -> None:
+    from runyard.index import writing  # late, see above
+
     with index.database.transaction() as tx:
         writing.forget_stream(tx, run_id, attempt, stream)
         if not _apply_file(index, run_id, attempt, stream, path, offset=0, connection=tx):
@@ -132,27 +135,30 @@ def _apply_file(
     index: "Index", run_id: str, attempt: int, stream: str, path: Path, *, offset: int, connection: Connection | None
 ) -> int:
     """Apply a journal from `offset` on; return up to where it is understood."""
+
+    def apply(offset: int, data: bytes) -> int:
+        if connection is None:
+            return index.apply(run_id, attempt, stream, offset, data)
+        with connection.begin_nested():  # a damaged piece leaves nothing, as it would in a transaction of its own
+            return index.apply(run_id, attempt, stream, offset, data, connection=connection)
+
+    return read_pieces(path, offset, apply)
+
+
+def read_pieces(path: Path, offset: int, apply: Callable[[int, bytes], int]) -> int:
+    """Give `apply` a journal from `offset` on, piece by piece; it returns up to where the stream is understood."""
     piece_bytes = PIECE_BYTES
     with path.open("rb") as file:
         while True:
             file.seek(offset)
             data = file.read(piece_bytes)
-            after = _apply(index, run_id, attempt, stream, offset, data, connection) if data else offset
+            after = apply(offset, data) if data else offset
             if after > offset:
                 offset, piece_bytes = after, PIECE_BYTES
             elif len(data) == piece_bytes <= MAX_RECORD_BYTES:
                 piece_bytes *= 4  # a record larger than a piece
             else:
                 return offset
-
-
-def _apply(
-    index: "Index", run_id: str, attempt: int, stream: str, offset: int, data: bytes, connection: Connection | None
-) -> int:
-    if connection is None:
-        return index.apply(run_id, attempt, stream, offset, data)
-    with connection.begin_nested():  # a damaged piece leaves nothing, as it would in a transaction of its own
-        return index.apply(run_id, attempt, stream, offset, data, connection=connection)
 
 
 def _offsets(index: "Index", run_id: str) -> dict[tuple[int, str], int] | None:

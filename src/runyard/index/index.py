@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 from sqlalchemy import Connection, bindparam, delete, func, select
@@ -23,13 +24,15 @@ from runyard.database.schema import (
     streams,
 )
 from runyard.errors import JournalDamaged, NotFound
-from runyard.index import finding, folders, reading, writing
-from runyard.index.fold import MetricState, metric_state
+from runyard.index import entries, finding, folders
 from runyard.index.rows import ArtifactRow, MediaRow, RunRow, from_ns
-from runyard.index.series import Buckets, Series, thin
+from runyard.index.states import MetricState
 from runyard.journal import EDITS, Home, RunFolder
 from runyard.journal.events import Environment, Failed
 from runyard.records import RunId, RunSpec, RunState, decode_spec
+
+if TYPE_CHECKING:
+    from runyard.index.series import Buckets, Series
 
 _TRIMMED_AT_MOST = 10_000
 _AT_ONCE = 500
@@ -67,7 +70,7 @@ class Index:
         """Add runs, in the caller's transaction if there is one."""
         with self._writing(connection) as tx:
             known = _known(tx, [spec.id for spec in specs])
-            writing.insert_runs(tx, [spec for spec in specs if spec.id not in known])
+            entries.insert_runs(tx, [spec for spec in specs if spec.id not in known])
             if len(specs) >= _MANY:
                 analyze(tx)
 
@@ -84,6 +87,8 @@ class Index:
             JournalDamaged: this is no journal, or the journal of something else.
             FormatUnknown: a newer Runyard wrote it.
         """
+        from runyard.index import writing  # late, as below: it loads NumPy, which most questions do not need
+
         with self._writing(connection) as tx:
             return writing.apply(self, tx, run_id, attempt, stream, offset, data)
 
@@ -179,6 +184,8 @@ class Index:
 
     def failure(self, run_id: str) -> Failed | None:
         """The exception of the latest attempt that raised one, with its traceback."""
+        from runyard.index import writing
+
         with self.database.read() as tx:
             states = writing.load_states(tx, run_id)
         found = [(attempt, stream, state.failed) for (attempt, stream), state in states.items() if state.failed]
@@ -186,6 +193,8 @@ class Index:
 
     def environment(self, run_id: str, attempt: int) -> Environment | None:
         """What an attempt ran in, as its supervisor found it."""
+        from runyard.index import writing
+
         with self.database.read() as tx:
             for (number, _), state in writing.load_states(tx, run_id).items():
                 if number == attempt and state.environment:
@@ -210,7 +219,7 @@ class Index:
             found = select(run_metrics.c.key).where(run_metrics.c.run_id == run_id).order_by(run_metrics.c.key)
             return list(tx.scalars(found))
 
-    def series(self, run_id: str, key: str, *, attempt: int | None = None, points: int | None = None) -> Series:
+    def series(self, run_id: str, key: str, *, attempt: int | None = None, points: int | None = None) -> "Series":
         """All points of a metric, attempts joined: a later attempt replaces the steps from its first on.
 
         Args:
@@ -220,6 +229,9 @@ class Index:
         Raises:
             NotFound: the run never logged it.
         """
+        from runyard.index import reading
+        from runyard.index.series import thin
+
         with self.database.read() as tx:
             found = reading.read_many(tx, self.journal_path, [run_id], key, attempt=attempt).get(run_id)
         if found is None:
@@ -228,14 +240,16 @@ class Index:
             )
         return thin(found, points) if points is not None else found
 
-    def series_many(self, run_ids: Sequence[str], key: str) -> dict[str, Series]:
+    def series_many(self, run_ids: Sequence[str], key: str) -> "dict[str, Series]":
         """The same metric of many runs, by run id; runs without it are missing."""
+        from runyard.index import reading
+
         with self.database.read() as tx:
             return reading.read_many(tx, self.journal_path, run_ids, key)
 
     def bucketed(
         self, run_id: str, key: str, buckets: int, *, start: int | None = None, stop: int | None = None
-    ) -> Buckets:
+    ) -> "Buckets":
         """A metric in at most `buckets` pieces for drawing, optionally only the steps from `start` to `stop`.
 
         Raises:
@@ -243,6 +257,8 @@ class Index:
         """
         if buckets < 1:
             raise ValueError(f"{buckets} buckets hold nothing; ask for at least 1")
+        from runyard.index import reading
+
         with self.database.read() as tx:
             return reading.read_buckets(tx, self.journal_path, run_id, key, buckets=buckets, start=start, stop=stop)
 
@@ -336,6 +352,9 @@ class Index:
         self, tx: Connection, run_id: str, attempt: int, key: str, *, cut: int, count: int
     ) -> MetricState | None:
         """Sum up the points of an attempt below step `cut`. Remembered: they stay while a later attempt runs."""
+        from runyard.index import reading
+        from runyard.index.fold import metric_state
+
         asked = (run_id, attempt, key, cut, count)
         if asked not in self._trimmed:
             series = reading.read_many(tx, self.journal_path, [run_id], key, attempt=attempt).get(run_id)

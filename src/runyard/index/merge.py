@@ -8,8 +8,8 @@ from datetime import datetime
 
 import msgspec
 
-from runyard.index.fold import MetricState, StreamState, join
-from runyard.index.rows import MetricSummary, ProgressRow, RunRow, from_ns
+from runyard.index.rows import NOT_STARTED, MetricSummary, ProgressRow, RunRow, from_ns
+from runyard.index.states import MetricState, StreamState, join
 from runyard.journal import EDITS, HOST, MAIN
 from runyard.journal.events import Ended
 from runyard.records import RunSpec, RunState
@@ -216,7 +216,7 @@ def _waiting(spec: RunSpec, edits: StreamState, reason: str) -> tuple[RunState, 
         return RunState.STOPPED, f"stopped{_by(edits)}"
     if edits.held:
         return RunState.HELD, edits.held.why or f"held by {edits.held.by}"
-    return RunState.QUEUED, reason or ("" if spec.is_queued or edits.requeued else "has not started yet")
+    return RunState.QUEUED, reason or ("" if spec.is_queued or edits.requeued else NOT_STARTED)
 
 
 def _known_state(text: str) -> RunState:

@@ -13,7 +13,6 @@ from sqlalchemy import Connection, and_, select
 
 from runyard.database.schema import chunk_values, chunks, streams
 from runyard.index.chunks import MIN_PYRAMID, Cells, cells_of, stored_cells, unpack_floats, unpack_ints
-from runyard.index.fold import key_prefix
 from runyard.index.series import (
     Buckets,
     Part,
@@ -23,6 +22,7 @@ from runyard.index.series import (
     buckets_of_series,
     join_parts,
 )
+from runyard.index.states import key_prefix
 from runyard.journal.reader import Decoder, Rows
 
 JournalPath = Callable[[str, int, str], Path]  # run, attempt, stream -> where its journal lies

@@ -7,7 +7,8 @@ import msgspec
 
 from runyard.records import CodeState, RunId, RunState
 
-UTC = UTC
+NOT_STARTED = "has not started yet"  # the reason of a run that the process that made it is to execute
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 

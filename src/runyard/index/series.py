@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from runyard.index.chunks import Cells, reduce_groups
 from runyard.journal import HOST
-from runyard.journal.reader import FloatArray, IntArray
+from runyard.journal.arrays import FloatArray, IntArray
 
 
 @dataclass(frozen=True, slots=True)

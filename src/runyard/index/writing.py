@@ -1,46 +1,31 @@
-"""Writing rows: what `Index.apply` and `Index.add_runs` do within their transaction."""
+"""Writing what journals say: what `Index.apply` does within its transaction."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from sqlalchemy import Connection, Table, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from runyard.database import upsert
-from runyard.database.schema import (
-    artifacts,
-    chunk_values,
-    chunks,
-    media,
-    run_config,
-    run_documents,
-    run_metrics,
-    run_tags,
-    runs,
-    streams,
-)
+from runyard.database.schema import artifacts, chunk_values, chunks, media, streams
 from runyard.errors import JournalDamaged
-from runyard.index import reading
+from runyard.index import entries, reading
 from runyard.index.chunks import SEGMENT_BYTES, chunk_rows, decode_by_segment
-from runyard.index.diff import flatten
-from runyard.index.fold import MetricState, StreamState, decode_state, encode_state, fold, key_prefix
-from runyard.index.merge import Merged, States, decode_merged, encode_merged, ended_attempts, merge
-from runyard.index.rows import MetricSummary, to_ns
+from runyard.index.fold import fold
+from runyard.index.merge import Merged, States, ended_attempts, merge
+from runyard.index.states import MetricState, StreamState, decode_state, encode_state, key_prefix
 from runyard.journal.events import ArtifactStored, Media
 from runyard.journal.reader import Decoder, EventAt, Header, Rows
-from runyard.records import RunSpec, decode_spec
+from runyard.records import RunSpec
 
 if TYPE_CHECKING:
     from runyard.index.index import Index
 
-_LARGEST_INTEGER = 2**63 - 1
 _new_decoder = Decoder().state()
 
 # built once: building a statement costs more than executing it
-_DOCUMENTS = select(run_documents.c.spec, run_documents.c.merged).where(run_documents.c.run_id == bindparam("asked"))
-_UPDATE_DOCUMENT = update(run_documents).where(run_documents.c.run_id == bindparam("asked"))
 _STREAMS = select(streams).where(streams.c.run_id == bindparam("asked"))
+_INSERTS = {table.name: insert(table) for table in (streams, chunks, chunk_values, media, artifacts)}
 
 
 class StreamRow(msgspec.Struct):
@@ -60,21 +45,39 @@ class StreamRow(msgspec.Struct):
     def identity(self) -> dict[str, Any]:
         return {"run_id": self.run_id, "attempt": self.attempt, "stream": self.stream}
 
+    @property
+    def columns(self) -> dict[str, Any]:
+        return {
+            **self.identity,
+            "offset": self.decoder.offset,
+            "decoder": self.decoder.state(),
+            "state": encode_state(self.state),
+            "sealed_offset": self.sealed_offset,
+            "sealed_segment": self.sealed_segment,
+            "sealed_decoder": self.sealed_decoder,
+            "is_sealed": self.is_sealed,
+        }
 
-def insert_runs(tx: Connection, specs: Sequence[RunSpec]) -> None:
-    """Add runs that are not known yet, as if nothing had happened to them."""
-    merged = [merge(spec, {}, trim=_nothing_to_trim) for spec in specs]
-    pairs = list(zip(specs, merged, strict=True))
-    if not pairs:
-        return
-    tx.execute(insert(runs), [_run_columns(spec, found) for spec, found in pairs])
-    documents = [
-        {"run_id": spec.id, "spec": msgspec.json.encode(spec), "merged": encode_merged(found)} for spec, found in pairs
-    ]
-    tx.execute(insert(run_documents), documents)
-    _insert_all(tx, run_tags, [{"run_id": spec.id, "tag": tag} for spec, found in pairs for tag in found.tags])
-    settings = [_config_columns(spec.id, key, value) for spec in specs for key, value in flatten(spec.config).items()]
-    _insert_all(tx, run_config, settings)
+
+class Pending(msgspec.Struct):
+    """Rows to be inserted, gathered because a statement costs more than a row."""
+
+    rows: dict[str, list[dict[str, Any]]] = {}  # by table
+
+    def add(self, table: str, rows: Iterable[dict[str, Any]]) -> None:
+        self.rows.setdefault(table, []).extend(rows)
+
+    def take(self, other: "Pending") -> None:
+        """Take over what another one gathered."""
+        for table, rows in other.rows.items():
+            self.add(table, rows)
+
+    def insert(self, tx: Connection) -> None:
+        """Write the rows, and forget them."""
+        for table, rows in self.rows.items():
+            if rows:
+                tx.execute(_INSERTS[table], rows)
+        self.rows.clear()
 
 
 def apply(index: "Index", tx: Connection, run_id: str, attempt: int, stream: str, offset: int, data: bytes) -> int:
@@ -88,17 +91,18 @@ def apply(index: "Index", tx: Connection, run_id: str, attempt: int, stream: str
     if not fresh:
         return known
     before = row.decoder.state()
-    found = _fold_fresh(tx, row, fresh)
+    pending = Pending()
+    found = fold_fresh(row, fresh, pending)
     if row.decoder.offset == known:
         return known
-    _check_header(row)
     rows[attempt, stream] = row
     _unseal(tx, row)
-    _seal_full(index, tx, row, found, known=known, before=before)
+    _seal_full(index, row, found, pending, known=known, before=before)
     _save_stream(tx, row)
     states: States = {identity: other.state for identity, other in rows.items()}
     ended = ended_attempts(states)
-    _seal_rest(index, tx, [other for (number, _), other in rows.items() if number in ended])
+    _seal_rest(index, tx, [other for (number, _), other in rows.items() if number in ended], pending)
+    pending.insert(tx)
     remerge(index, tx, run_id, states)
     return row.decoder.offset
 
@@ -143,8 +147,13 @@ class Fresh(msgspec.Struct):
     decoders: list[tuple[int, bytes]] = []
 
 
-def _fold_fresh(tx: Connection, row: StreamRow, data: bytes) -> Fresh:
-    """Decode and fold."""
+def fold_fresh(row: StreamRow, data: bytes, pending: Pending) -> Fresh:
+    """Decode and fold what comes next.
+
+    Raises:
+        JournalDamaged: this is no journal, or that of something else.
+        FormatUnknown: a newer Runyard wrote it.
+    """
     fresh = Fresh()
     found_media: list[dict[str, Any]] = []
     found_artifacts: list[dict[str, Any]] = []
@@ -159,8 +168,9 @@ def _fold_fresh(tx: Connection, row: StreamRow, data: bytes) -> Fresh:
                 found_media.append(row.identity | _media_columns(item, item.event, prefix))
             elif isinstance(item.event, ArtifactStored):
                 found_artifacts.append(row.identity | _artifact_columns(item, item.event))
-    _insert_all(tx, media, found_media)
-    _insert_all(tx, artifacts, found_artifacts)
+    _check_header(row)
+    pending.add("media", found_media)
+    pending.add("artifacts", found_artifacts)
     return fresh
 
 
@@ -217,7 +227,7 @@ def _unseal(tx: Connection, row: StreamRow) -> None:
         row.is_sealed = False
 
 
-def _seal_full(index: "Index", tx: Connection, row: StreamRow, fresh: "Fresh", *, known: int, before: bytes) -> None:
+def _seal_full(index: "Index", row: StreamRow, fresh: "Fresh", pending: Pending, *, known: int, before: bytes) -> None:
     """Seal every segment that got full. `fresh` is what came from byte `known` on, where the decoder was `before`."""
     full = row.decoder.offset // SEGMENT_BYTES
     if row.sealed_segment == full:
@@ -230,20 +240,26 @@ def _seal_full(index: "Index", tx: Connection, row: StreamRow, fresh: "Fresh", *
         by_segment = {segment: earlier.get(segment, []) + blocks for segment, blocks in by_segment.items()} | {
             segment: blocks for segment, blocks in earlier.items() if segment not in by_segment
         }
-    _insert_chunks(tx, row, {segment: blocks for segment, blocks in by_segment.items() if segment < full})
+    add_chunks(row, {segment: blocks for segment, blocks in by_segment.items() if segment < full}, pending)
+    mark_full(row, fresh, before=before)
+
+
+def mark_full(row: StreamRow, fresh: "Fresh", *, before: bytes) -> None:
+    """Remember that all full segments are in chunks. `before` is the decoder in front of what is fresh."""
+    full = row.decoder.offset // SEGMENT_BYTES
     row.sealed_segment = full
     row.sealed_decoder = next((state for segment, state in reversed(fresh.decoders) if segment < full), before)
     row.sealed_offset = Decoder.resume(row.sealed_decoder).offset
 
 
-def _seal_rest(index: "Index", tx: Connection, rows: Iterable[StreamRow]) -> None:
+def _seal_rest(index: "Index", tx: Connection, rows: Iterable[StreamRow], pending: Pending) -> None:
     """Seal what is left of the streams of an ended attempt."""
     for row in rows:
         if row.is_sealed:
             continue
         rest = _from_journal(index, row, end=row.decoder.offset)
         if rest is not None:
-            _insert_chunks(tx, row, rest)
+            add_chunks(row, rest, pending)
             row.is_sealed = True
             _save_stream(tx, row)
 
@@ -260,24 +276,16 @@ def _from_journal(index: "Index", row: StreamRow, *, end: int) -> dict[int, list
     return by_segment if decoder.offset == end else None
 
 
-def _insert_chunks(tx: Connection, row: StreamRow, by_segment: Mapping[int, list[Rows]]) -> None:
+def add_chunks(row: StreamRow, by_segment: Mapping[int, Sequence[Rows]], pending: Pending) -> None:
+    """Cut the points of segments into chunks."""
     for segment, blocks in sorted(by_segment.items()):
         shared, own = chunk_rows(row.identity, segment, blocks, prefix=key_prefix(row.stream))
-        _insert_all(tx, chunks, shared)
-        _insert_all(tx, chunk_values, own)
+        pending.add("chunks", shared)
+        pending.add("chunk_values", own)
 
 
 def _save_stream(tx: Connection, row: StreamRow) -> None:
-    columns = {
-        "offset": row.decoder.offset,
-        "decoder": row.decoder.state(),
-        "state": encode_state(row.state),
-        "sealed_offset": row.sealed_offset,
-        "sealed_segment": row.sealed_segment,
-        "sealed_decoder": row.sealed_decoder,
-        "is_sealed": row.is_sealed,
-    }
-    upsert(tx, streams, [row.identity | columns])
+    upsert(tx, streams, [row.columns])
 
 
 # ---- the run's own rows ----
@@ -285,104 +293,20 @@ def _save_stream(tx: Connection, row: StreamRow) -> None:
 
 def remerge(index: "Index", tx: Connection, run_id: str, states: States) -> None:
     """Bring the rows of the run to what its streams say; only what changed is written."""
-    found = tx.execute(_DOCUMENTS, {"asked": run_id}).one_or_none()
+    found = entries.stored(tx, run_id)
     if found is None:
         spec = index.read_spec(run_id)
-        insert_runs(tx, [spec])
-        old = merge(spec, {}, trim=_nothing_to_trim)
-    else:
-        spec, old = decode_spec(found.spec), decode_merged(found.merged)
+        entries.insert_runs(tx, [spec])
+        found = spec, entries.just_made(spec)
+    spec, old = found
+    entries.change(tx, spec, old, merged(index, tx, spec, states))
+
+
+def merged(index: "Index", tx: Connection, spec: RunSpec, states: States) -> Merged:
+    """What the run is. Its points that are sealed must be in their tables."""
 
     def trim(attempt: int, key: str, cut: int) -> MetricState | None:
         count = sum(s.metrics[key].count for (a, _), s in states.items() if a == attempt and key in s.metrics)
-        return index.trimmed(tx, run_id, attempt, key, cut=cut, count=count)
+        return index.trimmed(tx, spec.id, attempt, key, cut=cut, count=count)
 
-    new = merge(spec, states, trim=trim)
-    tx.execute(_UPDATE_DOCUMENT, {"asked": run_id, "merged": encode_merged(new)})
-    columns = _run_columns(spec, new)
-    if columns != _run_columns(spec, old):
-        upsert(tx, runs, [columns])
-    _write_tags(tx, run_id, old, new)
-    _write_metrics(tx, run_id, old, new)
-
-
-def _write_tags(tx: Connection, run_id: str, old: Merged, new: Merged) -> None:
-    gone = set(old.tags) - set(new.tags)
-    if gone:
-        tx.execute(delete(run_tags).where(run_tags.c.run_id == run_id, run_tags.c.tag.in_(gone)))
-    _insert_all(tx, run_tags, [{"run_id": run_id, "tag": tag} for tag in new.tags if tag not in old.tags])
-
-
-def _write_metrics(tx: Connection, run_id: str, old: Merged, new: Merged) -> None:
-    gone = old.summary.keys() - new.summary.keys()
-    if gone:
-        tx.execute(
-            delete(run_metrics).where(run_metrics.c.run_id == run_id, run_metrics.c.key == bindparam("gone")),
-            [{"gone": key} for key in gone],
-        )
-    changed = [(key, summary) for key, summary in new.summary.items() if old.summary.get(key) != summary]
-    upsert(tx, run_metrics, [_metric_columns(run_id, key, summary) for key, summary in changed])
-
-
-def _run_columns(spec: RunSpec, merged: Merged) -> dict[str, Any]:
-    return {
-        "id": spec.id,
-        "project": spec.project,
-        "name": merged.name,
-        "experiment": spec.experiment,
-        "grid": spec.grid,
-        "kind": spec.kind,
-        "state": str(merged.state),
-        "reason": merged.reason,
-        "attempt": merged.attempt,
-        "created_ns": to_ns(spec.created_at),
-        "started_ns": merged.started_ns,
-        "ended_ns": merged.ended_ns,
-        "duration_s": merged.duration_s,
-        "user": merged.user,
-        "host": merged.host,
-        "seed": spec.seed if spec.seed is not None and abs(spec.seed) <= _LARGEST_INTEGER else None,
-        "note": merged.note,
-        "config_id": spec.config_id,
-        "group": spec.group,
-        "code_id": spec.code.code_id,
-        "fingerprint": merged.fingerprint,
-        "data": spec.data,
-        "is_trashed": merged.is_trashed,
-    }
-
-
-def _metric_columns(run_id: str, key: str, summary: MetricSummary) -> dict[str, Any]:
-    columns = msgspec.structs.asdict(summary)
-    columns["last"] = None if math.isnan(summary.last) else summary.last
-    return {"run_id": run_id, "key": key} | columns
-
-
-def _config_columns(run_id: str, key: str, value: object) -> dict[str, Any]:
-    columns: dict[str, Any] = {"run_id": run_id, "key": key, "number": None, "text": None, "flag": None}
-    if isinstance(value, bool):
-        columns["flag"] = value
-    elif isinstance(value, int | float):
-        columns["number"] = _as_float(value)
-    elif isinstance(value, str):
-        columns["text"] = value
-    elif value is not None:
-        columns["text"] = msgspec.json.encode(value).decode()  # a list is compared as a whole
-    return columns
-
-
-def _as_float(value: float) -> float | None:
-    try:
-        number = float(value)
-    except OverflowError:  # an integer of more than 308 digits
-        return math.inf if value > 0 else -math.inf
-    return None if math.isnan(number) else number
-
-
-def _insert_all(tx: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    if rows:
-        tx.execute(insert(table), rows)
-
-
-def _nothing_to_trim(attempt: int, key: str, cut: int) -> None:
-    return None
+    return merge(spec, states, trim=trim)

@@ -9,18 +9,18 @@ import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from runyard.errors import FormatUnknown, JournalDamaged
 from runyard.journal import format as fmt
 from runyard.journal.events import KNOWN_EVENTS, AnyEvent, decode_event
 
-IntArray = NDArray[np.int64]
-FloatArray = NDArray[np.float64]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from runyard.journal.arrays import FloatArray, IntArray
 
 _LONGEST_CYCLE = 8  # loops that log up to eight different rows in turn still decode as arrays
 _decode = msgspec.msgpack.Decoder().decode
@@ -45,9 +45,9 @@ class Rows:
 
     offset: int
     keys: tuple[str, ...]
-    steps: IntArray
-    times: IntArray
-    values: FloatArray
+    steps: "IntArray"
+    times: "IntArray"
+    values: "FloatArray"
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +205,8 @@ def _cycle(data: bytes, position: int, end: int) -> tuple[list[tuple[int, int]],
 
 def _repetitions(data: bytes, position: int, end: int, cycle: list[tuple[int, int]], length: int) -> int:
     """How often the cycle comes in a row. It is looked for in growing stretches, so that short blocks stay cheap."""
+    import numpy as np  # late, as below: only rows need it, and commands mostly look for events
+
     possible = (end - position) // length
     known, stretch = 1, 16
     while known < possible:
@@ -224,6 +226,8 @@ def _repetitions(data: bytes, position: int, end: int, cycle: list[tuple[int, in
 
 
 def _block(data: bytes, offset: int, keys: tuple[str, ...], *, size: int, stride: int, count: int, start: int) -> Rows:
+    import numpy as np
+
     values = offset + fmt.ROW_HEAD.size
     return Rows(
         offset=start + offset,

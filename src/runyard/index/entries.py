@@ -1,0 +1,146 @@
+"""The rows that describe a run: made when it is asked for, changed when its journals say more."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from runyard.database import upsert
+from runyard.database.schema import run_config, run_documents, run_metrics, run_tags, runs
+from runyard.index.diff import flatten
+from runyard.index.merge import Merged, decode_merged, encode_merged, merge
+from runyard.index.rows import MetricSummary, to_ns
+from runyard.records import RunSpec, decode_spec
+
+_LARGEST_INTEGER = 2**63 - 1
+
+# built once: building a statement costs more than executing it
+_DOCUMENTS = select(run_documents.c.spec, run_documents.c.merged).where(run_documents.c.run_id == bindparam("asked"))
+_UPDATE_DOCUMENT = update(run_documents).where(run_documents.c.run_id == bindparam("asked"))
+_INSERTS = {table.name: insert(table) for table in (runs, run_documents, run_tags, run_config, run_metrics)}
+
+
+def insert_runs(tx: Connection, specs: Sequence[RunSpec]) -> None:
+    """Add runs that are not known yet, as if nothing had happened to them."""
+    insert_merged(tx, [(spec, just_made(spec)) for spec in specs])
+
+
+def just_made(spec: RunSpec) -> Merged:
+    """A run to which nothing has happened."""
+    return merge(spec, {}, trim=_nothing_to_trim)
+
+
+def insert_merged(tx: Connection, pairs: Sequence[tuple[RunSpec, Merged]]) -> None:
+    """Add runs that are not known yet."""
+    _insert(tx, "runs", [_run_columns(spec, found) for spec, found in pairs])
+    documents = [
+        {"run_id": spec.id, "spec": msgspec.json.encode(spec), "merged": encode_merged(found)} for spec, found in pairs
+    ]
+    _insert(tx, "run_documents", documents)
+    _insert(tx, "run_tags", [{"run_id": spec.id, "tag": tag} for spec, found in pairs for tag in found.tags])
+    settings = [
+        _config_columns(spec.id, key, value) for spec, _ in pairs for key, value in flatten(spec.config).items()
+    ]
+    _insert(tx, "run_config", settings)
+    metrics = [_metric_columns(spec.id, key, found) for spec, merged in pairs for key, found in merged.summary.items()]
+    _insert(tx, "run_metrics", metrics)
+
+
+def stored(tx: Connection, run_id: str) -> tuple[RunSpec, Merged] | None:
+    """A run as its rows say; None if it is not known."""
+    found = tx.execute(_DOCUMENTS, {"asked": run_id}).one_or_none()
+    return (decode_spec(found.spec), decode_merged(found.merged)) if found else None
+
+
+def change(tx: Connection, spec: RunSpec, old: Merged, new: Merged) -> None:
+    """Bring the rows of a run from `old` to `new`; only what differs is written."""
+    tx.execute(_UPDATE_DOCUMENT, {"asked": spec.id, "merged": encode_merged(new)})
+    columns = _run_columns(spec, new)
+    if columns != _run_columns(spec, old):
+        upsert(tx, runs, [columns])
+    _write_tags(tx, spec.id, old, new)
+    _write_metrics(tx, spec.id, old, new)
+
+
+def _write_tags(tx: Connection, run_id: str, old: Merged, new: Merged) -> None:
+    gone = set(old.tags) - set(new.tags)
+    if gone:
+        tx.execute(delete(run_tags).where(run_tags.c.run_id == run_id, run_tags.c.tag.in_(gone)))
+    _insert(tx, "run_tags", [{"run_id": run_id, "tag": tag} for tag in new.tags if tag not in old.tags])
+
+
+def _write_metrics(tx: Connection, run_id: str, old: Merged, new: Merged) -> None:
+    gone = old.summary.keys() - new.summary.keys()
+    if gone:
+        tx.execute(
+            delete(run_metrics).where(run_metrics.c.run_id == run_id, run_metrics.c.key == bindparam("gone")),
+            [{"gone": key} for key in gone],
+        )
+    changed = [(key, summary) for key, summary in new.summary.items() if old.summary.get(key) != summary]
+    upsert(tx, run_metrics, [_metric_columns(run_id, key, summary) for key, summary in changed])
+
+
+def _run_columns(spec: RunSpec, merged: Merged) -> dict[str, Any]:
+    return {
+        "id": spec.id,
+        "project": spec.project,
+        "name": merged.name,
+        "experiment": spec.experiment,
+        "grid": spec.grid,
+        "kind": spec.kind,
+        "state": str(merged.state),
+        "reason": merged.reason,
+        "attempt": merged.attempt,
+        "created_ns": to_ns(spec.created_at),
+        "started_ns": merged.started_ns,
+        "ended_ns": merged.ended_ns,
+        "duration_s": merged.duration_s,
+        "user": merged.user,
+        "host": merged.host,
+        "seed": spec.seed if spec.seed is not None and abs(spec.seed) <= _LARGEST_INTEGER else None,
+        "note": merged.note,
+        "config_id": spec.config_id,
+        "group": spec.group,
+        "code_id": spec.code.code_id,
+        "fingerprint": merged.fingerprint,
+        "data": spec.data,
+        "is_trashed": merged.is_trashed,
+    }
+
+
+def _metric_columns(run_id: str, key: str, summary: MetricSummary) -> dict[str, Any]:
+    columns = msgspec.structs.asdict(summary)
+    columns["last"] = None if math.isnan(summary.last) else summary.last
+    return {"run_id": run_id, "key": key} | columns
+
+
+def _config_columns(run_id: str, key: str, value: object) -> dict[str, Any]:
+    columns: dict[str, Any] = {"run_id": run_id, "key": key, "number": None, "text": None, "flag": None}
+    if isinstance(value, bool):
+        columns["flag"] = value
+    elif isinstance(value, int | float):
+        columns["number"] = _as_float(value)
+    elif isinstance(value, str):
+        columns["text"] = value
+    elif value is not None:
+        columns["text"] = msgspec.json.encode(value).decode()  # a list is compared as a whole
+    return columns
+
+
+def _as_float(value: float) -> float | None:
+    try:
+        number = float(value)
+    except OverflowError:  # an integer of more than 308 digits
+        return math.inf if value > 0 else -math.inf
+    return None if math.isnan(number) else number
+
+
+def _insert(tx: Connection, table: str, rows: list[dict[str, Any]]) -> None:
+    if rows:
+        tx.execute(_INSERTS[table], rows)
+
+
+def _nothing_to_trim(attempt: int, key: str, cut: int) -> None:
+    return None
