@@ -4,6 +4,8 @@ Every change is first written into the run's folder, which is the truth, and the
 the queue. A crash between the two is mended by `reap`, which every command calls before it looks.
 """
 
+import fcntl
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -11,10 +13,10 @@ from pathlib import Path
 from runyard.artifacts import ArtifactStore
 from runyard.client import reaper, submission
 from runyard.database import Database
-from runyard.errors import NotFound, RunFinished, RunyardError
+from runyard.errors import JournalDamaged, NotFound, RunFinished, RunyardError
 from runyard.hosts import user_name
 from runyard.index import Index, RunRow
-from runyard.journal import Home, RunFolder, append_event
+from runyard.journal import EDITS, Home, RunFolder, append_event
 from runyard.journal.events import (
     Ended,
     Event,
@@ -27,6 +29,7 @@ from runyard.journal.events import (
     StopRequested,
     Tagged,
 )
+from runyard.journal.reader import repair
 from runyard.queue import Placement, Queue
 from runyard.records import RunSpec, RunState
 
@@ -116,13 +119,18 @@ class Client:
         self.index.catch_up(run_id)
         self.settle(run_id)
 
-    def settle(self, run_id: str) -> RunRow:
-        """Make the queue agree with what the run's journals say; safe to call at any time."""
+    def settle(self, run_id: str, *, given_up: int = 0) -> RunRow:
+        """Make the queue agree with what the run's journals say; safe to call at any time.
+
+        Args:
+            given_up: the number of an attempt that was claimed and will never begin.
+        """
         with self.database.transaction() as tx:  # nobody changes the run between the look and the change
             row = self.index.get(run_id)
             if row.state in (RunState.QUEUED, RunState.HELD):
                 held = row.reason if row.state == RunState.HELD else None
-                self.queue.requeue(self.spec(run_id), attempt=row.attempt, now=time.time(), held=held, connection=tx)
+                attempt = max(row.attempt, given_up)
+                self.queue.requeue(self.spec(run_id), attempt=attempt, now=time.time(), held=held, connection=tx)
             elif RunState(row.state).is_ended:
                 self.queue.remove(run_id, attempt=row.attempt, connection=tx)
         self._hold_after_same_failures(row)
@@ -199,8 +207,13 @@ class Client:
         self._edit(run_id, event, durable=durable)
 
     def _edit(self, run_id: str, event: Event, *, durable: bool = True) -> None:
-        append_event(self.folder(run_id).edits, event, run=run_id, durable=durable)
+        edits = self.folder(run_id).edits
+        end = append_event(edits, event, run=run_id, durable=durable)
         self.index.catch_up(run_id)
+        if self.index.offset(run_id, 0, EDITS) < end:  # what stands before it is torn, so nobody could read it
+            _mend(edits)
+            append_event(edits, event, run=run_id, durable=durable)
+            self.index.catch_up(run_id)
 
     def _edit_waiting(self, run_ids: Iterable[str], event: Callable[[], Event]) -> int:
         count = 0
@@ -235,3 +248,13 @@ def open_client(home: "str | Path | Home | None" = None) -> Client:
         FormatUnknown: another version of Runyard wrote it.
     """
     return Client(home if isinstance(home, Home) else Home.open(home))
+
+
+def _mend(edits: Path) -> None:
+    """Make edits readable to their end again. What has to go is kept beside them."""
+    with edits.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            repair(edits)
+        except JournalDamaged:
+            os.rename(edits, edits.with_name(f"{edits.name}.damaged-{time.time_ns()}"))

@@ -3,25 +3,35 @@
 A supervisor holds a lock on its host.journal as long as it lives, so on one machine there is no need
 to wait for a lease to run out: a free lock and no `Ended` mean that it was killed or that the host
 restarted. The end is then written into the run's edits, and the queue decides whether it goes on.
+
+An attempt that never began leaves no such trace. It is fenced off before its run is given to anybody
+else: a host.journal is put where its supervisor, should it appear after all, would put its own, and it
+refuses to start.
 """
 
+import fcntl
 import os
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from runyard.client import submission
-from runyard.errors import NotFound
+from runyard.client.leftovers import collect
+from runyard.errors import NotFound, RunyardError
 from runyard.hosts import boot_id, host_name
-from runyard.index import RunRow
-from runyard.journal import HOST, Attempt, append_event
-from runyard.journal.events import Ended, Started
+from runyard.index import NOT_STARTED, RunRow
+from runyard.journal import HOST, Attempt, JournalWriter, is_untouched
+from runyard.journal.events import Ended, Started, Warned
 from runyard.journal.reader import EventAt, read_journal
+from runyard.queue import LEASE_S, Lease
 from runyard.records import RunState
 
 if TYPE_CHECKING:
     from runyard.client.client import Client
 
 START_S = 30.0  # a detached supervisor may take so long to appear on a loaded machine
+HANDOVER_S = 5.0  # between a claim and the first sign of a supervisor, if the worker is gone meanwhile
 
 
 def recover_submissions(client: "Client") -> None:
@@ -30,14 +40,27 @@ def recover_submissions(client: "Client") -> None:
 
 
 def reap(client: "Client", now: float) -> list[str]:
-    """Settle every attempt whose supervisor is gone; return the ids of their runs."""
+    """Settle every attempt whose supervisor is gone; return the ids of their runs.
+
+    A run that cannot be settled (its folder is damaged, or belongs to somebody else) keeps nobody from the others.
+    """
     reaped: list[str] = []
+
+    def settled(run_id: str, action: Callable[[], bool]) -> None:
+        try:
+            if action():
+                reaped.append(run_id)
+        except (RunyardError, OSError):  # `runyard doctor` names what is wrong with a folder
+            pass
+
     for row in client.index.find('state == "RUNNING"', limit=None):
-        if _reap_running(client, row, now):
-            reaped.append(row.id)
-    for lease in client.queue.expired(now) + client.queue.leases_of_host():
-        if _reap_lease(client, lease.run_id, lease.attempt, expired=lease.expires_at <= now):
-            reaped.append(lease.run_id)
+        settled(row.id, partial(_reap_running, client, row, now))
+    leases = {lease.run_id: lease for lease in client.queue.leases_of_host() + client.queue.expired(now)}
+    pids = _pids_of_workers(client) if leases else {}
+    for lease in leases.values():
+        settled(lease.run_id, partial(_reap_lease, client, lease, now, worker_pid=pids.get(lease.worker_id)))
+    for row in client.index.find(f'state == "QUEUED" and reason == "{NOT_STARTED}"', limit=None):
+        settled(row.id, partial(_reap_never_started, client, row, now))
     return reaped
 
 
@@ -45,7 +68,7 @@ def _reap_running(client: "Client", row: RunRow, now: float) -> bool:
     try:
         attempt = client.folder(row.id).attempt(row.attempt)
     except NotFound:
-        return False
+        return _forget(client, row.id)
     if row.host != host_name() or attempt.is_supervised():
         return False
     client.index.catch_up(row.id)  # it may have ended properly a moment ago
@@ -54,34 +77,107 @@ def _reap_running(client: "Client", row: RunRow, now: float) -> bool:
         return True
     if not attempt.journal(HOST).exists() and not _is_overdue(attempt, now):
         return False
-    _write_end(client, row.id, attempt)
-    return True
+    return _write_end(client, attempt, _what_happened(attempt))
 
 
-def _reap_lease(client: "Client", run_id: str, number: int, *, expired: bool) -> bool:
+def _reap_lease(client: "Client", lease: Lease, now: float, *, worker_pid: int | None) -> bool:
     """A run that was claimed: its attempt never began, or ended without the queue hearing of it."""
-    attempt = client.folder(run_id).attempt(number)
+    try:
+        attempt = client.folder(lease.run_id).attempt(lease.attempt)
+    except NotFound:
+        return _forget(client, lease.run_id)
     if attempt.is_supervised():
         return False
-    began = attempt.journal(HOST).exists()
-    if not began and not expired:
-        return False
-    client.index.catch_up(run_id)
-    row = client.index.get(run_id)
-    if began and row.state == RunState.RUNNING:
-        _write_end(client, run_id, attempt)
-    else:
-        client.settle(run_id)
+    if not attempt.journal(HOST).exists():
+        is_abandoned = worker_pid is not None and not _is_alive(worker_pid) and now - _claimed_at(lease) > HANDOVER_S
+        if not (lease.is_expired(now) or is_abandoned) or not _fence_off(attempt):
+            return False
+    client.index.catch_up(lease.run_id)
+    row = client.index.get(lease.run_id)
+    if row.state == RunState.RUNNING and row.attempt == lease.attempt:
+        return _write_end(client, attempt, _what_happened(attempt))
+    client.settle(lease.run_id, given_up=lease.attempt)
     return True
 
 
-def _write_end(client: "Client", run_id: str, attempt: Attempt) -> None:
-    ended = Ended(
-        time_ns=time.time_ns(), state=RunState.INTERRUPTED, reason=_what_happened(attempt), attempt=attempt.number
-    )
-    append_event(attempt.run.edits, ended, run=run_id)
+def _reap_never_started(client: "Client", row: RunRow, now: float) -> bool:
+    """A run that was to be executed by the process that made it; nobody else will ever start it."""
+    if client.spec(row.id).host not in ("", host_name()):
+        return False
+    attempt = client.folder(row.id).attempt(1)
+    if attempt.is_supervised():
+        return False
+    if not attempt.journal(HOST).exists() and (
+        now - row.created_at.timestamp() < START_S or not _is_overdue(attempt, now) or not _fence_off(attempt)
+    ):
+        return False
+    client.index.catch_up(row.id)  # it may have begun a moment ago
+    if client.index.get(row.id).reason != NOT_STARTED:
+        return False
+    return _write_end(client, attempt, "the process that was to execute it ended before it began")
+
+
+def _forget(client: "Client", run_id: str) -> bool:
+    """Somebody deleted the folder of a run that executes: there is nothing left that could be told about it."""
+    with client.database.transaction() as tx:
+        client.index.remove([run_id], connection=tx)
+        client.queue.remove(run_id, connection=tx)
+    return True
+
+
+def _write_end(client: "Client", attempt: Attempt, why: str) -> bool:
+    """Tell the end of an attempt, and bring home what it left; False if somebody else is just doing that."""
+    attempt.path.mkdir(parents=True, exist_ok=True)
+    run_id = attempt.run.id
+    journal = JournalWriter(attempt.journal(HOST), run=run_id, attempt=attempt.number, stream=HOST)
+    try:
+        fcntl.flock(journal.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        collect(attempt, journal, client.artifacts)
+    except BlockingIOError:
+        return False
+    finally:
+        journal.close()
+    ended = Ended(time_ns=time.time_ns(), state=RunState.INTERRUPTED, reason=why, attempt=attempt.number)
+    client.edit(run_id, ended)
     client.index.catch_up(run_id)
     client.settle(run_id)
+    return True
+
+
+def _fence_off(attempt: Attempt) -> bool:
+    """Keep the supervisor of an attempt from starting late; False if it was faster."""
+    attempt.path.mkdir(parents=True, exist_ok=True)
+    journal = JournalWriter(attempt.journal(HOST), run=attempt.run.id, attempt=attempt.number, stream=HOST)
+    try:
+        fcntl.flock(journal.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not is_untouched(attempt.journal(HOST)):
+            return False
+        text = f"attempt {attempt.number} never began: whoever was to execute it was gone"
+        journal.event(Warned(time_ns=time.time_ns(), text=text))
+        return not journal.is_blocked
+    except BlockingIOError:
+        return False
+    finally:
+        journal.close()
+
+
+def _pids_of_workers(client: "Client") -> dict[str, int]:
+    """The workers of this machine, dead ones too as long as they hold a lease."""
+    return {worker.worker_id: worker.pid for worker in client.queue.workers() if worker.host == host_name()}
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        pass
+    return True
+
+
+def _claimed_at(lease: Lease) -> float:
+    return lease.expires_at - LEASE_S  # nobody renews a lease before a supervisor is there
 
 
 def _what_happened(attempt: Attempt) -> str:

@@ -26,6 +26,7 @@ from runyard.records import RUN_FORMAT, RunSpec, RunState, decode_spec, encode_s
 if TYPE_CHECKING:
     from runyard.client.client import Client
 
+
 class Planned(Protocol):
     """A run of a plan, as far as it matters here."""
 

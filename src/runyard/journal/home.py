@@ -48,6 +48,28 @@ class Attempt:
         """Files that training code logged and that wait for the artifact store."""
         return self.path / "files"
 
+    @property
+    def moving(self) -> Path:
+        """Logged files on their way: moving/<number>/<name>, so that one of the same name can be logged meanwhile."""
+        return self.path / "moving"
+
+    def left_files(self) -> list[tuple[str, Path]]:
+        """Names and paths of the files that were logged and are not stored yet; without drafts (a dot in front).
+
+        Those on their way come first, in the order in which they were logged.
+        """
+        found = [each for folder in _numbered(self.moving) for each in _files_below(folder)]
+        return found + _files_below(self.files)
+
+    def remove_empty_folders(self) -> None:
+        """Tidy up after logged files; anything that is left is left."""
+        for root in (self.moving, self.files):
+            for folder, _, _ in os.walk(root, topdown=False):
+                try:
+                    os.rmdir(folder)
+                except OSError:
+                    pass  # not empty: somebody's file is worth more than our order
+
     def streams(self) -> list[str]:
         """Names of the journals that exist, sorted."""
         return sorted(file.stem for file in self.path.glob("*.journal"))
@@ -201,3 +223,20 @@ class Home:
             pass
         finally:
             draft.unlink()
+
+
+def _numbered(folder: Path) -> list[Path]:
+    try:
+        names = [name for name in os.listdir(folder) if name.isdigit()]
+    except FileNotFoundError:
+        return []
+    return [folder / name for name in sorted(names, key=int)]
+
+
+def _files_below(folder: Path) -> list[tuple[str, Path]]:
+    found = []
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and not path.is_symlink() and not any(part.startswith(".") for part in name.split("/")):
+            found.append((name, path))
+    return found

@@ -149,10 +149,20 @@ def frame(kind: int, body: bytes, *, schema: int = 0) -> bytes:
     return record + _crc32(record, fmt.RESIDUE).to_bytes(4, "little")
 
 
+def is_untouched(path: Path) -> bool:
+    """Whether a journal holds its header and nothing else."""
+    with path.open("rb") as file:
+        head = file.read(len(fmt.MAGIC) + fmt.HEAD.size)
+        size = os.fstat(file.fileno()).st_size
+    return len(head) == len(fmt.MAGIC) + fmt.HEAD.size and (
+        size == len(fmt.MAGIC) + fmt.HEAD.unpack_from(head, len(fmt.MAGIC))[3]
+    )
+
+
 def append_event(
     path: Path, event: Event, *, run: str, attempt: int = 0, stream: str = "edits", durable: bool = True
-) -> None:
-    """Append one event to a journal that many processes share; all of it or nothing.
+) -> int:
+    """Append one event to a journal that many processes share, all of it or nothing; return where it ends, in bytes.
 
     `durable` waits until it is on the disk; changes of a thousand runs at once do without.
 
@@ -172,6 +182,7 @@ def append_event(
         except OSError:
             os.ftruncate(fd, size)
             raise
+        return size + len(record)
     finally:
         os.close(fd)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runyard.errors import ConflictError, NotFound
 from runyard.hosts import boot_id, host_name, user_name
-from runyard.journal import HOST, MAIN, Attempt, Home, JournalWriter, RunFolder
+from runyard.journal import HOST, MAIN, Attempt, Home, JournalWriter, RunFolder, is_untouched
 from runyard.journal.events import Ended, Started
 from runyard.records import RunSpec, decode_spec
 from runyard.supervisor.launch import adopt_orphans, child_environment, output_pipe, spawn
@@ -113,7 +113,11 @@ def _open_journal(attempt: Attempt) -> JournalWriter:
                 raise ConflictError(problem) from None
             time.sleep(0.001)
         else:
-            return journal
+            break
+    if not is_untouched(path):  # somebody gave us up between our look and our lock
+        journal.close()
+        raise ConflictError(problem)
+    return journal
 
 
 def _run_child(

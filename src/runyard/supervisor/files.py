@@ -21,7 +21,7 @@ class LoggedFiles:
 
     def __init__(self, attempt: Attempt, *, journal: JournalWriter, delivery: Delivery) -> None:
         self._folder = attempt.files
-        self._moving = attempt.path / "moving"
+        self._moving = attempt.moving
         self._journal = journal
         self._delivery = delivery
         self._waiting: list[FileLogged] = []
@@ -29,7 +29,7 @@ class LoggedFiles:
 
     def add(self, event: FileLogged) -> None:
         """A file was logged. A name that leads elsewhere (the journal may come from anybody) is passed over."""
-        if event.name and ".." not in event.name.split("/") and not event.name.startswith("/"):
+        if event.name and ".." not in event.name.split("/") and event.name[0] != "/" and "\0" not in event.name:
             self._waiting.append(event)
 
     def move(self, *, largest_bytes: int | None = SMALL_BYTES) -> bool:
@@ -63,9 +63,9 @@ class LoggedFiles:
         _remove_empty(self._folder)
 
     def _take(self, path: Path, event: FileLogged) -> None:
-        place = self._moving / str(time.monotonic_ns())
+        place = self._moving / str(time.time_ns()) / event.name
         try:
-            self._moving.mkdir(exist_ok=True)
+            place.parent.mkdir(parents=True)
             os.rename(path, place)
         except FileNotFoundError:
             return  # logged twice before we came: the first event took it
