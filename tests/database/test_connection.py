@@ -1,8 +1,10 @@
 """Many processes open, create and write one database."""
 
+import gc
 import multiprocessing
 from pathlib import Path
 
+import psutil
 import pytest
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -87,6 +89,16 @@ def test_a_reader_sees_one_state_while_somebody_writes(tmp_path: Path) -> None:
         after = reader.scalar(select(func.count()).select_from(workers))
 
     assert (before, after) == (0, 0)
+
+
+def test_a_database_that_nobody_holds_any_more_is_closed(tmp_path: Path) -> None:
+    """Python warns from 3.13 on, if a connection is forgotten."""
+    database = Database.open(tmp_path / "runyard.db")
+
+    del database
+    gc.collect()
+
+    assert not [file for file in psutil.Process().open_files() if file.path.startswith(str(tmp_path))]
 
 
 def test_upsert_inserts_or_updates(tmp_path: Path) -> None:

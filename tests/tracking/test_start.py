@@ -18,6 +18,8 @@ from tests.tracking.journals import events_in, points_in
 
 NO_SUPERVISOR = "os.posix_spawn = lambda *_, **__: os.getpid()\n"  # each costs a second of CPU; one test has a real one
 
+REAL_SPAWN = os.posix_spawn
+
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -31,7 +33,11 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def script(home: Path, program: str, *, timeout: float = 60) -> subprocess.CompletedProcess[str]:
     """Run a program that begins with an open run called `run`."""
     text = f"import os, sys, signal, runyard; {NO_SUPERVISOR}run = runyard.start_run('weld')\n" + dedent(program)
-    return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False, timeout=timeout)
+    with pytest.MonkeyPatch.context() as really:
+        really.setattr(os, "posix_spawn", REAL_SPAWN)  # `subprocess` uses it, too, from Python 3.13 on
+        return subprocess.run(
+            [sys.executable, "-c", text], capture_output=True, text=True, check=False, timeout=timeout
+        )
 
 
 def only_run(home: Path) -> Path:

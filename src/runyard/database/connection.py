@@ -12,6 +12,7 @@ and `needs_reindex` says that they wait to be filled; tables of a newer version 
 import os
 import sqlite3
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,12 +34,13 @@ class Database:
     """An open database.
 
     Threads may share it. A process made by `os.fork` must not use its parent's: it calls `dispose`
-    and opens its own.
+    and opens its own. One that nobody holds any more is closed, as happens in notebooks.
     """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._pid = os.getpid()
+        weakref.finalize(self, _close, engine, self._pid).atexit = False  # then the process is gone anyway
 
     @classmethod
     def open(cls, place: "str | Path") -> "Database":
@@ -83,7 +85,7 @@ class Database:
 
     def dispose(self) -> None:
         """Close all connections; in a forked child, forget the parent's without touching them."""
-        self.engine.dispose(close=os.getpid() == self._pid)
+        _close(self.engine, self._pid)
         self._pid = os.getpid()
 
 
@@ -95,6 +97,10 @@ def analyze(tx: Connection) -> None:
     if tx.dialect.name == "sqlite":
         tx.exec_driver_sql("PRAGMA analysis_limit = 400")
     tx.exec_driver_sql("ANALYZE")
+
+
+def _close(engine: Engine, pid: int) -> None:
+    engine.dispose(close=os.getpid() == pid)
 
 
 def _sqlite(path: Path) -> Engine:
