@@ -9,7 +9,7 @@ UV := $(shell command -v uv 2>/dev/null)
 
 unexport PYTHONDONTWRITEBYTECODE  # tests and demo start hundreds of processes, and each would compile the same modules
 
-.PHONY: help setup demo test lint format bench clean
+.PHONY: help setup demo test lint format picture bench clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -43,6 +43,9 @@ lint: $(READY)  ## ruff, mypy, the direction of imports
 format: $(READY)  ## let ruff put things in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+picture: $(READY)  ## draw docs/images/demo.svg from a demo
+	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python examples/picture.py
 
 bench: $(READY)  ## every number of the README, beside its limit
 	$(BIN)/python benchmarks/all.py
