@@ -2,7 +2,7 @@
 
 import pytest
 
-from runyard.supervisor.output import LINE_WAIT_S, Capture
+from runyard.supervisor.output import EVENT_BYTES, LINE_WAIT_S, Capture
 
 
 def shown(*pieces: bytes) -> str:
@@ -92,6 +92,19 @@ def test_beyond_the_cap_the_middle_is_dropped_and_counted() -> None:
     assert begin.startswith("line    0\n")
     assert "".join(end).endswith("line  999\n")
     assert len(begin) + dropped + len("".join(end)) == capture.size_bytes == 10_000
+
+
+def test_the_caps_hold_however_much_comes_at_once() -> None:
+    capture = Capture(max_bytes=1 << 20, tail_bytes=1 << 18)
+    line = b"x" * 99 + b"\n"
+
+    capture.feed(line * 40_000, now=0.0)
+    capture.feed(line * 40_000, now=0.0)
+
+    begin, dropped, end = capture.finish()
+    kept = sum(map(len, begin)) + sum(map(len, end))
+    assert kept <= (1 << 20) + (1 << 18) + 2 * EVENT_BYTES
+    assert kept + dropped == capture.size_bytes
 
 
 def test_below_the_cap_and_its_tail_nothing_is_dropped() -> None:

@@ -199,8 +199,10 @@ class Capture:
         return texts, self._dropped_bytes, _in_pieces(end)
 
     def _add(self, text: str) -> None:
-        if not text:
-            return
+        for piece in _in_pieces(text):  # a slow supervisor reads a megabyte at once: the caps must hold all the same
+            self._add_piece(piece)
+
+    def _add_piece(self, text: str) -> None:
         if self._kept_bytes < self._max_bytes:
             self._ready.append(text)
             self._ready_chars += len(text)
