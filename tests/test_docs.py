@@ -20,16 +20,17 @@ from runyard.cli.project.sweeps import extract_sweeps
 CHECKOUT = Path(__file__).parents[1]
 PAGES = sorted([*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/*.md"), *CHECKOUT.glob("benchmarks/*.md")])
 NAMES = [page.relative_to(CHECKOUT).as_posix() for page in PAGES]
+OF_A_PROJECT = "template/project/README.md.jinja"
 RUNYARD = "runyard "
 RUN_PY = "python run.py "
 MADE_LATER = {"benchmarks/RECORDS.md"}  # by `make bench`
-EXPLANATION = re.compile(r"\s{2,}| # | > \S+\.log$| && ")  # what may stand behind a command
+EXPLANATION = re.compile(r"\s{2,}| # | \| | > \S+\.log$| && ")  # what may stand behind a command
 FRONT_DOOR = ("docs/python.md", "docs/tracking.md", "docs/config.md")
 
 
 def commands(page: str) -> Iterator[str]:
     """Command lines in blocks and between backticks, without what explains them."""
-    text = (CHECKOUT / page).read_text()
+    text = re.sub(r"{{.*?}}", "x", (CHECKOUT / page).read_text())  # what `runyard new` fills in
     blocks = re.findall(r"^```(\w*)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
     lines = [line for language, block in blocks if not language for line in block.splitlines()]
     prose = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
@@ -40,7 +41,7 @@ def commands(page: str) -> Iterator[str]:
             yield command
 
 
-COMMANDS = sorted({(page, command) for page in NAMES for command in commands(page)})
+COMMANDS = sorted({(page, command) for page in [*NAMES, OF_A_PROJECT] for command in commands(page)})
 
 
 @pytest.mark.parametrize(("page", "command"), COMMANDS)
