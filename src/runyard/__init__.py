@@ -7,7 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from runyard.client import open_client, runs
+    from runyard.client import open_client
+    from runyard.client.runs import runs
     from runyard.config import (
         Config,
         Field,
@@ -53,7 +54,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "runyard.client": ("open_client", "runs"),
+    "runyard.client": ("open_client",),
+    "runyard.client.runs": ("runs",),
     "runyard.errors": ("RunyardError", "StopRun"),
     "runyard.tracking": ("Run", "current_run", "start_run"),
     "runyard.tracking.models": ("load_model", "read_manifest"),

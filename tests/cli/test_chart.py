@@ -7,7 +7,7 @@ import pytest
 from runyard.cli.braille import Canvas, column_ranges
 from runyard.cli.chart import curve_of, draw, smoothed
 from runyard.cli.main import run
-from runyard.index import Series
+from runyard.index.series import Series
 from tests.cli.builders import Yard, runyard
 
 

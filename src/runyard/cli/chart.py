@@ -12,7 +12,8 @@ from runyard.cli import documents, formats, screen, tables, target
 from runyard.cli.braille import Canvas, column_ranges
 from runyard.client import Client
 from runyard.errors import NotFound, UsageError
-from runyard.index import RunRow, Series
+from runyard.index import RunRow
+from runyard.index.series import Series
 
 FloatArray = NDArray[np.float64]
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from runyard.cli import differences, documents, formats, screen, tables, target
 from runyard.cli.choices import Section
-from runyard.client import Client, TrackedRun
+from runyard.client import Client
+from runyard.client.runs import TrackedRun
 from runyard.errors import UsageError
 
 _MOST_LINES = 200  # of one diff on the screen; JSON has all

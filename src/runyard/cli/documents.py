@@ -8,15 +8,21 @@ import json
 import math
 import sys
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from runyard.index import MetricSummary, RunRow, Series
+import msgspec
+
+from runyard.index import MetricSummary, RunRow
+
+if TYPE_CHECKING:
+    from runyard.index.series import Series
 
 
 def write(document: Any) -> None:  # anything JSON-like
     """Print a document."""
-    json.dump(_strict(document), sys.stdout, indent=2, ensure_ascii=True, allow_nan=False)
-    sys.stdout.write("\n")
+    # indented by msgspec: with `indent` the json of the standard library is thirty times slower
+    text = json.dumps(_strict(document), ensure_ascii=True, allow_nan=False)
+    sys.stdout.write(msgspec.json.format(text, indent=2) + "\n")
 
 
 def run(row: RunRow) -> dict[str, Any]:
@@ -81,7 +87,7 @@ def metric(summary: MetricSummary) -> dict[str, Any]:
     return {name: getattr(summary, name) for name in names}
 
 
-def series(run_id: str, key: str, points: Series) -> dict[str, Any]:
+def series(run_id: str, key: str, points: "Series") -> dict[str, Any]:
     """All points of one metric of one run; times in nanoseconds since 1970, UTC."""
     return {
         "id": run_id,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from runyard.cli import columns, documents, formats, screen, tables, target
-from runyard.client import AttemptStory, StoredFile, TrackedRun
+from runyard.client.runs import AttemptStory, StoredFile, TrackedRun
 from runyard.index import RunRow
 from runyard.index.diff import flatten
 from runyard.records import RunState

@@ -1,6 +1,5 @@
-"""The one door to runs: a home on this machine."""
+"""The one door to runs: a home on this machine. What notebooks hold stands in `runyard.client.runs`."""
 
 from runyard.client.client import Client, open_client
-from runyard.client.runs import AttemptStory, Runs, StoredFile, TrackedRun, runs
 
-__all__ = ["AttemptStory", "Client", "Runs", "StoredFile", "TrackedRun", "open_client", "runs"]
+__all__ = ["Client", "open_client"]

@@ -9,7 +9,6 @@ and files are read when they are wanted.
 """
 
 import html
-import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,9 +17,10 @@ from typing import Any, overload
 
 from runyard.client.client import Client, open_client
 from runyard.errors import MissingExtra
-from runyard.index import ArtifactRow, MediaRow, MetricSummary, RunRow, Series
+from runyard.index import ArtifactRow, MediaRow, MetricSummary, RunRow
 from runyard.index.diff import config_diff, flatten
 from runyard.index.rows import from_ns
+from runyard.index.series import Series
 from runyard.journal import HOST, Attempt
 from runyard.journal.events import Ended, Environment, Event, Failed, Media, Output, OutputDropped, Started
 from runyard.journal.reader import Decoder, EventAt, read_journal
@@ -302,7 +302,6 @@ def runs(
         QueryError: the query cannot be understood.
     """
     client = open_client(home)
-    weakref.finalize(client, client.database.dispose)  # the objects need it as long as anybody holds one of them
     client.refresh()
     return Runs(client, client.index.find(query or None, project=project, sort=sort, limit=limit))
 

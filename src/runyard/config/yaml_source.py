@@ -6,14 +6,13 @@ because its own constructors decide the type of a scalar before the field's type
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from typing import TYPE_CHECKING, Any
 
 from runyard.config.scalars import Scalar, Several, Single, read_scalar
 from runyard.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ruamel.yaml.nodes import MappingNode, Node
 
 
 class Section(dict[str, Any]):
@@ -50,6 +49,9 @@ def read_yaml_file(path: Path, *, shown_as: str) -> Any:
 
 def read_yaml_text(text: str, *, shown_as: str) -> Any:
     """Read one YAML document from a text; None if it is empty."""
+    from ruamel.yaml import YAML  # late, as below: a training reads no YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
     try:
         node = YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:
@@ -92,7 +94,9 @@ def _flow(text: str) -> Any:
         return read_scalar(text)  # no list after all, such as a pattern '[a-z]*]': the field's type decides
 
 
-def _convert(node: Node, shown_as: str, problems: list[str]) -> Any:
+def _convert(node: "Node", shown_as: str, problems: list[str]) -> Any:
+    from ruamel.yaml.nodes import MappingNode, ScalarNode, SequenceNode
+
     raw: Any
     if isinstance(node, ScalarNode):
         raw = str(node.value) if node.style in ("'", '"', "|", ">") else read_scalar(str(node.value))
@@ -111,7 +115,7 @@ def _convert(node: Node, shown_as: str, problems: list[str]) -> Any:
     return raw
 
 
-def _convert_mapping(node: MappingNode, shown_as: str, problems: list[str]) -> Section:
+def _convert_mapping(node: "MappingNode", shown_as: str, problems: list[str]) -> Section:
     section = Section()
     section.line = node.start_mark.line + 1
     for key, line, child in _pairs(node):
@@ -123,6 +127,6 @@ def _convert_mapping(node: MappingNode, shown_as: str, problems: list[str]) -> S
     return section
 
 
-def _pairs(node: MappingNode) -> Iterator[tuple[str, int, Node]]:
+def _pairs(node: "MappingNode") -> "Iterator[tuple[str, int, Node]]":
     for key_node, child in node.value:
         yield str(key_node.value), key_node.start_mark.line + 1, child

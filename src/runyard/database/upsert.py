@@ -5,7 +5,6 @@ from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Table
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql.dml import Insert
 
 
@@ -20,10 +19,14 @@ def _statement(dialect: str, table: Table, columns: tuple[str, ...]) -> Insert:
     keys = [column.name for column in table.primary_key]
     others = [name for name in columns if name not in keys]
     if dialect == "postgresql":
+        from sqlalchemy.dialects import postgresql  # each late: a home on SQLite need not load the other
+
         ours = postgresql.insert(table)
         if not others:
             return ours.on_conflict_do_nothing()
         return ours.on_conflict_do_update(index_elements=keys, set_={name: ours.excluded[name] for name in others})
+    from sqlalchemy.dialects import sqlite
+
     lite = sqlite.insert(table)
     if not others:
         return lite.on_conflict_do_nothing()

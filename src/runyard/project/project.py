@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from runyard.config import ProjectConfig, find_config
 from runyard.errors import ProjectNotFound, UsageError
 from runyard.project.importing import import_from, project_modules
+
+if TYPE_CHECKING:
+    from runyard.config import ProjectConfig
 
 SETTINGS_FILE = "runyard.toml"
 RUN_FILE = "run.py"
@@ -65,13 +67,15 @@ class Project:
         """The top-level name of the project's code: `src`."""
         return self.entry.partition(":")[0].partition(".")[0]
 
-    def load_config(self) -> ProjectConfig:
+    def load_config(self) -> "ProjectConfig":
         """Import the config module and read DEFAULT and OVERRIDE; the process is left as if it had not been imported.
 
         Raises:
             UsageError: it cannot be imported; the message names the file, the line and the reason.
             ConfigError: DEFAULT is missing or no config, or OVERRIDE is no grid.
         """
+        from runyard.config import find_config  # late: most commands need no more than runyard.toml
+
         with project_modules(self.root, package=self.package):
             return find_config(import_from(self.root, self.config_module))
 
