@@ -102,7 +102,7 @@ def database(place: Home) -> Iterator[Finding]:
     if answer == "ok":
         yield Finding(Level.OK, "database", formats.size(place.database.stat().st_size))
     else:
-        advice = f"Nothing is lost: move {place.database} and its -wal and -shm away, then `runyard reindex`."
+        advice = "Nothing is lost: `runyard reindex` puts it aside and builds a new one from the run folders."
         yield Finding(Level.BAD, "database", f"damaged: {answer}", advice)
 
 

@@ -42,6 +42,11 @@ def run(args: Sequence[str]) -> int:
     except OSError as error:  # a disk that is full, a folder that may not be read
         place = f": {error.filename}" if error.filename else ""
         return failed(f"{error.strerror or error}{place}", 4)
+    except Exception as error:
+        problem = screen.database_problem(error)
+        if not problem:
+            raise  # a defect: its traceback says more than we could
+        return failed(problem, 4)
 
 
 def failed(message: str, code: int) -> int:

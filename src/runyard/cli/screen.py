@@ -117,3 +117,12 @@ def _visible(match: re.Match[str]) -> str:
     if code < 0x100:
         return {9: "\\t", 10: "\\n", 13: "\\r"}.get(code, f"\\x{code:02x}")
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def database_problem(error: Exception) -> str:
+    """What to tell if an error comes from a database that cannot be used; empty for any other error."""
+    if not type(error).__module__.startswith(("sqlalchemy", "sqlite3")):
+        return ""
+    from runyard.database import explain  # late: commands that need no database do not load it
+
+    return explain(error)

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from runyard.cli import screen
 from runyard.cli.project.sweeps import extract_sweeps
 from runyard.errors import NotYet, RunyardError
 
@@ -54,11 +55,19 @@ def run_project(folder: Path) -> int:
     except (KeyboardInterrupt, typer.Abort):
         print(file=sys.stderr)
         return 130
+    except OSError as error:  # a disk that is full, a folder that may not be written
+        place = f": {error.filename}" if error.filename else ""
+        print(screen.plain(f"{error.strerror or error}{place}"), file=sys.stderr)
+        return 4
     except Exception as error:
         if hasattr(error, "show") and hasattr(error, "exit_code"):  # click's own errors, whichever click Typer brings
             error.show()
             return int(error.exit_code)
-        raise
+        problem = screen.database_problem(error)
+        if not problem:
+            raise
+        print(problem, file=sys.stderr)
+        return 4
     return code if isinstance(code, int) else 0
 
 
