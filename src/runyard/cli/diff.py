@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from runyard.cli import differences, documents, formats, screen, tables, target
+from runyard.cli import documents, formats, screen, tables, target
 from runyard.cli.choices import Section
-from runyard.client import Client, TrackedRun
+from runyard.client import Client, TrackedRun, differences
 from runyard.errors import UsageError
 
 _MOST_LINES = 200  # of one diff on the screen; JSON has all

@@ -1,0 +1,48 @@
+"""Running the server on loopback until somebody ends it."""
+
+import socket
+from collections.abc import Callable
+
+import uvicorn
+from fastapi import FastAPI
+
+from runyard.errors import UsageError
+
+FIRST_PORT = 8765
+HOST = "127.0.0.1"
+_TRIED = 50
+
+
+def choose_port(port: int | None = None) -> socket.socket:
+    """A listening socket on loopback: on the port that was asked for, else the first free one from 8765 on.
+
+    Raises:
+        UsageError: the port is taken, or none is free.
+    """
+    for number in [port] if port is not None else range(FIRST_PORT, FIRST_PORT + _TRIED):
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # or the port stays taken a minute after an end
+        try:
+            listener.bind((HOST, number))
+            listener.listen(128)
+            return listener
+        except OSError:
+            listener.close()
+    if port is not None:
+        raise UsageError(f"Port {port} is taken on this machine, or not for you. Leave --port out to get a free one.")
+    raise UsageError(f"The ports {FIRST_PORT} to {FIRST_PORT + _TRIED - 1} are all taken. Choose one with --port.")
+
+
+def serve(app: FastAPI, listener: socket.socket, *, on_ready: Callable[[], object] = lambda: None) -> None:
+    """Answer until SIGINT or SIGTERM; `on_ready` is called when the first request would be answered."""
+    server = _Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, ws="none"))
+    server.on_ready = on_ready
+    server.run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    on_ready: Callable[[], object]
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        self.on_ready()
