@@ -13,7 +13,7 @@ from runyard.journal import Home
 from runyard.server import answers
 from runyard.server.guard import Guard
 from runyard.server.pages import Pages
-from runyard.server.routes import projects, runs
+from runyard.server.routes import columns, groups, projects, runs, series
 
 API = "/api/v1"
 _THREADS = 16  # answers at a time: more only wait for each other
@@ -47,7 +47,7 @@ def create_app(home: "Home | Path | str | None" = None) -> FastAPI:
     )
     app.state.client = client
     answers.install(app)
-    for module in (projects, runs):
+    for module in (projects, runs, columns, groups, series):
         app.include_router(module.router, prefix=API)
     app.mount("/", Pages())
     app.add_middleware(Guard)

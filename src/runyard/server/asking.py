@@ -3,6 +3,7 @@
 Every number is bounded, since neither the database nor arrays know numbers of any length.
 """
 
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
@@ -14,6 +15,7 @@ from runyard.errors import UsageError
 MOST_RUNS = 1000  # ids in one question
 LARGEST_INTEGER = 2**53  # what a browser's numbers hold
 _LONGEST_QUERY = 10_000
+_AT_ONCE = 500
 
 
 class Body(BaseModel):
@@ -57,3 +59,8 @@ def run_ids(text: str) -> list[str]:
     if not 1 <= len(ids) <= MOST_RUNS:
         raise UsageError(f"{len(ids):,} runs were named; one question takes 1 to {MOST_RUNS:,}.")
     return ids
+
+
+def batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """As many ids as one statement takes."""
+    return (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))

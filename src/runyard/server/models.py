@@ -105,3 +105,51 @@ class Runs(Answer):
     total: int
     offset: int
     runs: list[Run]
+
+
+class ConfigColumn(Answer):
+    """`distinct` counts the different values; lacking the key counts as one. `values`: the most frequent ones."""
+
+    key: str
+    distinct: int
+    values: list[Any]
+
+
+class MetricColumn(Answer):
+    key: str
+    count: int
+
+
+class Columns(Answer):
+    config: list[ConfigColumn]
+    metrics: list[MetricColumn]
+    tags: list[str]
+
+
+class Spread(Answer):
+    """`std` is the sample's (n - 1), null for a single run."""
+
+    mean: float
+    std: float | None
+    n: int
+    min: float
+    max: float
+
+
+class Group(Answer):
+    id: str
+    label: str
+    n: int
+    run_ids: list[str]
+    config: dict[str, Any]
+    metrics: dict[str, Spread]
+    states: dict[str, int]
+
+
+class Groups(Answer):
+    total: int
+    groups: list[Group]
+
+
+class MetricKeys(Answer):
+    keys: list[str]
