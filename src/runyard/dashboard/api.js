@@ -74,7 +74,7 @@ export async function send(method, path, body) {
 }
 
 const part = encodeURIComponent;
-const list = (/** @type {readonly string[] | undefined} */ keys) => keys?.join(",");
+const list = (/** @type {readonly string[] | undefined} */ keys) => keys?.map((key) => key.replaceAll(",", "\\,")).join(",");
 
 /** @returns {Promise<Project[]>} */
 export const projects = async () => (await get("/projects")).projects;

@@ -11,12 +11,15 @@ import { Toasts } from "./components/toast.js";
 import { TopBar } from "./components/top-bar.js";
 import { html } from "./html.js";
 import { startKeyboard } from "./keyboard.js";
+import { DiskPage } from "./pages/disk.js";
+import { MorningPage } from "./pages/morning.js";
 import { ProjectPage } from "./pages/project.js";
+import { QueuePage } from "./pages/queue.js";
 import { startRows } from "./rows.js";
 import { changed, isLive, machines, page, project, projects, queue, start } from "./state.js";
 
 /** @type {Record<string, () => any>} */
-const PAGES = { project: ProjectPage };
+const PAGES = { project: ProjectPage, queue: QueuePage, morning: MorningPage, disk: DiskPage };
 
 function App() {
   const Page = PAGES[page.value] ?? ProjectPage;

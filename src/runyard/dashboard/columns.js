@@ -10,8 +10,8 @@ export const offered = signal(/** @type {Columns | null} */ (null));
 
 /** @type {Record<string, {title: string, width: number, isNumber?: boolean, sortKey: string | null, hint?: string}>} */
 const FIELDS = {
-  state: { title: "state", width: 104, sortKey: "state" },
-  name: { title: "name", width: 218, sortKey: "name" },
+  state: { title: "state", width: 100, sortKey: "state" },
+  name: { title: "name", width: 204, sortKey: "name" },
   duration_s: { title: "time", width: 72, isNumber: true, sortKey: "duration_s", hint: "how long it ran" },
   created_at: { title: "age", width: 64, isNumber: true, sortKey: "created_at", hint: "since it was asked for" },
   tags: { title: "tags", width: 148, sortKey: null },
@@ -47,8 +47,9 @@ const defaults = computed(() => {
   const judged = wanted.filter((key) => logged.includes(key));
   const own = logged.filter((key) => !key.startsWith("sys/"));
   const headline = judged.length ? judged : own.sort((a, b) => rank(a) - rank(b)).slice(0, 2);
+  const first = headline.length ? `metric:${headline[0]}.${bestOf(headline[0])}` : "";
   const ids = ["state", "name", ...settings.map((each) => `config:${each.key}`), ...headline.map((key) => `metric:${key}.${bestOf(key)}`), "duration_s", "created_at", "tags"];
-  return /** @type {ColumnChoice[]} */ (ids.map((id) => ({ id, isPinned: id === "state" || id === "name" })));
+  return /** @type {ColumnChoice[]} */ (ids.map((id) => ({ id, isPinned: id === "state" || id === "name" || id === first })));
 });
 const rank = (/** @type {string} */ key) => (/^val|^test/.test(key) ? 0 : 1) + (bestOf(key) === "last" ? 2 : 0);
 
@@ -63,13 +64,13 @@ export const shown = computed(() => {
   return [...built.filter((each) => each.isPinned), ...built.filter((each) => !each.isPinned)];
 });
 
-/** @param {string[]} keys @returns {Map<string, string>} the end of each key that is not the end of another */
+/** @param {string[]} keys @returns {Map<string, string>} the end of each key that is neither the end of another nor the name of a field */
 function shortTitles(keys) {
   const titles = new Map();
   for (const key of keys) {
     const parts = key.split(".");
     let n = 1;
-    while (n < parts.length && keys.some((other) => other !== key && `.${other}`.endsWith(`.${parts.slice(-n).join(".")}`))) n++;
+    while (n < parts.length && (parts.slice(-n).join(".") in FIELDS || keys.some((other) => other !== key && `.${other}`.endsWith(`.${parts.slice(-n).join(".")}`)))) n++;
     titles.set(key, parts.slice(-n).join("."));
   }
   return titles;
@@ -90,7 +91,7 @@ function build({ id, width, isPinned = false }, short, isGrouped) {
   const metric = /^metric:(.+)\.(last|min|max)$/.exec(id);
   if (!metric) return null;
   const [, key, statistic] = metric;
-  const wide = Math.min(190, Math.max(isGrouped ? 132 : 84, (key.length + statistic.length) * 6.4 + 34));
+  const wide = Math.min(190, Math.max(isGrouped ? 150 : 84, (key.length + statistic.length) * 6.4 + 34));
   return { id, kind: "metric", key, statistic, title: key, hint: `${key}, ${statistic}`, width: width ?? wide, isPinned, isNumber: true, sortKey: `metric:${key}.${statistic}` };
 }
 

@@ -1,7 +1,7 @@
 /** The table as a file. */
 import { say } from "./actions.js";
 import { shown } from "./columns.js";
-import { count } from "./format.js";
+import { count, settingOf } from "./format.js";
 import { everything } from "./rows.js";
 import { project } from "./state.js";
 
@@ -20,13 +20,16 @@ export function cell(value) {
 function values(row, column) {
   if ("run_ids" in row) {
     const group = /** @type {Group} */ (row);
-    if (column.kind === "config") return [group.config[column.key]];
-    if (column.kind === "metric") return [group.metrics[column.key]?.mean, group.metrics[column.key]?.std];
+    if (column.kind === "config") return [settingOf(group.config, column.key)];
+    if (column.kind === "metric") {
+      const found = group.metrics[`${column.key}.${column.statistic}`];
+      return [found?.mean, found?.std];
+    }
     if (column.id === "name") return [group.label];
     return [column.id === "state" ? Object.entries(group.states).map(([state, n]) => `${state} ${n}`).join(" ") : ""];
   }
   const run = /** @type {Run} */ (row);
-  if (column.kind === "config") return [run.config[column.key]];
+  if (column.kind === "config") return [settingOf(run.config, column.key)];
   if (column.kind === "metric") return [/** @type {any} */ (run.summary[column.key])?.[column.statistic ?? "last"]];
   if (column.id === "tags") return [run.tags.join(" ")];
   return [run[column.id]];
@@ -44,7 +47,7 @@ export async function downloadCsv() {
   });
   const isGrouped = rows.length > 0 && "run_ids" in rows[0];
   const titles = columns.flatMap((each) => {
-    const title = each.kind === "metric" && !isGrouped ? `${each.key}.${each.statistic}` : each.kind === "field" ? each.id : each.key;
+    const title = each.kind === "metric" ? `${each.key}.${each.statistic}` : each.kind === "field" ? each.id : each.key;
     return isGrouped && each.kind === "metric" ? [`${title} mean`, `${title} std`] : [title];
   });
   const head = isGrouped ? ["n", ...titles] : ["id", ...titles.filter((each) => each !== "id")];

@@ -26,9 +26,22 @@ export const count = (value) => value.toLocaleString("en-GB").replaceAll(",", "\
 export function spread(mean, std) {
   if (mean === null || mean === undefined) return [NOTHING, ""];
   if (!std || !Number.isFinite(std)) return [number(mean), ""];
-  const digits = Math.min(8, Math.max(0, 1 - Math.floor(Math.log10(std))));
+  const magnitude = Math.floor(Math.log10(std));
+  const isCoarse = std / 10 ** magnitude >= 3; // one digit tells enough, else two
+  const digits = Math.min(8, Math.max(0, (isCoarse ? 0 : 1) - magnitude));
   if (Math.abs(mean) >= 1e6 || digits >= 7) return [number(mean), number(std)];
   return [mean.toFixed(Math.min(digits, 6)), std.toFixed(Math.min(digits, 6))];
+}
+
+/**
+ * A setting by its dotted key, from sections or from flat keys.
+ * @param {Record<string, any>} config
+ * @param {string} key
+ * @returns {unknown}
+ */
+export function settingOf(config, key) {
+  if (key in config) return config[key];
+  return key.split(".").reduce((/** @type {any} */ inside, part) => (inside !== null && typeof inside === "object" ? inside[part] : undefined), config);
 }
 
 /** @param {unknown} value of a config key */

@@ -41,6 +41,7 @@ const asked = computed(() => {
     sort: sort.value || "-created_at",
     by: groupBy.value,
     metrics: keysOf(columns, "metric"),
+    statistics: groupBy.value ? columns.filter((each) => each.kind === "metric").map((each) => `${each.key}.${each.statistic}`) : [],
     config: keysOf(columns, "config"),
   };
 });
@@ -63,11 +64,11 @@ class Source {
   async load(index) {
     if (this.pending.has(index)) return;
     this.pending.add(index);
-    const { project, query, sort, by, metrics, config } = this.question;
+    const { project, query, sort, by, metrics, statistics, config } = this.question;
     const range = { offset: index * PAGE, limit: PAGE };
     try {
       if (by) {
-        const found = await api.groups({ project, query, by, metrics, sort: groupSort(sort), ...range }, this.stop.signal);
+        const found = await api.groups({ project, query, by, metrics: statistics, sort: groupSort(sort), ...range }, this.stop.signal);
         this.total = found.total;
         this.pages.set(index, found.groups);
         remember(found.groups.map((each) => [`g:${each.id}`, { label: each.label, runIds: each.run_ids }]));
@@ -245,7 +246,7 @@ export function bestLoaded(columns) {
     const sign = statistic === "max" ? 1 : -1;
     for (const rows of current.pages.values()) {
       for (const row of rows) {
-        const value = "run_ids" in row ? /** @type {Group} */ (row).metrics[key]?.mean : /** @type {any} */ (row).summary[key]?.[statistic];
+        const value = "run_ids" in row ? /** @type {Group} */ (row).metrics[`${key}.${statistic}`]?.mean : /** @type {any} */ (row).summary[key]?.[statistic];
         if (value !== null && value !== undefined && (!(id in best) || sign * value > sign * best[id])) best[id] = value;
       }
     }
@@ -255,11 +256,11 @@ export function bestLoaded(columns) {
 
 /** All runs of the filter as the table has them, page by page; for CSV. @param {(done: number) => void} onProgress */
 export async function everything(onProgress) {
-  const { project, query, sort, by, metrics, config } = asked.peek();
+  const { project, query, sort, by, metrics, statistics, config } = asked.peek();
   const rows = /** @type {(Run | Group)[]} */ ([]);
   for (let offset = 0; ; offset += 500) {
     const range = { offset, limit: 500 };
-    const found = by ? await api.groups({ project, query, by, metrics, sort: groupSort(sort), ...range }) : await api.runs({ project, query, sort, metrics, config, ...range });
+    const found = by ? await api.groups({ project, query, by, metrics: statistics, sort: groupSort(sort), ...range }) : await api.runs({ project, query, sort, metrics, config, ...range });
     const got = "groups" in found ? found.groups : found.runs.map(tidy);
     rows.push(...got);
     onProgress(rows.length);

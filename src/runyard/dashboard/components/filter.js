@@ -7,6 +7,7 @@ import { html } from "../html.js";
 import { project, query } from "../state.js";
 
 const PAUSE_MS = 450;
+const PLACEHOLDER = 'filter: config.lr < 0.01 and state == "COMPLETED"';
 
 /** The filter in the query language: colours, completion, and what is wrong under the word that is wrong. */
 export function Filter() {
@@ -102,7 +103,7 @@ export function Filter() {
         aria-expanded=${found.length > 0}
         role="combobox"
         aria-controls="filter-menu"
-        placeholder="filter: config.lr < 0.01 and state == &quot;COMPLETED&quot;"
+        placeholder=${PLACEHOLDER}
         spellcheck="false"
         autocomplete="off"
         value=${draft.value}

@@ -1,6 +1,6 @@
 import { edit } from "../actions.js";
 import { colourOf } from "../colours.js";
-import { age, duration, moment, NOTHING, number, setting, share, spread, stateClass, stateWord } from "../format.js";
+import { age, duration, moment, NOTHING, number, setting, settingOf, share, spread, stateClass, stateWord } from "../format.js";
 import { html } from "../html.js";
 import { hover, hovered, now, selection, toggle } from "../state.js";
 import { Editor } from "./editable.js";
@@ -91,7 +91,7 @@ function dot(id, isSelected, label) {
 /** @param {Run} run @param {string} id @param {Column} column @param {boolean} isSelected @param {Record<string, number>} best */
 function runContent(run, id, column, isSelected, best) {
   if (column.kind === "config") {
-    const text = setting(run.config[column.key]);
+    const text = setting(settingOf(run.config, column.key));
     return html`<span title=${text.length > 16 ? text : undefined}>${text}</span>`;
   }
   if (column.kind === "metric") {
@@ -126,9 +126,9 @@ function runContent(run, id, column, isSelected, best) {
 
 /** @param {Group} group @param {boolean} isOpen @param {string} id @param {Column} column @param {boolean} isSelected @param {Record<string, number>} best @param {(id: string) => void} onUnfold */
 function groupContent(group, isOpen, id, column, isSelected, best, onUnfold) {
-  if (column.kind === "config") return setting(group.config[column.key]);
+  if (column.kind === "config") return setting(settingOf(group.config, column.key));
   if (column.kind === "metric") {
-    const found = group.metrics[column.key];
+    const found = group.metrics[`${column.key}.${column.statistic}`];
     if (!found || found.mean === null) return html`<span class="faint">${NOTHING}</span>`;
     const [mean, std] = spread(found.mean, found.n > 1 ? found.std : null);
     return html`<span class=${found.mean === best[column.id] ? "best" : ""}>${mean}</span>${std && html` <span class="pm">± ${std}</span>`} <span class="pm">(${found.n})</span>`;

@@ -13,6 +13,7 @@ import { RunRow } from "./run-row.js";
 const ROW = 28;
 const HEAD = 28;
 const SPARE = 8;
+const MOST_PINNED = 0.72; // of the width
 const EDITABLE = new Set(["name", "tags", "note"]);
 
 /** What the keyboard can do to the table from anywhere on the page. */
@@ -69,8 +70,10 @@ export function RunTable() {
     held[name] = { text, value };
     return value;
   };
-  const pinned = steady("pinned", all.filter((each) => each.isPinned));
-  const loose = all.filter((each) => !each.isPinned);
+  const wished = all.filter((each) => each.isPinned);
+  while (wished.length > 1 && sum(wished) > width * MOST_PINNED) wished.splice(wished[0].id === "name" ? wished.length - 1 : 0, 1); // a phone
+  const pinned = steady("pinned", wished);
+  const loose = all.filter((each) => !wished.includes(each));
   const pinnedWidth = sum(pinned);
   const { columns, gap } = steady("columns", onScreen(loose, left, width - pinnedWidth));
   const fullWidth = Math.max(pinnedWidth + sum(loose), width);
