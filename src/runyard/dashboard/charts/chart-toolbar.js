@@ -30,8 +30,8 @@ export function ChartToolbar({ count, total, isWrong, hasGroups }) {
     </select>`}
     <select class="input" aria-label="The x axis" value=${xKind.value} onChange=${(/** @type {InputEvent} */ event) => setParam("x", valueOf(event) === "step" ? "" : valueOf(event))}>
       <option value="step">by step</option>
-      <option value="relative">by time since start</option>
-      <option value="time">by time of day</option>
+      <option value="relative">since start</option>
+      <option value="time">time of day</option>
     </select>
     <button class=${`chip ${isLogX.value ? "on" : ""}`} aria-pressed=${isLogX.value} disabled=${xKind.value === "time"} onClick=${() => toggleLog("x")}>log x</button>
     <button class=${`chip ${isLogY.value ? "on" : ""}`} aria-pressed=${isLogY.value} onClick=${() => toggleLog("y")}>log y</button>

@@ -2,7 +2,6 @@
 import { signal } from "@preact/signals";
 
 import { hover } from "../state.js";
-import { xKind } from "./settings.js";
 
 /** @type {import("@preact/signals").Signal<number | null>} */
 export const crosshair = signal(/** @type {number | null} */ (null));
@@ -11,8 +10,9 @@ export const crosshair = signal(/** @type {number | null} */ (null));
  * Tells the whole page what is under the pointer.
  * @param {string | null} id of a run or group
  * @param {number | null} x
+ * @param {"step" | "relative" | "time"} axis
  */
-export function pointAt(id, x) {
+export function pointAt(id, x, axis) {
   crosshair.value = x;
-  hover(id, x !== null && xKind.peek() === "step" ? Math.round(x) : null);
+  hover(id, x !== null && axis === "step" ? Math.round(x) : null);
 }

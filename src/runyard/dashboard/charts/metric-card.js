@@ -7,7 +7,7 @@ import { ChartTip } from "./chart-tip.js";
 import { crosshair, pointAt } from "./crosshair.js";
 import { nearestIndex } from "./curves.js";
 import { linesOf } from "./lines.js";
-import { short } from "./numbers.js";
+import { short, writerOf } from "./numbers.js";
 import { placeName, Plot, valueAt } from "./plot.js";
 import { csvOfCurves, save } from "./saving.js";
 import { groupsAs, isLogX, isLogY, pinned, smoothing, togglePin, xKind } from "./settings.js";
@@ -18,7 +18,10 @@ import { palette, shown } from "./shown.js";
 /** @import {Tip} from "./chart-tip.js" */
 /** @import {Line} from "./plot.js" */
 /** @import {Curve} from "./curves.js" */
+/** @import {XKind} from "./store.js" */
+/** How a value is written. @typedef {(value: number) => string} Write */
 /** @template T @typedef {import("@preact/signals").Signal<T>} Signal */
+/** @template T @typedef {import("@preact/signals").ReadonlySignal<T>} ReadonlySignal */
 
 const MOST_IN_TIP = 7;
 
@@ -29,22 +32,27 @@ const MOST_IN_TIP = 7;
  * @param {CurveStore} props.store
  * @param {Visible} props.visible
  * @param {Signal<string>} props.large the metric that fills the window, "" for none
+ * @param {ReadonlySignal<XKind>} [props.axis] instead of the one that the person chose
+ * @param {Signal<[number, number] | null>} [props.range] shared by cards that zoom together
+ * @param {boolean} [props.isShort]
  */
-export function MetricCard({ metric, store, visible, large }) {
+export function MetricCard({ metric, store, visible, large, axis = xKind, range, isShort = false }) {
   const card = useRef(/** @type {HTMLElement | null} */ (null));
   const host = useRef(/** @type {HTMLElement | null} */ (null));
   const plot = /** @type {{current: Plot | null}} */ (useRef(null));
-  const zoom = useSignal(/** @type {[number, number] | null} */ (null));
+  const ownZoom = useSignal(/** @type {[number, number] | null} */ (null));
+  const zoom = range ?? ownZoom;
   const part = useSignal(/** @type {ReadonlyMap<string, Curve> | null} */ (null));
   const tip = useSignal(/** @type {Tip | null} */ (null));
   const ownLog = useSignal(/** @type {boolean | null} */ (null));
+  const write = useMemo(() => writerOf(metric), [metric]);
   const isSeen = useComputed(() => visible.names.value.has(metric));
   const isLog = useComputed(() => ownLog.value ?? isLogY.value);
   const drawn = useComputed(() =>
     linesOf({ shown: shown.value, curves: part.value ?? store.curves(metric).value, palette: palette.value, smoothing: smoothing.value, groupsAs: groupsAs.value }),
   );
   const lit = useComputed(() => litItem(hovered.value?.run ?? null));
-  const remark = useComputed(() => remarkOf(drawn.value.lines, { lit: lit.value, isLog: isLog.value, isCrowd: drawn.value.isCrowd }));
+  const remark = useComputed(() => remarkOf(drawn.value.lines, { lit: lit.value, isLog: isLog.value, isCrowd: drawn.value.isCrowd, axis: axis.value, write }));
   const isKnown = useComputed(() => shown.value.every((item) => item.runIds.every((run) => store.curves(metric).value.has(run))));
 
   useEffect(() => visible.watch(/** @type {Element} */ (card.current), metric), [metric]);
@@ -53,12 +61,12 @@ export function MetricCard({ metric, store, visible, large }) {
   useSignalEffect(() => {
     if (!isSeen.value) return;
     const made = new Plot(/** @type {HTMLElement} */ (host.current), {
-      look: { x: xKind.peek(), isLogX: isLogX.peek(), isLogY: isLog.peek() },
+      look: { write, x: axis.peek(), isLogX: isLogX.peek() && !range, isLogY: isLog.peek() },
       onHover: (id, x, at) => {
-        pointAt(id, x);
-        tip.value = x === null || !at ? null : tipOf(drawn.peek().lines, id, x, at);
+        pointAt(id, x, axis.peek());
+        tip.value = x === null || !at ? null : tipOf(drawn.peek().lines, { id, x, at, axis: axis.peek(), write });
       },
-      onZoom: (range) => (zoom.value = range),
+      onZoom: (wanted) => (zoom.value = wanted),
       onClick: (id) => !selection.peek().includes(id) && toggle(id),
     });
     plot.current = made;
@@ -68,7 +76,7 @@ export function MetricCard({ metric, store, visible, large }) {
     };
   });
   useSignalEffect(() => {
-    const look = { x: xKind.value, isLogX: isLogX.value, isLogY: isLog.value };
+    const look = { write, x: axis.value, isLogX: isLogX.value && !range, isLogY: isLog.value };
     if (isSeen.value) plot.current?.show(drawn.value.lines, look, zoom.value);
   });
   useSignalEffect(() => {
@@ -81,17 +89,17 @@ export function MetricCard({ metric, store, visible, large }) {
   });
   // Another axis makes the zoomed range meaningless.
   useSignalEffect(() => {
-    xKind.value;
+    axis.value;
     zoom.value = null;
   });
   useSignalEffect(() => {
-    const range = zoom.value;
+    const zoomed = zoom.value;
     const runs = shown.value.flatMap((item) => item.runIds);
     part.value = null;
-    if (!range || !isSeen.value) return;
+    if (!zoomed || !isSeen.value) return;
     const stop = new AbortController();
     store
-      .part(metric, runs, range, stop.signal)
+      .part(metric, runs, zoomed, stop.signal)
       .then((curves) => (part.value = curves))
       .catch((error) => {
         if (!stop.signal.aborted) store.problem.value = error.message;
@@ -100,8 +108,8 @@ export function MetricCard({ metric, store, visible, large }) {
   });
 
   const isLarge = large.value === metric;
-  const actions = useMemo(() => ({ png: () => savePicture(plot.current, metric), csv: () => saveNumbers(store.curves(metric).peek(), part.peek(), metric) }), [metric]);
-  return html`<article ref=${card} class=${`card chart-card ${isLarge ? "is-large" : ""}`} aria-label=${metric} data-metric=${metric}>
+  const actions = useMemo(() => ({ png: () => savePicture(plot.current, metric), csv: () => saveNumbers(part.peek() ?? store.curves(metric).peek(), metric, axis.peek()) }), [metric]);
+  return html`<article ref=${card} class=${`card chart-card ${isLarge ? "is-large" : ""} ${isShort ? "is-short" : ""}`} aria-label=${metric} data-metric=${metric}>
     <header>
       <h3 title=${metric}>${metric}</h3>
       <span class="card-remark">${remark}</span>
@@ -134,14 +142,14 @@ function litItem(id) {
 /**
  * The grey words beside the title.
  * @param {Line[]} lines
- * @param {{lit: string | null, isLog: boolean, isCrowd: boolean}} now
+ * @param {{lit: string | null, isLog: boolean, isCrowd: boolean, axis: XKind, write: Write}} now
  */
-function remarkOf(lines, { lit, isLog, isCrowd }) {
+function remarkOf(lines, { lit, isLog, isCrowd, axis, write }) {
   const x = crosshair.value;
   const on = lit === null ? undefined : lines.find((line) => line.id === lit);
   if (on && x !== null) {
     const place = nearestIndex(on.x, x);
-    if (place >= 0) return `${valueText(on, place)} · ${placeName(on.x[place], xKind.value)}`;
+    if (place >= 0) return `${valueText(on, place, write)} · ${placeName(on.x[place], axis)}`;
   }
   const words = [];
   const group = lines.find((line) => line.members);
@@ -154,9 +162,10 @@ function remarkOf(lines, { lit, isLog, isCrowd }) {
 /**
  * @param {Line} line
  * @param {number} place
+ * @param {Write} write
  */
-function valueText(line, place) {
-  const value = short(line.y[place], 5);
+function valueText(line, place, write) {
+  const value = write === short ? short(line.y[place], 5) : write(line.y[place]);
   if (!line.members || !line.high) return value;
   return groupsAs.value === "std" ? `${value} ± ${short(line.high[place] - line.y[place], 2)}` : value;
 }
@@ -164,20 +173,18 @@ function valueText(line, place) {
 /**
  * The lit curve and those nearest to it.
  * @param {Line[]} lines
- * @param {string | null} id
- * @param {number} x
- * @param {{left: number, top: number, width: number, value: number}} at `value`: the y under the pointer
+ * @param {{id: string | null, x: number, at: {left: number, top: number, width: number, value: number}, axis: XKind, write: Write}} pointer
  * @returns {Tip}
  */
-function tipOf(lines, id, x, at) {
+function tipOf(lines, { id, x, at, axis, write }) {
   const rows = lines
     .map((line) => ({ line, value: valueAt(line, x) }))
     .filter(({ line, value }) => !Number.isNaN(value) && (!line.isHidden || line.id === id))
     .sort((a, b) => Number(b.line.id === id) - Number(a.line.id === id) || Math.abs(a.value - at.value) - Math.abs(b.value - at.value))
     .slice(0, MOST_IN_TIP)
     .sort((a, b) => b.value - a.value)
-    .map(({ line }) => ({ id: line.id, name: line.name, ink: line.ink, value: valueText(line, nearestIndex(line.x, x)), isLit: line.id === id }));
-  return { left: at.left, top: Math.max(at.top - 20, 0), isRight: at.left > at.width / 2, title: placeName(x, xKind.peek()), rows };
+    .map(({ line }) => ({ id: line.id, name: line.name, ink: line.ink, value: valueText(line, nearestIndex(line.x, x), write), isLit: line.id === id }));
+  return { left: at.left, top: Math.max(at.top - 20, 0), isRight: at.left > at.width / 2, title: placeName(x, axis), rows };
 }
 
 /**
@@ -189,17 +196,16 @@ function savePicture(plot, metric) {
 }
 
 /**
- * @param {ReadonlyMap<string, Curve>} all
- * @param {ReadonlyMap<string, Curve> | null} part
+ * @param {ReadonlyMap<string, Curve>} curves
  * @param {string} metric
+ * @param {XKind} axis
  */
-function saveNumbers(all, part, metric) {
-  const curves = part ?? all;
+function saveNumbers(curves, metric, axis) {
   const rows = shown.peek().flatMap((item) =>
     item.runIds.flatMap((run) => {
       const curve = curves.get(run);
       return curve ? [{ name: item.label, run, curve }] : [];
     }),
   );
-  save(new Blob([csvOfCurves(rows, xKind.peek())], { type: "text/csv" }), `${metric}.csv`);
+  save(new Blob([csvOfCurves(rows, axis)], { type: "text/csv" }), `${metric}.csv`);
 }

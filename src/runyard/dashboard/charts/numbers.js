@@ -42,16 +42,6 @@ export function duration(seconds) {
   return `${sign}${Math.round(s / 8640) / 10} d`;
 }
 
-/** @param {number} size */
-export function bytes(size) {
-  let left = size;
-  for (const unit of ["B", "kB", "MB", "GB"]) {
-    if (left < 1000) return `${left < 10 && unit !== "B" ? left.toFixed(1) : Math.round(left)} ${unit}`;
-    left /= 1000;
-  }
-  return `${left.toFixed(1)} TB`;
-}
-
 /** @param {number} seconds since 1970 */
 export function moment(seconds) {
   const at = new Date(seconds * 1000);
@@ -60,12 +50,20 @@ export function moment(seconds) {
 }
 
 /**
- * A config value in a cell.
- * @param {unknown} value
+ * How values of this metric are written: bytes as such, percent and degrees with their sign, the rest as numbers.
+ * @param {string} metric
+ * @returns {(value: number) => string}
  */
-export function shown(value) {
-  if (value === null || value === undefined) return "–";
-  if (typeof value === "number") return short(value, 6);
-  if (typeof value === "string") return value;
-  return JSON.stringify(value);
+export function writerOf(metric) {
+  if (metric.endsWith("_bytes")) return (value) => size(value);
+  if (metric.endsWith("_percent")) return (value) => `${short(value)} %`;
+  if (/^sys\/.*_c$/.test(metric)) return (value) => `${short(value)} °C`;
+  if (/^sys\/.*_w$/.test(metric)) return (value) => `${short(value)} W`;
+  return short;
+}
+
+/** @param {number} value bytes */
+function size(value) {
+  const power = Math.min(Math.floor(Math.log10(Math.abs(value) || 1) / 3), 4);
+  return `${short(value / 1000 ** power, 3)} ${["B", "kB", "MB", "GB", "TB"][power]}`;
 }

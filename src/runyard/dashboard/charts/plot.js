@@ -30,6 +30,7 @@ import { count, duration, moment, short } from "./numbers.js";
  * @property {"step" | "relative" | "time"} x
  * @property {boolean} isLogX
  * @property {boolean} isLogY
+ * @property {(value: number) => string} [write] a value on the y axis
  */
 
 /** @typedef {{id: string | null, x: number, distance: number}} Nearest */
@@ -197,7 +198,7 @@ export class Plot {
     if (look.x !== "time") {
       const write = look.x === "step" ? count : duration;
       xAxis.values = (_, splits) => splits.map((value) => (value === null ? "" : write(value)));
-      if (look.x === "step" && !look.isLogX) xAxis.incrs = WHOLE;
+      if (!look.isLogX) xAxis.incrs = look.x === "step" ? WHOLE : TIMES;
     }
     return {
       width,
@@ -216,7 +217,7 @@ export class Plot {
           gap: 5,
           space: 34,
           size: (_, values) => Math.max(34, ...(values ?? []).map((text) => 12 + String(text ?? "").length * 6.2)),
-          values: (_, splits) => splits.map((value) => (value === null ? "" : short(value, 4))),
+          values: (_, splits) => splits.map((value) => (value === null ? "" : (this.look.write ?? short)(value))),
         },
       ],
       cursor: { points: { show: false }, x: false, y: false, drag: { x: true, y: false, setScale: false, dist: 6 } },
@@ -384,6 +385,8 @@ export class Plot {
 }
 
 const WHOLE = [1, 2, 5].flatMap((digit) => [...Array(13).keys()].map((power) => digit * 10 ** power)).sort((a, b) => a - b);
+// What a clock is divided into, in seconds.
+const TIMES = [0.01, 0.1, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800, 432_000, 864_000];
 
 /** @typedef {{width: number, height: number, toX: (x: number) => number, toY: (y: number) => number}} Mapping */
 

@@ -16,6 +16,8 @@ import { curveOf, emptyCurve, withTail } from "./curves.js";
 
 export const BUCKETS = 600;
 const TAIL_EVERY_MS = 1000;
+const MOST_IN_REQUEST = 4000; // series; the server refuses more than 5,000
+const MOST_RUNS_IN_REQUEST = 500;
 const MOST_CURVES = 20_000; // in memory; 600 buckets of five numbers are 24 kB
 
 export class CurveStore {
@@ -125,7 +127,11 @@ export class CurveStore {
       request.keys.push(key);
       requests.set(name, request);
     }
-    for (const { runs, keys } of requests.values()) this.fetchWhole(runs, keys);
+    for (const { runs, keys } of requests.values()) {
+      for (const some of pieces(runs, MOST_RUNS_IN_REQUEST)) {
+        for (const few of pieces(keys, Math.floor(MOST_IN_REQUEST / some.length))) this.fetchWhole(some, few);
+      }
+    }
   }
 
   /**
@@ -244,3 +250,10 @@ export class CurveStore {
     }
   }
 }
+
+/**
+ * @template T
+ * @param {T[]} all
+ * @param {number} size
+ */
+const pieces = (all, size) => Array.from({ length: Math.ceil(all.length / size) }, (_, i) => all.slice(i * size, (i + 1) * size));

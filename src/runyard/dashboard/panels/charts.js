@@ -12,6 +12,7 @@ import { Visible } from "../charts/visible.js";
 import { html } from "../html.js";
 import { changed } from "../state.js";
 
+const MOST_RUNS = 1000; // in one question to the server
 const KEYS_EVERY_MS = 4000; // a metric that a run logs for the first time appears this late at most
 
 /** One card per metric of what is selected, live. */
@@ -34,7 +35,7 @@ export default function ChartsPanel() {
     };
   }, []);
   useSignalEffect(() => {
-    const runs = runNames.value ? runNames.value.split(",") : [];
+    const runs = runNames.value ? runNames.value.split(",").slice(0, MOST_RUNS) : [];
     if (!runs.length) {
       keys.value = isFallback.value ? null : [];
       return;
@@ -51,7 +52,7 @@ export default function ChartsPanel() {
     store.goOn(here);
     if (performance.now() - seenKeys.current.at < KEYS_EVERY_MS || !shownRuns.peek().length) return;
     seenKeys.current.at = performance.now();
-    api.metricKeys(shownRuns.peek()).then((found) => same(found, keys.peek()) || (keys.value = found), (error) => tell(store, error));
+    api.metricKeys(shownRuns.peek().slice(0, MOST_RUNS)).then((found) => same(found, keys.peek()) || (keys.value = found), (error) => tell(store, error));
   });
 
   const wanted = matcher(pattern.value);
