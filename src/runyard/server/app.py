@@ -12,10 +12,32 @@ from runyard.client import open_client
 from runyard.journal import Home
 from runyard.server import answers
 from runyard.server.guard import Guard
+from runyard.server.machines import Machines
 from runyard.server.pages import Pages
-from runyard.server.routes import columns, groups, projects, runs, series
+from runyard.server.routes import (
+    actions,
+    columns,
+    comparing,
+    details,
+    disk,
+    events,
+    files,
+    groups,
+    mornings,
+    output,
+    projects,
+    queues,
+    runs,
+    series,
+    views,
+)
+from runyard.server.watching import Watcher
 
 API = "/api/v1"
+ROUTES = (
+    projects, runs, details, columns, groups, series, files, output, comparing,
+    actions, queues, mornings, disk, views, events,
+)  # fmt: skip
 _THREADS = 16  # answers at a time: more only wait for each other
 
 
@@ -26,13 +48,17 @@ def create_app(home: "Home | Path | str | None" = None) -> FastAPI:
         FormatUnknown: another version of Runyard wrote the home.
     """
     client = open_client(home)
+    machines = Machines(client)
+    watcher = Watcher(client, machines)
 
     @asynccontextmanager
     async def living(_app: FastAPI) -> AsyncIterator[None]:
         current_default_thread_limiter().total_tokens = _THREADS
+        watcher.start()
         try:
             yield
         finally:
+            watcher.stop()
             client.close()
 
     app = FastAPI(
@@ -46,8 +72,11 @@ def create_app(home: "Home | Path | str | None" = None) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.client = client
+    app.state.machines = machines
+    app.state.watcher = watcher
+    app.state.measured = disk.Measured(client)
     answers.install(app)
-    for module in (projects, runs, columns, groups, series):
+    for module in ROUTES:
         app.include_router(module.router, prefix=API)
     app.mount("/", Pages())
     app.add_middleware(Guard)

@@ -8,9 +8,12 @@ from typing import Annotated
 
 from fastapi import Depends, Query, Request
 from pydantic import BaseModel, ConfigDict
+from starlette.concurrency import run_in_threadpool
 
 from runyard.client import Client
 from runyard.errors import UsageError
+from runyard.server.machines import Machines
+from runyard.server.watching import Watcher
 
 MOST_RUNS = 1000  # ids in one question
 LARGEST_INTEGER = 2**53  # what a browser's numbers hold
@@ -24,12 +27,28 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+async def _watcher(request: Request) -> Watcher:
+    watcher: Watcher = request.app.state.watcher
+    return watcher
+
+
 async def _client(request: Request) -> Client:
+    """The home, with an index that is true as of a moment ago."""
+    watcher: Watcher = request.app.state.watcher
+    if watcher.is_stale:
+        await run_in_threadpool(watcher.look)
     client: Client = request.app.state.client
     return client
 
 
+async def _machines(request: Request) -> Machines:
+    machines: Machines = request.app.state.machines
+    return machines
+
+
 Home = Annotated[Client, Depends(_client)]
+Watched = Annotated[Watcher, Depends(_watcher)]
+Slots = Annotated[Machines, Depends(_machines)]
 Project = Annotated[str | None, Query(max_length=200, description="Only runs of this project.")]
 QueryText = Annotated[
     str | None, Query(max_length=2 * _LONGEST_QUERY, description="A query, see docs/query-language.md.")

@@ -7,10 +7,12 @@ import uvicorn
 from fastapi import FastAPI
 
 from runyard.errors import UsageError
+from runyard.server.watching import Watcher
 
 FIRST_PORT = 8765
 HOST = "127.0.0.1"
 _TRIED = 50
+_PATIENCE_S = 3  # for answers that are on their way when the server ends
 
 
 def choose_port(port: int | None = None) -> socket.socket:
@@ -34,16 +36,32 @@ def choose_port(port: int | None = None) -> socket.socket:
     raise UsageError(f"The ports {FIRST_PORT} to {FIRST_PORT + _TRIED - 1} are all taken. Choose one with --port.")
 
 
-def serve(app: FastAPI, listener: socket.socket, *, on_ready: Callable[[], object] = lambda: None) -> None:
-    """Answer until SIGINT or SIGTERM; `on_ready` is called when the first request would be answered."""
-    server = _Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False, ws="none"))
-    server.on_ready = on_ready
-    server.run(sockets=[listener])
+class Server(uvicorn.Server):
+    """Serves one application; `on_ready` is called when the first request would be answered."""
 
-
-class _Server(uvicorn.Server):
-    on_ready: Callable[[], object]
+    def __init__(self, app: FastAPI, *, on_ready: Callable[[], object] = lambda: None) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                ws="none",
+                timeout_graceful_shutdown=_PATIENCE_S,
+            )
+        )
+        self._watcher: Watcher = app.state.watcher
+        self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
-        self.on_ready()
+        self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._watcher.dismiss()  # or it would wait for pages that listen
+        await super().shutdown(sockets=sockets)
+
+
+def serve(app: FastAPI, listener: socket.socket, *, on_ready: Callable[[], object] = lambda: None) -> None:
+    """Answer until SIGINT or SIGTERM."""
+    Server(app, on_ready=on_ready).run(sockets=[listener])

@@ -118,15 +118,14 @@ def _started_ns(client: Client, ids: Sequence[str]) -> dict[str, int]:
     with client.database.read() as tx:
         for batch in batches(ids):
             asked = select(runs.c.id, runs.c.started_ns, runs.c.created_ns).where(runs.c.id.in_(batch))
-            found |= {row.id: row.started_ns if row.started_ns is not None else row.created_ns for row in tx.execute(asked)}
+            found |= {
+                row.id: row.started_ns if row.started_ns is not None else row.created_ns for row in tx.execute(asked)
+            }
     return found
 
 
 def _arrays(found: Buckets, x: str, start_ns: int) -> list[_Array]:
-    if x == "step":
-        axis = found.last_steps.astype(np.float64)
-    else:
-        axis = (found.times - start_ns) / _SECOND_NS
+    axis: _Array = found.last_steps.astype(np.float64) if x == "step" else (found.times - start_ns) / _SECOND_NS
     if not len(found) or int(found.counts.max()) == 1:
         return [axis, found.last]
     return [axis, found.min, found.max, found.mean, found.last]
