@@ -120,6 +120,19 @@ export const media = async (runs, signal) => (await get("/media", { runs: list(r
 /** @param {MediaItem} item */
 export const mediaUrl = (item) => url(`/runs/${part(item.run)}/media/${item.attempt}/${part(item.stream)}/${item.offset}`);
 
+/**
+ * A medium's content, and what was logged beside it (`{caption}` of an image). JSON is decoded, text is text, pictures are a blob.
+ * @param {MediaItem} item
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<{content: any, meta: Record<string, unknown>}>}
+ */
+export async function mediumOf(item, signal) {
+  const response = await ask(mediaUrl(item), { signal });
+  const meta = JSON.parse(decodeURIComponent(response.headers.get("X-Runyard-Meta") ?? "{}"));
+  if (item.mime === "application/json") return { content: await response.json(), meta };
+  return { content: item.mime === "text/plain" ? await response.text() : await response.blob(), meta };
+}
+
 /** @param {string} id @param {{attempt?: number, offset?: number, limit?: number}} asked @param {AbortSignal} [signal] @returns {Promise<Output>} */
 export const output = (id, asked, signal) => get(`/runs/${part(id)}/output`, asked, signal);
 

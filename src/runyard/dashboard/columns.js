@@ -8,10 +8,13 @@ import { changed, columns as chosen, groupBy, page, project, projectInfo, query 
 /** What the server offers for this filter. @type {import("@preact/signals").Signal<Columns | null>} */
 export const offered = signal(/** @type {Columns | null} */ (null));
 
+/** What the project has without a filter: what completion knows, and the columns while no run matches. @type {import("@preact/signals").Signal<Columns | null>} */
+export const vocabulary = signal(/** @type {Columns | null} */ (null));
+
 /** @type {Record<string, {title: string, width: number, isNumber?: boolean, sortKey: string | null, hint?: string}>} */
 const FIELDS = {
-  state: { title: "state", width: 100, sortKey: "state" },
-  name: { title: "name", width: 204, sortKey: "name" },
+  state: { title: "state", width: 114, sortKey: "state" },
+  name: { title: "name", width: 192, sortKey: "name" },
   duration_s: { title: "time", width: 72, isNumber: true, sortKey: "duration_s", hint: "how long it ran" },
   created_at: { title: "age", width: 64, isNumber: true, sortKey: "created_at", hint: "since it was asked for" },
   tags: { title: "tags", width: 148, sortKey: null },
@@ -136,10 +139,14 @@ export function startColumns() {
     at = Date.now();
     const turn = ++latest;
     try {
-      const found = await api.columns(project.peek(), query.peek());
-      if (turn === latest && JSON.stringify(found) !== JSON.stringify(offered.peek())) offered.value = found;
+      const [all, some] = await Promise.all([api.columns(project.peek()), query.peek() ? api.columns(project.peek(), query.peek()) : null]);
+      if (turn !== latest) return;
+      const found = some && (some.config.length || some.metrics.length) ? some : all;
+      if (JSON.stringify(all) !== JSON.stringify(vocabulary.peek())) vocabulary.value = all;
+      if (JSON.stringify(found) !== JSON.stringify(offered.peek())) offered.value = found;
     } catch {
       // the table asks the same filter, and says what is wrong with it
+      if (turn === latest) offered.value ??= { config: [], metrics: [], tags: [] };
     }
   };
   let shownProject = "";

@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import * as api from "../api.js";
-import { offered } from "../columns.js";
+import { vocabulary } from "../columns.js";
 import { complete, tokens } from "../completion.js";
 import { html } from "../html.js";
 import { project, query } from "../state.js";
@@ -40,7 +40,12 @@ export function Filter() {
       if (text === draft.peek().trim() && error instanceof api.ApiError) problem.value = error;
     }
   };
-  const { from, found } = isFocused.value && isOpen.value ? complete(draft.value, caret.value, offered.value) : { from: 0, found: [] };
+  // in the middle of a word the filter would match nothing; Enter and leaving the field take it as it is
+  const checkIfDone = () => {
+    const word = complete(draft.peek(), caret.peek(), vocabulary.peek());
+    if (word.found.length === 0 || /[\s)]$/.test(draft.peek())) check();
+  };
+  const { from, found } = isFocused.value && isOpen.value ? complete(draft.value, caret.value, vocabulary.value) : { from: 0, found: [] };
 
   const onInput = (/** @type {any} */ event) => {
     draft.value = event.target.value;
@@ -49,7 +54,7 @@ export function Filter() {
     isOpen.value = true;
     problem.value = null;
     clearTimeout(timer.current);
-    timer.current = setTimeout(check, PAUSE_MS);
+    timer.current = setTimeout(checkIfDone, PAUSE_MS);
   };
   const take = (/** @type {number} */ i) => {
     const { text } = found[i];
@@ -62,7 +67,7 @@ export function Filter() {
     input.focus();
     input.setSelectionRange(at, at);
     clearTimeout(timer.current);
-    timer.current = setTimeout(check, PAUSE_MS);
+    timer.current = setTimeout(checkIfDone, PAUSE_MS);
   };
   const onKey = (/** @type {KeyboardEvent} */ event) => {
     event.stopPropagation();

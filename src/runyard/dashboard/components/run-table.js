@@ -13,7 +13,7 @@ import { RunRow } from "./run-row.js";
 const ROW = 28;
 const HEAD = 28;
 const SPARE = 8;
-const MOST_PINNED = 0.72; // of the width
+const PHONE = 480;
 const EDITABLE = new Set(["name", "tags", "note"]);
 
 /** What the keyboard can do to the table from anywhere on the page. */
@@ -71,7 +71,8 @@ export function RunTable() {
     return value;
   };
   const wished = all.filter((each) => each.isPinned);
-  while (wished.length > 1 && sum(wished) > width * MOST_PINNED) wished.splice(wished[0].id === "name" ? wished.length - 1 : 0, 1); // a phone
+  const most = width * (width < PHONE ? 0.6 : 0.84);
+  while (wished.length > 1 && sum(wished) > most) wished.splice(wished.at(-1)?.id === "name" ? 0 : wished.length - 1, 1);
   const pinned = steady("pinned", wished);
   const loose = all.filter((each) => !wished.includes(each));
   const pinnedWidth = sum(pinned);

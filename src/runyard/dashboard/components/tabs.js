@@ -5,7 +5,7 @@ import { plural } from "../format.js";
 import { items, selection, tab } from "../state.js";
 import { Failed } from "./failed.js";
 
-const PANELS = ["charts", "diff", "grid", "parameters", "media", "output", "system"];
+const PANELS = ["charts", "overview", "diff", "grid", "parameters", "media", "output", "system"];
 
 /** The panels whose file is there, by name. @type {import("@preact/signals").Signal<Record<string, any>>} */
 const loaded = signal({});
