@@ -4,13 +4,13 @@ Large answers are encoded by msgspec straight from our records; what JSON lacks 
 The models beside the routes describe them for the OpenAPI document, and a test holds answers against models.
 """
 
-import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -24,7 +24,6 @@ _STATUS: Sequence[tuple[type[RunyardError], int]] = (  # the first that fits
     (ConflictError, 409),
     (ServiceError, 503),
 )
-_log = logging.getLogger(__name__)
 
 
 def answer(document: Any, status: int = 200) -> Response:  # anything msgspec encodes
@@ -51,6 +50,7 @@ def install(app: FastAPI) -> None:
         UnicodeError: _no_text,
         OverflowError: _too_large,
         OSError: _disk,
+        OperationalError: _database,
         Exception: _unexpected,
     }
     for kind, handler in handlers.items():
@@ -91,6 +91,9 @@ def _disk(_request: Request, error: OSError) -> Response:
     return refuse(503, f"The disk did not do what was asked: {error.strerror or type(error).__name__}.")
 
 
-def _unexpected(request: Request, error: Exception) -> Response:
-    _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+def _database(_request: Request, error: OperationalError) -> Response:
+    return refuse(503, f"The database did not answer: {error.orig}. `runyard doctor` may say more.")
+
+
+def _unexpected(_request: Request, error: Exception) -> Response:
     return refuse(500, f"A defect of Runyard: {type(error).__name__}. What the server printed says more.")

@@ -75,9 +75,7 @@ class Machines:
             "memory_total_bytes": memory.total,
             "disk_free_bytes": shutil.disk_usage(self._client.home.path).free,
             # on a machine with GPUs, idle CPU slots say nothing
-            "slots": [
-                each for each in documents if each["kind"] == "gpu" or not has_gpus or each["state"] == "running"
-            ],
+            "slots": [each for each in found if each["kind"] == "gpu" or not has_gpus or each["state"] == "running"],
         }
 
     def _slot(self, slot: Slot) -> dict[str, Any]:

@@ -75,7 +75,7 @@ def disk(client: Home, measured: Sizes, project: Project = None) -> Response:
     return answer(
         {
             "total_bytes": sum(sum(size) for size in sizes.values()) + sum(others.values()),
-            "projects": _largest({name: size for name, size in by_project.items()}, "name"),
+            "projects": _largest(by_project, "name"),
             "kinds": kinds,
             "runs": _named(ours, known),
             "trash_bytes": others["trash"],

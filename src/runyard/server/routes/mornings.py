@@ -34,13 +34,13 @@ Since = Annotated[datetime | None, Query(description="ISO 8601; 16 hours ago if 
 
 @router.get("/morning", response_model=models.Morning)
 def morning(client: Home, machines: Slots, project: Project = None, since: Since = None) -> Response:
-    """What ended, failures with the same traceback as one, the best of each grid against the best before, what waits."""
+    """What ended, equal failures as one, the best of each grid against the best before, and what still waits."""
     begin_ns = _begin_ns(since)
     ours = [runs.c.is_trashed.is_(False), *([runs.c.project == project] if project is not None else [])]
     ended = and_(*ours, runs.c.ended_ns >= begin_ns)
     with client.database.read() as tx:
-        counts = select(runs.c.state, func.count()).where(ended).group_by(runs.c.state)
-        by_state = {state: count for state, count in tx.execute(counts)}
+        counts = select(runs.c.state, func.count().label("n")).where(ended).group_by(runs.c.state)
+        by_state = {row.state: row.n for row in tx.execute(counts)}
         failures = _failures(tx, select(runs).where(ended, runs.c.state.in_(_BAD)))
         grids = _grids(tx, ended)
         goals = {name: declared_metrics(client, name)[:_MOST_METRICS] for name in {grid[0] for grid in grids}}

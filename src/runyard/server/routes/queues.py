@@ -93,9 +93,8 @@ def _names(client: Client, ids: list[RunId]) -> dict[str, str]:
     names: dict[str, str] = {}
     with client.database.read() as tx:
         for batch in batches(ids):
-            names |= {
-                run_id: name for run_id, name in tx.execute(select(runs.c.id, runs.c.name).where(runs.c.id.in_(batch)))
-            }
+            found = select(runs.c.id, runs.c.name).where(runs.c.id.in_(batch))
+            names |= {row.id: row.name for row in tx.execute(found)}
     return names
 
 
