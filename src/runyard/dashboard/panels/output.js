@@ -2,6 +2,7 @@ import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
 import * as api from "../api.js";
+import { shown, shownRuns } from "../charts/shown.js";
 import { bytes } from "../format.js";
 import { html } from "../html.js";
 import { changed } from "../state.js";
@@ -138,6 +139,7 @@ export default function OutputPanel() {
   return html`<div class="panel-output">
     <div class="panel-tools">
       <${RunChoice} value=${chosen.value} onChoose=${choose} />
+      ${shownRuns.value.length === 1 && html`<b class="output-name">${shown.value[0].label}</b>`}
       ${attempts.value > 1 &&
       html`<select class="input" aria-label="Attempt" value=${about.value.attempt} onChange=${(/** @type {Event} */ event) => (attempt.value = Number(/** @type {HTMLSelectElement} */ (event.target).value))}>
         ${Array.from({ length: attempts.value }, (_, i) => html`<option value=${i + 1}>attempt ${i + 1}</option>`)}
