@@ -1,7 +1,8 @@
 """Journeys of a person through the dashboard, in a real browser. Any console error or outside request fails them."""
 
 import re
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,11 +20,18 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
 ROWS = ".rows .row:not(.blank)"
 
 
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's home, made once; each test gets a copy."""
+    path = tmp_path_factory.mktemp("demo") / "home"
+    demo_home.make(path).client.close()
+    return path
+
+
 @pytest.fixture
-def demo(tmp_path: Path, serve: Callable[[Path], Server]) -> Iterator[Server]:
-    made = demo_home.make(tmp_path / "home")
-    made.client.close()
-    yield serve(tmp_path / "home")
+def demo(filled: Path, tmp_path: Path, serve: Callable[[Path], Server]) -> Server:
+    shutil.copytree(filled, tmp_path / "home", symlinks=True)
+    return serve(tmp_path / "home")
 
 
 def _open(visit: Visit, server: Server, place: str = "#/p/weld-seam") -> "Page":

@@ -43,7 +43,7 @@ async function loadProjects() {
     batch(() => {
       trouble.value = null;
       if (JSON.stringify(found) !== JSON.stringify(projects.peek())) projects.value = found;
-      if (page.peek() === "project" && !found.some((each) => each.name === project.peek()) && found.length) {
+      if ((page.peek() === "project" || project.peek() === "") && !found.some((each) => each.name === project.peek()) && found.length) {
         project.value = [...found].sort((a, b) => (b.last_at ?? "").localeCompare(a.last_at ?? ""))[0].name;
       }
     });

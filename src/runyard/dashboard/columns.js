@@ -14,7 +14,7 @@ export const vocabulary = signal(/** @type {Columns | null} */ (null));
 /** @type {Record<string, {title: string, width: number, isNumber?: boolean, sortKey: string | null, hint?: string}>} */
 const FIELDS = {
   state: { title: "state", width: 114, sortKey: "state" },
-  name: { title: "name", width: 192, sortKey: "name" },
+  name: { title: "name", width: 218, sortKey: "name" },
   duration_s: { title: "time", width: 72, isNumber: true, sortKey: "duration_s", hint: "how long it ran" },
   created_at: { title: "age", width: 64, isNumber: true, sortKey: "created_at", hint: "since it was asked for" },
   tags: { title: "tags", width: 148, sortKey: null },
@@ -94,8 +94,9 @@ function build({ id, width, isPinned = false }, short, isGrouped) {
   const metric = /^metric:(.+)\.(last|min|max)$/.exec(id);
   if (!metric) return null;
   const [, key, statistic] = metric;
-  const wide = Math.min(190, Math.max(isGrouped ? 150 : 84, (key.length + statistic.length) * 6.4 + 34));
-  return { id, kind: "metric", key, statistic, title: key, hint: `${key}, ${statistic}`, width: width ?? wide, isPinned, isNumber: true, sortKey: `metric:${key}.${statistic}` };
+  const isBest = statistic === bestOf(key) && statistic !== "last";
+  const wide = Math.min(190, Math.max(isGrouped ? 150 : 84, (key.length + (isBest ? 0 : statistic.length)) * 6.4 + 34));
+  return { id, kind: "metric", key, statistic, title: key, hint: isBest ? `${key}: the best of each run (${statistic})` : `${key}, ${statistic}`, note: isBest ? "" : statistic, width: width ?? wide, isPinned, isNumber: true, sortKey: `metric:${key}.${statistic}` };
 }
 
 /** @param {(old: readonly ColumnChoice[]) => readonly ColumnChoice[]} edit */

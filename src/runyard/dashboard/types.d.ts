@@ -94,6 +94,7 @@ export interface QueueRow {
   name: string;
   project: string;
   grid: string | null;
+  user: string | null;
   state: string;
   place: number | null;
   priority: number;
@@ -140,8 +141,8 @@ export interface Machine {
 export interface Morning {
   since: string;
   ended: Record<string, number>;
-  failures: { fingerprint: string; reason: string; count: number; runs: string[] }[];
-  best: { grid?: string; experiment?: string; metric: string; goal: string; run: string; value: number | null; previous: number | null }[];
+  failures: { fingerprint: string; state: string; reason: string; count: number; runs: string[] }[];
+  best: { project: string; grid: string | null; experiment: string | null; run_name: string; metric: string; goal: string; run: string; value: number | null; previous: number | null }[];
   waiting: number;
   eta_s: number | null;
   disk_free_bytes: number | null;
@@ -151,7 +152,7 @@ export interface Disk {
   total_bytes: number;
   projects: { name: string; size_bytes: number }[];
   kinds: Record<string, number>;
-  runs: { id: string; name: string; size_bytes: number }[];
+  runs: { id: string; name: string; project: string; size_bytes: number }[];
   trash_bytes: number;
 }
 
@@ -227,6 +228,8 @@ export interface Column {
   isNumber: boolean;
   sortKey: string | null;
   hint?: string;
+  /** Beside the title: which value of the metric, unless it is the best. */
+  note?: string;
 }
 
 /** A selected run or group. */

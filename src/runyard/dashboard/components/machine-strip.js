@@ -1,7 +1,7 @@
 import { signal } from "@preact/signals";
 import { bytes, clock, count, duration, plural, share } from "../format.js";
 import { html } from "../html.js";
-import { hover, machines, now, queue, select } from "../state.js";
+import { hover, machines, now, projects, queue, select } from "../state.js";
 
 /** @import {Machine, Morning, Slot} from "../types.js" */
 
@@ -75,8 +75,8 @@ function HostLine({ machine }) {
 
 function QueueLine() {
   const counts = queue.value?.counts ?? {};
-  const waiting = (counts.QUEUED ?? 0) + (counts.HELD ?? 0);
-  const running = counts.RUNNING ?? 0;
+  const waiting = (counts.waiting ?? 0) + (counts.held ?? 0);
+  const running = (projects.value ?? []).reduce((sum, each) => sum + each.running, 0);
   const eta = overnight.value?.eta_s ?? null;
   const ended = overnight.value?.ended ?? {};
   const failed = (ended.FAILED ?? 0) + (ended.TIMED_OUT ?? 0);

@@ -245,7 +245,7 @@ function HeadCell({ column, left }) {
     }}
   >
     <button class="head-button" disabled=${key === null} onClick=${onSort} title=${column.hint ?? column.title}>
-      <span class="head-title">${column.title}</span>${column.statistic && html`<span class="head-stat">${column.statistic}</span>`}
+      <span class="head-title">${column.title}</span>${column.note && html`<span class="head-stat">${column.note}</span>`}
     </button>
     <span class="grip" onPointerDown=${onResize} draggable="true" onDragStart=${(/** @type {Event} */ event) => event.preventDefault()} aria-hidden="true"></span>
   </div>`;

@@ -7,7 +7,7 @@ import { Popover } from "./popover.js";
 
 /** Where one is, the filter, the other pages, and whether the page is live. */
 export function TopBar() {
-  const waiting = (queue.value?.counts.QUEUED ?? 0) + (queue.value?.counts.HELD ?? 0);
+  const waiting = (queue.value?.counts.waiting ?? 0) + (queue.value?.counts.held ?? 0);
   return html`<header class="top">
     <a class="logo" href="#/p/${encodeURIComponent(project.value)}" aria-label="Runyard, to the runs"><i aria-hidden="true"></i><span>Runyard</span></a>
     <${ProjectSwitch} />

@@ -13,7 +13,7 @@ export function DiskPage() {
   const bin = useAnswer(() => api.trash(), [], 3000);
   if (error && !answer) return html`<main class="page"><${Failed} error=${error} onAgain=${again} /></main>`;
   if (!answer) return html`<main class="page"></main>`;
-  const kinds = Object.entries(answer.kinds).sort((a, b) => b[1] - a[1]);
+  const kinds = Object.entries(answer.kinds).filter(([, size]) => size > 0).sort((a, b) => b[1] - a[1]);
   const refresh = () => {
     again();
     bin.again();
@@ -33,12 +33,12 @@ export function DiskPage() {
     <div class="two">
       <section class="card-block">
         <h2>By project</h2>
-        <${Sizes} rows=${answer.projects.map((each) => ({ id: each.name, label: html`<a class="run-link" href=${`#/p/${encodeURIComponent(each.name)}`}>${each.name}</a>`, size: each.size_bytes ?? /** @type {any} */ (each).bytes }))} />
+        <${Sizes} rows=${answer.projects.map((each) => ({ id: each.name, label: html`<a class="run-link" href=${`#/p/${encodeURIComponent(each.name)}`}>${each.name}</a>`, size: each.size_bytes }))} />
       </section>
       <section class="card-block">
         <h2>Largest runs</h2>
         <${Sizes}
-          rows=${answer.runs.slice(0, 20).map((each) => ({ id: each.id, label: html`<${RunLink} run=${each.id} in=${/** @type {any} */ (each).project}>${each.name}</${RunLink}>`, size: each.size_bytes }))}
+          rows=${answer.runs.slice(0, 20).map((each) => ({ id: each.id, label: html`<${RunLink} run=${each.id} in=${each.project}>${each.name}</${RunLink}>`, size: each.size_bytes }))}
           onDelete=${(/** @type {string} */ id) => act("trash", [id]).then(refresh)}
         />
       </section>

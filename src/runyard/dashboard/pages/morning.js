@@ -42,11 +42,12 @@ export function MorningPage() {
       <h2>What failed, by cause</h2>
       <div class="list">
         ${answer.failures.map(
-          (each) => html`<div class="list-row failure" key=${each.fingerprint || each.reason}>
-            <span class="times bad">${each.count}×</span>
+          (each) => html`<div class="list-row failure" key=${`${each.fingerprint}${each.state}${each.reason}`}>
+            <span class="times">${each.count}×</span>
+            <span class=${`state ${stateClass(each.state)}`}>${stateWord(each.state)}</span>
             <code class="grow wrap">${each.reason || "no reason was left"}</code>
             <span class="do">
-              <${RunLink} run=${each.runs[0]} query=${idsQuery(each.runs)} in=${/** @type {any} */ (each).project}><span class="quiet">${plural(each.runs.length, "run")}</span></${RunLink}>
+              <${RunLink} run=${each.runs[0]} query=${idsQuery(each.runs)}><span class="quiet">${plural(each.runs.length, "run")}</span></${RunLink}>
               <button class="quiet" onClick=${() => act("retry", each.runs)}>Retry</button>
             </span>
           </div>`,
@@ -56,7 +57,7 @@ export function MorningPage() {
     ${answer.best.length > 0 &&
     html`<section class="card-block">
       <h2>Best results</h2>
-      <div class="list">${answer.best.map((each) => html`<${Best} key=${`${each.grid ?? each.experiment}${each.metric}`} best=${each} />`)}</div>
+      <div class="list">${answer.best.map((each) => html`<${Best} key=${`${each.project}/${each.grid ?? each.experiment}/${each.metric}`} best=${each} />`)}</div>
     </section>`}
     ${sum === 0 && answer.waiting === 0 && html`<${Empty} title="A quiet night" commands=${["python run.py train --grid optim.lr=0.1,0.01 --seeds 3 --queue"]}><p>Nothing ended and nothing waits. Queue a grid in the evening, and its results stand here in the morning.</p></${Empty}>`}
   </main>`;
@@ -79,11 +80,12 @@ function Best({ best }) {
   const gain = value !== null && previous !== null && previous !== undefined ? value - previous : null;
   const isBetter = gain === null || (goal === "max" ? gain > 0 : gain < 0);
   return html`<div class="list-row best-row">
-    <span class="what"><b>${best.grid ?? best.experiment ?? "runs"}</b><small>${best.metric}, ${goal}</small></span>
+    <span class="what"><b>${best.experiment ?? best.grid ?? "runs"}</b><small>${[best.project, best.grid].filter(Boolean).join(" · ")}</small></span>
+    <span class="metric">${best.metric} <span class="faint">${goal}</span></span>
     <span class="value">${number(value)}</span>
     <span class=${`gain ${gain === null ? "faint" : isBetter ? "ok" : "faint"}`}>
       ${gain === null ? "the first result" : isBetter ? html`${gain > 0 ? "▲" : "▼"} ${number(Math.abs(gain))}, before ${number(previous)}` : html`not better than ${number(previous)}`}
     </span>
-    <span class="do"><${RunLink} run=${best.run} in=${/** @type {any} */ (best).project}><span class="quiet">open</span></${RunLink}></span>
+    <span class="do"><${RunLink} run=${best.run} in=${best.project}><span class="quiet">${best.run_name}</span></${RunLink}></span>
   </div>`;
 }

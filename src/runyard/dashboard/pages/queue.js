@@ -34,6 +34,9 @@ export function QueuePage() {
   </main>`;
 }
 
+/** @param {QueueRow} row */
+const about = (row) => [row.user, row.project, row.grid, row.attempt > 1 ? `attempt ${row.attempt}` : ""].filter(Boolean).join(" · ");
+
 /** @param {QueueRow} a @param {QueueRow} b */
 const byPlace = (a, b) => Number(a.state === "HELD") - Number(b.state === "HELD") || (a.place ?? Infinity) - (b.place ?? Infinity);
 
@@ -64,7 +67,7 @@ function Running({ rows, again }) {
       ${rows.map(
         (row) => html`<div class="list-row" role="row" key=${row.id}>
           <span class="place" role="cell"><span class="state running"></span></span>
-          <span class="what" role="cell"><${RunLink} run=${row.id} in=${row.project}>${row.name}</${RunLink}><small>${row.project}${row.attempt > 1 ? ` · attempt ${row.attempt}` : ""}</small></span>
+          <span class="what" role="cell"><${RunLink} run=${row.id} in=${row.project}>${row.name}</${RunLink}><small>${about(row)}</small></span>
           <span class="why" role="cell">${row.reason ?? ""}</span>
           <span class="since" role="cell">${age(row.since, now.value)}</span>
           <span class="eta" role="cell">${row.eta_s === null ? "" : html`${duration(row.eta_s)} left`}</span>
@@ -112,7 +115,7 @@ function Waiting({ rows, paused, again }) {
           }}
         >
           <span class="place" role="cell">${row.state === "HELD" ? "" : (row.place ?? "")}</span>
-          <span class="what" role="cell"><${RunLink} run=${row.id} in=${row.project}>${row.name}</${RunLink}><small>${row.project}${row.grid ? ` · ${row.grid}` : ""}${row.attempt > 1 ? ` · attempt ${row.attempt}` : ""}</small></span>
+          <span class="what" role="cell"><${RunLink} run=${row.id} in=${row.project}>${row.name}</${RunLink}><small>${about(row)}</small></span>
           <span class=${`why ${row.state === "HELD" ? stateClass(row.state) : ""}`} role="cell">${row.reason || (row.project in paused ? "its project is paused" : row.state === "HELD" ? stateWord(row.state) : "waits for a free slot")}</span>
           <span class="since" role="cell" title="waits since">${age(row.since, now.value)}</span>
           <span class="eta" role="cell">${row.eta_s === null || row.eta_s === undefined ? "" : `from ${clock(row.eta_s, now.value)}`}</span>
