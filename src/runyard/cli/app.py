@@ -16,7 +16,7 @@ from runyard.cli import completion, screen
 from runyard.cli.choices import Framework, Goal, Section
 
 HEADINGS = {
-    "Runs": ("runs", "best", "show", "diff", "chart", "logs"),
+    "Runs": ("runs", "best", "show", "diff", "chart", "logs", "ui"),
     "Changing runs": ("stop", "retry", "tag", "note", "rename", "rm", "trash"),
     "Travelling": ("export", "import"),
     "Projects and the home": ("new", "reindex", "doctor"),
@@ -243,6 +243,22 @@ def logs(
     from runyard.cli import logs as command
 
     command.logs(run=run, follow=follow, tail=tail, attempt=attempt, as_json=as_json)
+
+
+@app.command("ui")
+def ui(
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="This port [the first free from 8765].")] = None,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
+) -> None:
+    """The dashboard, in a browser on this machine.
+
+    \b
+    runyard ui
+    runyard ui --port 9000 --no-browser
+    """
+    from runyard.cli import ui as command
+
+    command.ui(port=port, is_browser_wanted=not no_browser)
 
 
 @app.command("stop")

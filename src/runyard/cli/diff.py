@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from runyard.cli import differences, documents, formats, screen, tables, target
+from runyard.cli import documents, formats, screen, tables, target
 from runyard.cli.choices import Section
-from runyard.client import Client
+from runyard.client import Client, differences
 from runyard.client.runs import TrackedRun
 from runyard.errors import UsageError
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from runyard.client.client import Client, open_client
-from runyard.errors import MissingExtra
+from runyard.errors import JournalDamaged, MissingExtra, NotFound
 from runyard.index import ArtifactRow, MediaRow, MetricSummary, RunRow
 from runyard.index.diff import config_diff, flatten
 from runyard.index.rows import from_ns
@@ -176,7 +176,7 @@ class TrackedRun:
     def media(self, key: str | None = None) -> list[tuple[MediaRow, Media]]:
         """Images, tables, figures and the like, by step; each with its place and its content."""
         rows = self._client.index.media(self.id, key)
-        return [(row, self._media(row)) for row in rows]
+        return [(row, read_media(self._client, row)) for row in rows]
 
     def output(self, attempt: int | None = None) -> str:
         """What the latest attempt (or the given one) printed."""
@@ -214,17 +214,6 @@ class TrackedRun:
         return StoredFile(
             name=row.name, kind=row.kind, size_bytes=row.size_bytes, sha256=row.sha256, meta=row.meta, path=path
         )
-
-    def _media(self, row: MediaRow) -> Media:
-        decoder = Decoder()
-        decoder.offset = row.offset
-        with self._client.folder(self.id).attempt(row.attempt).journal(row.stream).open("rb") as file:
-            file.seek(row.offset)
-            items = decoder.feed(file.read(row.size))
-        found = next((item.event for item in items if isinstance(item, EventAt)), None)
-        if not isinstance(found, Media):
-            raise ValueError(f"no media at byte {row.offset} of {row.stream} of {self.id}")
-        return found
 
 
 class Runs(Sequence[TrackedRun]):
@@ -321,6 +310,27 @@ def output_text(event: Event) -> str:
     if isinstance(event, OutputDropped):
         return f"\n[{event.size_bytes:,} bytes of output left out here]\n"
     return ""
+
+
+def read_media(client: Client, row: MediaRow) -> Media:
+    """An image, table or figure, read where it lies.
+
+    Raises:
+        NotFound: the journal is not there any more.
+        JournalDamaged: something else lies there.
+    """
+    decoder = Decoder()
+    decoder.offset = row.offset
+    try:
+        with client.folder(row.run_id).attempt(row.attempt).journal(row.stream).open("rb") as file:
+            file.seek(row.offset)
+            items = decoder.feed(file.read(row.size))
+    except FileNotFoundError:
+        raise NotFound(f"The journal {row.stream} of attempt {row.attempt} of {row.run_id} is not here.") from None
+    found = next((item.event for item in items if isinstance(item, EventAt)), None)
+    if not isinstance(found, Media):
+        raise JournalDamaged(f"There is no media at byte {row.offset} of {row.stream} of {row.run_id}.")
+    return found
 
 
 def _events(path: Path) -> Iterator[Event]:

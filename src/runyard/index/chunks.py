@@ -8,6 +8,7 @@ pyramid (what a chart needs of every 64 points), so that a long curve is drawn w
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -153,8 +154,10 @@ def _pack(array: IntArray | FloatArray) -> bytes:
     return packed
 
 
+@lru_cache(maxsize=256)  # neighbouring chunks are mostly equally long
 def _counts(count: int) -> IntArray:
     counts = np.full((count + CELL - 1) // CELL, CELL, dtype=np.int64)
     if count % CELL:
         counts[-1] = count % CELL
+    counts.flags.writeable = False
     return counts

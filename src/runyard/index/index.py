@@ -255,12 +255,21 @@ class Index:
         Raises:
             ValueError: fewer than 1 bucket is asked for.
         """
+        from runyard.index.series import buckets_of_series, empty_series
+
+        found = self.bucketed_many([run_id], key, buckets, start=start, stop=stop)
+        return found[run_id] if run_id in found else buckets_of_series(empty_series(), buckets)
+
+    def bucketed_many(
+        self, run_ids: Sequence[str], key: str, buckets: int, *, start: int | None = None, stop: int | None = None
+    ) -> "dict[str, Buckets]":
+        """The same metric of many runs in buckets, by run id; runs without it are missing. See `bucketed`."""
         if buckets < 1:
             raise ValueError(f"{buckets} buckets hold nothing; ask for at least 1")
         from runyard.index import reading
 
         with self.database.read() as tx:
-            return reading.read_buckets(tx, self.journal_path, run_id, key, buckets=buckets, start=start, stop=stop)
+            return reading.read_buckets(tx, self.journal_path, run_ids, key, buckets=buckets, start=start, stop=stop)
 
     def media(self, run_id: str, key: str | None = None) -> list[MediaRow]:
         """Where the images, tables and figures of a run lie, by key and step."""

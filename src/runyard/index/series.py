@@ -94,6 +94,16 @@ def between(series: Series, start: int | None, stop: int | None) -> Series:
     return _keep(series, mask)
 
 
+def within(series: Series, first_ns: int | None, last_ns: int | None) -> Series:
+    """The points that were logged in [first_ns, last_ns], nanoseconds since 1970."""
+    mask = np.ones(len(series), bool)
+    if first_ns is not None:
+        mask &= series.times >= first_ns
+    if last_ns is not None:
+        mask &= series.times <= last_ns
+    return _keep(series, mask)
+
+
 def thin(series: Series, points: int) -> Series:
     """Keep about `points` points: the lowest and the highest of each stretch, the first and the last point.
 

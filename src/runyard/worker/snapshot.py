@@ -1,19 +1,16 @@
 """What a worker shows: one lane per slot, the queue, and when all of it will be done. The CLI draws it."""
 
-import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
 
+from runyard.client.estimating import Estimator, quoted
 from runyard.devices import Slot
 from runyard.errors import NotFound
-from runyard.queue import Capacity, Counts, Eta, QueueRow, Waiting, demand_of, eta
+from runyard.queue import Capacity, Counts, Eta, QueueRow
 from runyard.records import RunId
-from runyard.worker.protocol import IndexView, RunView, WorkerClient
-
-MEDIANS_KEPT_S = 10.0  # how long like runs take changes slowly, and costs a query per grid
-_LIKE_RUNS = 25
+from runyard.worker.protocol import RunView, WorkerClient
 
 
 class Lane(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,8 +63,7 @@ class Observer:
     def __init__(self, client: WorkerClient, slots: Sequence[Slot]) -> None:
         self._client = client
         self._slots = tuple(slots)
-        self._medians: dict[str, float] = {}
-        self._medians_at = float("-inf")
+        self._estimator = Estimator(client.index)
 
     def look(
         self,
@@ -87,7 +83,7 @@ class Observer:
         queue = self._client.queue
         rows, paused = queue.rows(), queue.paused()
         views = {row.run_id: self._view(row.run_id) for row in rows if row.state == "leased"}
-        times = self._estimate(rows, views, paused, capacity=capacity, now=now)
+        times = self._estimator.estimate(rows, views, paused=paused, capacity=capacity, now=now)
         by_run = {row.run_id: row for row in rows}
         lanes = [
             _running_lane(slot, by_run.get(running[slot.name]), running[slot.name], views, times)
@@ -104,30 +100,13 @@ class Observer:
             stopping=stopping,
         )
 
-    def _estimate(
-        self,
-        rows: Sequence[QueueRow],
-        views: Mapping[RunId, RunView | None],
-        paused: Mapping[str, str],
-        *,
-        capacity: Capacity,
-        now: float,
-    ) -> Eta:
-        if now - self._medians_at > MEDIANS_KEPT_S:
-            self._medians, self._medians_at = _medians(self._client.index, rows), now
-        going = [row for row in rows if row.state == "leased" or (row.state == "waiting" and row.project not in paused)]
-        idle = capacity.when_idle()
-        n_slots = len(idle.gpu_memory_bytes) or idle.cpu_slots
-        waiting = [_waiting(row, views.get(row.run_id), capacity=idle, now=now) for row in going]
-        return eta(waiting, n_slots=n_slots, medians=self._medians)
-
     def _grid_lines(self, rows: Sequence[QueueRow], times: Eta) -> Iterable[GridLine]:
         for grid in dict.fromkeys(row.grid for row in rows if row.grid):
             of_grid = [row for row in rows if row.grid == grid]
             reasons = [row.held_reason for row in of_grid if row.held_reason]
             yield GridLine(
                 grid=grid,
-                total=self._client.index.count(f"grid == {_quoted(grid)}"),
+                total=self._client.index.count(f"grid == {quoted(grid)}"),
                 running=sum(row.state == "leased" for row in of_grid),
                 waiting=sum(row.state == "waiting" for row in of_grid),
                 held=sum(row.state == "held" for row in of_grid),
@@ -171,40 +150,3 @@ def _worth_showing(lanes: Sequence[Lane], slots: Sequence[Slot]) -> Iterable[Lan
     for lane, slot in zip(lanes, slots, strict=True):
         if slot.is_gpu or not has_gpus or lane.state == "running":
             yield lane
-
-
-def _waiting(row: QueueRow, view: RunView | None, *, capacity: Capacity, now: float) -> Waiting:
-    demand = demand_of(capacity, gpus=row.gpus, cpus=row.cpus)
-    remaining_s = None
-    if view and view.progress and view.progress.remaining_s is not None:
-        remaining_s = view.progress.remaining_s - (now - view.progress.last_at.timestamp())
-    return Waiting(
-        run_id=row.run_id,
-        grid=row.grid,
-        project=row.project,
-        slots=demand.gpus or demand.cpu_slots,
-        elapsed_s=None if row.claimed_at is None else now - row.claimed_at,
-        remaining_s=remaining_s,
-        estimated_s=row.estimated_s,
-    )
-
-
-def _medians(index: IndexView, rows: Sequence[QueueRow]) -> dict[str, float]:
-    """How long the latest completed runs of each grid took, and of each project."""
-    medians: dict[str, float] = {}
-    for grid in dict.fromkeys(row.grid for row in rows if row.grid):
-        _note_median(medians, grid, index, f"grid == {_quoted(grid)}")
-    for project in dict.fromkeys(row.project for row in rows):
-        _note_median(medians, project, index, f"project == {_quoted(project)}")
-    return medians
-
-
-def _note_median(medians: dict[str, float], name: str, index: IndexView, query: str) -> None:
-    found = index.find(f'{query} and state == "COMPLETED"', limit=_LIKE_RUNS)
-    durations = [run.duration_s for run in found if run.duration_s is not None]
-    if durations:
-        medians[name] = statistics.median(durations)
-
-
-def _quoted(text: str) -> str:
-    return msgspec.json.encode(text).decode()

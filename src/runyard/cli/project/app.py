@@ -11,7 +11,7 @@ import typer
 
 from runyard.cli import screen
 from runyard.cli.project.sweeps import extract_sweeps
-from runyard.errors import NotYet, RunyardError
+from runyard.errors import RunyardError
 
 app = typer.Typer(
     name="run.py",
@@ -353,12 +353,17 @@ def run_tests(
 
 
 @app.command()
-def ui() -> None:
-    """The dashboard, in a later version.
+def ui(
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="This port [the first free from 8765].")] = None,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
+) -> None:
+    """The dashboard, in a browser on this machine.
 
     Example: python run.py ui
     """
-    raise NotYet("The dashboard comes with a later version; until then `runyard runs`, `show` and `chart` show runs.")
+    from runyard.cli import ui as command
+
+    command.ui(port=port, is_browser_wanted=not no_browser)
 
 
 def _queue() -> Any:  # the module, imported when it is needed

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runyard.artifacts import Entry, Manifest, read_manifest
-from runyard.client import Client
+from runyard.client.client import Client
 from runyard.client.runs import TrackedRun
 from runyard.errors import NotFound, ServiceError
 from runyard.index.diff import flatten

@@ -1,0 +1,88 @@
+/** What a person does to runs: asks the server, says what came of it, and offers to undo what can be undone. */
+import { signal } from "@preact/signals";
+import * as api from "./api.js";
+import { plural } from "./format.js";
+import { patch, reload } from "./rows.js";
+import { select, selection } from "./state.js";
+
+/** @import {Toast} from "./types.js" */
+
+/** @type {import("@preact/signals").Signal<readonly Toast[]>} */
+export const toasts = signal(/** @type {readonly Toast[]} */ ([]));
+let next = 1;
+
+/** @param {string} text @param {{kind?: "done" | "bad", undo?: () => void, stay?: number}} [how] */
+export function say(text, { kind = "done", undo, stay = undo ? 10_000 : kind === "bad" ? 8000 : 3500 } = {}) {
+  const id = next++;
+  toasts.value = [...toasts.value.slice(-2), { id, text, kind, undo }];
+  setTimeout(() => dismiss(id), stay);
+}
+
+/** @param {number} id */
+export const dismiss = (id) => (toasts.value = toasts.value.filter((each) => each.id !== id));
+
+/** @param {unknown} error */
+export const complain = (error) => say(/** @type {Error} */ (error).message, { kind: "bad" });
+
+/** @type {Record<string, string>} what was done, for the toast */
+const DONE = {
+  stop: "asked to stop",
+  retry: "back in the queue",
+  hold: "held back",
+  release: "released",
+  trash: "moved to the trash",
+  restore: "restored",
+  priority: "given a new priority",
+  top: "moved to the top",
+  bottom: "moved to the end",
+  before: "moved",
+};
+
+/**
+ * @param {string} action
+ * @param {readonly string[]} runs
+ * @param {unknown} [value]
+ * @param {{isQuiet?: boolean}} [how]
+ */
+export async function act(action, runs, value, { isQuiet = false } = {}) {
+  if (runs.length === 0) return;
+  try {
+    const { done, refused } = await api.act(action, runs, value);
+    if (done.length && !isQuiet) {
+      const undo = action === "trash" ? () => act("restore", done) : undefined;
+      say(`${plural(done.length, "run")} ${DONE[action]}.`, { undo });
+    }
+    if (refused.length) {
+      const more = refused.length > 1 ? ` (and ${refused.length - 1} more)` : "";
+      say(`${plural(refused.length, "run")} left as ${refused.length === 1 ? "it is" : "they are"}: ${refused[0].why}${more}`, { kind: "bad" });
+    }
+    if (action === "trash" && done.length) {
+      const gone = new Set(done);
+      select(selection.peek().filter((id) => !gone.has(id)));
+    }
+    reload(0);
+  } catch (error) {
+    complain(error);
+  }
+}
+
+/** @param {string} id @param {Parameters<typeof api.change>[1]} change @returns {Promise<boolean>} */
+export async function edit(id, change) {
+  try {
+    patch(await api.change(id, change));
+    return true;
+  } catch (error) {
+    complain(error);
+    return false;
+  }
+}
+
+/** @param {readonly string[]} ids @param {string[]} add @param {string[]} remove */
+export async function tagAll(ids, add, remove) {
+  try {
+    for (const id of ids) patch(await api.change(id, { add_tags: add, remove_tags: remove }));
+    say(`${plural(ids.length, "run")} tagged.`);
+  } catch (error) {
+    complain(error);
+  }
+}

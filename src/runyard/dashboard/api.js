@@ -1,0 +1,215 @@
+/** Everything the page asks of the server; no other file fetches. The API is described at /api/v1/openapi.json. */
+
+/** @import {Project, Run, RunPage, Columns, GroupPage, ActionResult, Queue, Machine, Morning, Disk, Changed, SeriesRequest, Series, MediaItem, Output} from "./types.js" */
+
+const BASE = "/api/v1";
+
+/** What the server refused, in its own sentence; `position` and `length` point into a query. */
+export class ApiError extends Error {
+  /** @param {string} message @param {number} status @param {{position?: number, length?: number}} [place] */
+  constructor(message, status, place = {}) {
+    super(message);
+    this.status = status;
+    this.position = place.position;
+    this.length = place.length;
+  }
+}
+
+/**
+ * @param {string} path
+ * @param {Record<string, string | number | null | undefined>} [params]
+ */
+export function url(path, params = {}) {
+  const search = new URLSearchParams();
+  for (const [key, value] of Object.entries(params)) if (value !== undefined && value !== null && value !== "") search.set(key, String(value));
+  const text = search.toString();
+  return BASE + path + (text ? `?${text}` : "");
+}
+
+/**
+ * @param {string} address
+ * @param {RequestInit} [init]
+ * @returns {Promise<Response>}
+ */
+async function ask(address, init) {
+  let response;
+  try {
+    response = await fetch(address, init);
+  } catch (error) {
+    if (/** @type {Error} */ (error).name === "AbortError") throw error;
+    throw new ApiError("The server does not answer. Is `runyard ui` still running?", 0);
+  }
+  if (response.ok) return response;
+  let body;
+  try {
+    body = await response.json();
+  } catch {
+    body = {};
+  }
+  const text = typeof body.error === "string" ? body.error : `The server answered ${response.status}.`;
+  throw new ApiError(text, response.status, body);
+}
+
+/**
+ * @param {string} path
+ * @param {Record<string, any>} [params]
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<any>}
+ */
+export async function get(path, params, signal) {
+  return (await ask(url(path, params), { signal })).json();
+}
+
+/**
+ * @param {"POST" | "PATCH" | "PUT" | "DELETE"} method
+ * @param {string} path
+ * @param {unknown} [body]
+ * @returns {Promise<any>}
+ */
+export async function send(method, path, body) {
+  const headers = /** @type {Record<string, string>} */ ({ "X-Runyard": "1" });
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  const response = await ask(url(path), { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+  return response.status === 204 ? null : response.json();
+}
+
+const part = encodeURIComponent;
+const list = (/** @type {readonly string[] | undefined} */ keys) => keys?.map((key) => key.replaceAll(",", "\\,")).join(",");
+
+/** @returns {Promise<Project[]>} */
+export const projects = async () => (await get("/projects")).projects;
+
+/**
+ * @param {{project?: string, query?: string, sort?: string, offset?: number, limit?: number, metrics?: readonly string[], config?: readonly string[]}} asked
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<RunPage>}
+ */
+export const runs = (asked, signal) => get("/runs", { ...asked, metrics: list(asked.metrics), config: list(asked.config) }, signal);
+
+/** @param {string} id @param {AbortSignal} [signal] @returns {Promise<Run>} */
+export const run = (id, signal) => get(`/runs/${part(id)}`, {}, signal);
+
+/** @param {string} project @param {string} [query] @param {AbortSignal} [signal] @returns {Promise<Columns>} */
+export const columns = (project, query, signal) => get("/columns", { project, query }, signal);
+
+/**
+ * @param {{project: string, query?: string, by: string, metrics?: readonly string[], sort?: string, offset?: number, limit?: number}} asked
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<GroupPage>}
+ */
+export const groups = (asked, signal) => get("/groups", { ...asked, metrics: list(asked.metrics) }, signal);
+
+/** @param {string} id @param {{name?: string, note?: string, add_tags?: string[], remove_tags?: string[]}} change @returns {Promise<Run>} */
+export const change = (id, change) => send("PATCH", `/runs/${part(id)}`, change);
+
+/** @param {string} action @param {readonly string[]} runs @param {unknown} [value] @returns {Promise<ActionResult>} */
+export const act = (action, runs, value) => send("POST", "/actions", { action, runs, value });
+
+/** @param {string} project @param {boolean} isPaused */
+export const pause = (project, isPaused) => send("POST", `/projects/${part(project)}/${isPaused ? "pause" : "resume"}`);
+
+/** @param {readonly string[]} runs @param {string} section @param {AbortSignal} [signal] @returns {Promise<any>} */
+export const diff = (runs, section, signal) => get("/diff", { runs: list(runs), section }, signal);
+
+/** @param {readonly string[]} runs @param {AbortSignal} [signal] @returns {Promise<string[]>} */
+export const metricKeys = async (runs, signal) => (await get("/metrics", { runs: list(runs) }, signal)).keys;
+
+/** @param {readonly string[]} runs @param {AbortSignal} [signal] @returns {Promise<MediaItem[]>} */
+export const media = async (runs, signal) => (await get("/media", { runs: list(runs) }, signal)).media;
+
+/** @param {MediaItem} item */
+export const mediaUrl = (item) => url(`/runs/${part(item.run)}/media/${item.attempt}/${part(item.stream)}/${item.offset}`);
+
+/**
+ * A medium's content, and what was logged beside it (`{caption}` of an image). JSON is decoded, text is text, pictures are a blob.
+ * @param {MediaItem} item
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<{content: any, meta: Record<string, unknown>}>}
+ */
+export async function mediumOf(item, signal) {
+  const response = await ask(mediaUrl(item), { signal });
+  const meta = JSON.parse(decodeURIComponent(response.headers.get("X-Runyard-Meta") ?? "{}"));
+  if (item.mime === "application/json") return { content: await response.json(), meta };
+  return { content: item.mime === "text/plain" ? await response.text() : await response.blob(), meta };
+}
+
+/** @param {string} id @param {{attempt?: number, offset?: number, limit?: number}} asked @param {AbortSignal} [signal] @returns {Promise<Output>} */
+export const output = (id, asked, signal) => get(`/runs/${part(id)}/output`, asked, signal);
+
+/** @param {string} id @returns {Promise<{artifacts: any[]}>} */
+export const artifacts = (id) => get(`/runs/${part(id)}/artifacts`);
+
+/** @param {string} sha256 @param {string} name */
+export const artifactUrl = (sha256, name) => url(`/artifacts/${part(sha256)}`, { name });
+
+/** @param {string} [project] @param {AbortSignal} [signal] @returns {Promise<Queue>} */
+export const queue = (project, signal) => get("/queue", { project }, signal);
+
+/** @param {AbortSignal} [signal] @returns {Promise<Machine[]>} */
+export const machines = async (signal) => (await get("/machines", {}, signal)).machines;
+
+/** @param {string} [project] @param {string} [since] @param {AbortSignal} [signal] @returns {Promise<Morning>} */
+export const morning = (project, since, signal) => get("/morning", { project, since }, signal);
+
+/** @param {string} [project] @param {AbortSignal} [signal] @returns {Promise<Disk>} */
+export const disk = (project, signal) => get("/disk", { project }, signal);
+
+/** @returns {Promise<any>} */
+export const trash = () => get("/trash");
+export const emptyTrash = () => send("POST", "/trash/empty");
+
+/** @returns {Promise<any>} */
+export const views = () => get("/views");
+/** @param {string} name @param {unknown} view */
+export const saveView = (name, view) => send("PUT", `/views/${part(name)}`, view);
+/** @param {string} name */
+export const deleteView = (name) => send("DELETE", `/views/${part(name)}`);
+
+/**
+ * Curves of many runs and keys in one binary answer: a length, a JSON header, float64 arrays back to back.
+ * @param {SeriesRequest} asked
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Series[]>}
+ */
+export async function series(asked, signal) {
+  const headers = { "X-Runyard": "1", "Content-Type": "application/json" };
+  const response = await ask(url("/series"), { method: "POST", headers, body: JSON.stringify(asked), signal });
+  const bytes = await response.arrayBuffer();
+  const length = new DataView(bytes).getUint32(0, true);
+  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(bytes, 4, length)));
+  const start = Math.ceil((4 + length) / 8) * 8;
+  return header.series.map((/** @type {any} */ each) => {
+    const found = { ...each, arrays: /** @type {Record<string, Float64Array>} */ ({}) };
+    each.arrays.forEach((/** @type {string} */ name, /** @type {number} */ i) => {
+      found.arrays[name] = new Float64Array(bytes, start + each.offset + i * each.count * 8, each.count);
+    });
+    return found;
+  });
+}
+
+/**
+ * Listens to what changes, for as long as the page lives; comes back by itself after the server was restarted.
+ * @param {(changed: Changed) => void} onChange
+ * @param {(isLive: boolean, isBack: boolean) => void} onLive `isBack`: the connection was lost in between
+ */
+export function listen(onChange, onLive) {
+  let wasLost = false;
+  /** @type {EventSource} */
+  let source;
+  const open = () => {
+    source = new EventSource(url("/events"));
+    source.onopen = () => {
+      onLive(true, wasLost);
+      wasLost = false;
+    };
+    source.addEventListener("changed", (event) => onChange(JSON.parse(event.data)));
+    source.onerror = () => {
+      wasLost = true;
+      onLive(false, false);
+      source.close();
+      setTimeout(open, 2000);
+    };
+  };
+  open();
+  window.addEventListener("pagehide", () => source.close());
+}

@@ -1,0 +1,112 @@
+/** The page: ties state, API and components together. */
+import { batch, effect, signal } from "@preact/signals";
+import { render } from "preact";
+import * as api from "./api.js";
+import { startColumns } from "./columns.js";
+import { Failed } from "./components/failed.js";
+import { Help } from "./components/help.js";
+import { MachineStrip, overnight } from "./components/machine-strip.js";
+import { startTabs } from "./components/tabs.js";
+import { Toasts } from "./components/toast.js";
+import { TopBar } from "./components/top-bar.js";
+import { html } from "./html.js";
+import { startKeyboard } from "./keyboard.js";
+import { DiskPage } from "./pages/disk.js";
+import { MorningPage } from "./pages/morning.js";
+import { ProjectPage } from "./pages/project.js";
+import { QueuePage } from "./pages/queue.js";
+import { startRows } from "./rows.js";
+import { changed, isLive, machines, page, project, projects, queue, start } from "./state.js";
+
+/** @type {Record<string, () => any>} */
+const PAGES = { project: ProjectPage, queue: QueuePage, morning: MorningPage, disk: DiskPage };
+
+function App() {
+  const Page = PAGES[page.value] ?? ProjectPage;
+  if (projects.value === null) return html`<${Starting} />`;
+  return html`<${TopBar} />
+    ${projects.value.length > 0 && html`<${MachineStrip} />`}
+    <${Page} />
+    <${Toasts} />
+    <${Help} />`;
+}
+
+const trouble = signal(/** @type {Error | null} */ (null));
+
+function Starting() {
+  return html`<main class="page">${trouble.value && html`<${Failed} error=${trouble.value} onAgain=${loadProjects} />`}</main>`;
+}
+
+async function loadProjects() {
+  try {
+    const found = await api.projects();
+    batch(() => {
+      trouble.value = null;
+      if (JSON.stringify(found) !== JSON.stringify(projects.peek())) projects.value = found;
+      if ((page.peek() === "project" || project.peek() === "") && !found.some((each) => each.name === project.peek()) && found.length) {
+        project.value = [...found].sort((a, b) => (b.last_at ?? "").localeCompare(a.last_at ?? ""))[0].name;
+      }
+    });
+  } catch (error) {
+    trouble.value = /** @type {Error} */ (error);
+  }
+}
+
+/** Runs `load` at once, and then not more often than every `pause` ms. @param {() => Promise<void>} load @param {number} pause */
+function calm(load, pause) {
+  let last = 0;
+  /** @type {number | undefined} */
+  let timer;
+  return () => {
+    if (timer !== undefined) return;
+    timer = setTimeout(async () => {
+      timer = undefined;
+      last = Date.now();
+      await load().catch(() => {}); // the live dot says so, and the next change asks again
+    }, Math.max(0, last + pause - Date.now()));
+  };
+}
+
+start();
+startColumns();
+startRows();
+startKeyboard();
+startTabs();
+loadProjects();
+
+const askMachines = calm(async () => void (machines.value = await api.machines()), 1000);
+const askQueue = calm(async () => void (queue.value = await api.queue()), 700);
+const askNight = calm(async () => void (overnight.value = await api.morning()), 5000);
+const askProjects = calm(loadProjects, 3000);
+askMachines();
+askQueue();
+askNight();
+setInterval(() => document.visibilityState === "visible" && (askMachines(), askNight()), 10_000);
+
+api.listen(
+  (change) => {
+    changed.value = change;
+    if (change.machines) askMachines();
+    if (change.queue) askQueue();
+    if (change.runs.length) {
+      askProjects();
+      askNight();
+      askMachines();
+      askQueue();
+    }
+  },
+  (live, isBack) => {
+    isLive.value = live;
+    if (!isBack) return;
+    changed.value = { runs: [], queue: true, machines: true, everything: true };
+    askProjects();
+    askMachines();
+    askQueue();
+    askNight();
+  },
+);
+effect(() => {
+  const words = { queue: "Queue", morning: "Morning", disk: "Disk" };
+  document.title = `${words[/** @type {keyof typeof words} */ (page.value)] ?? project.value ?? ""} · Runyard`.replace(/^ · /, "");
+});
+render(html`<${App} />`, /** @type {Element} */ (document.getElementById("app")));

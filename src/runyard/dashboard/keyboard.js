@@ -1,0 +1,46 @@
+/** The keys that work anywhere on the page, except while somebody types. */
+import { act } from "./actions.js";
+import { regroup } from "./components/group-menu.js";
+import { helpIsOpen } from "./components/help.js";
+import { tableKeys } from "./components/run-table.js";
+import { groupBy, page, select, selectedRuns, tab } from "./state.js";
+
+/** @type {Record<string, (event: KeyboardEvent) => void>} */
+const ON_RUNS = {
+  "/": () => document.getElementById("filter")?.focus(),
+  ArrowDown: (event) => tableKeys.move(1, event.shiftKey),
+  ArrowUp: (event) => tableKeys.move(-1, event.shiftKey),
+  PageDown: () => tableKeys.move(20, false),
+  PageUp: () => tableKeys.move(-20, false),
+  Home: () => tableKeys.move(-Infinity, false),
+  End: () => tableKeys.move(Infinity, false),
+  ArrowRight: () => tableKeys.unfold(true),
+  ArrowLeft: () => tableKeys.unfold(false),
+  " ": () => tableKeys.toggle(),
+  Enter: () => tableKeys.edit(),
+  c: () => (tab.value = "charts"),
+  d: () => (tab.value = "diff"),
+  g: () => regroup(groupBy.peek() === "all-but-seed" ? "" : "all-but-seed"),
+  Delete: () => void act("trash", selectedRuns.peek()),
+  Escape: () => select([]),
+};
+
+export function startKeyboard() {
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    const target = /** @type {HTMLElement} */ (event.target);
+    if (target.closest("input, textarea, select, [contenteditable], dialog, .menu")) return;
+    if (event.key === "?") {
+      helpIsOpen.value = true;
+      return;
+    }
+    const isButton = target.closest("button, a, [role=tab]") !== null;
+    if (page.peek() !== "project" || (isButton && (event.key === " " || event.key === "Enter"))) return;
+    const isInPanel = target.closest(".right") !== null;
+    if (isInPanel && /^(Arrow|Page|Home|End| |Enter|Delete)/.test(event.key)) return;
+    const action = ON_RUNS[event.key];
+    if (!action) return;
+    event.preventDefault();
+    action(event);
+  });
+}

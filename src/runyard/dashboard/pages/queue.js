@@ -1,0 +1,146 @@
+import { useSignal } from "@preact/signals";
+import { act, complain, say } from "../actions.js";
+import * as api from "../api.js";
+import { Editor } from "../components/editable.js";
+import { Empty } from "../components/empty.js";
+import { Failed } from "../components/failed.js";
+import { RunLink } from "../components/run-link.js";
+import { useAnswer } from "../components/use-answer.js";
+import { age, clock, duration, plural, stateClass, stateWord } from "../format.js";
+import { html } from "../html.js";
+import { now, projects } from "../state.js";
+
+/** @import {QueueRow} from "../types.js" */
+
+/** What runs and what waits, in the order in which it will start, and why it waits. */
+export function QueuePage() {
+  const { answer, error, again } = useAnswer((signal) => api.queue(undefined, signal), [], 700);
+  if (error && !answer) return html`<main class="page"><${Failed} error=${error} onAgain=${again} /></main>`;
+  if (!answer) return html`<main class="page"></main>`;
+  const running = answer.rows.filter((row) => row.state === "RUNNING");
+  const waiting = answer.rows.filter((row) => row.state !== "RUNNING").sort(byPlace);
+  return html`<main class="page" aria-label="Queue">
+    <header class="page-head">
+      <h1>Queue</h1>
+      <p class="muted">${plural(waiting.length, "run waits", "runs wait")}, ${running.length} running</p>
+      <div class="push"><${Pauses} paused=${answer.paused} again=${again} /></div>
+    </header>
+    ${running.length > 0 && html`<${Running} rows=${running} again=${again} />`}
+    ${waiting.length > 0 && html`<${Waiting} rows=${waiting} paused=${answer.paused} again=${again} />`}
+    ${answer.rows.length === 0 &&
+    html`<${Empty} title="Nothing waits" commands=${["python run.py train --queue", "python run.py train --grid optim.lr=0.1,0.01 --seeds 3 --queue"]}>
+      <p>Queued runs start by themselves as soon as a slot is free, and go on after a reboot.</p>
+    </${Empty}>`}
+  </main>`;
+}
+
+/** @param {QueueRow} row */
+const about = (row) => [row.user, row.project, row.grid, row.attempt > 1 ? `attempt ${row.attempt}` : ""].filter(Boolean).join(" · ");
+
+/** @param {QueueRow} a @param {QueueRow} b */
+const byPlace = (a, b) => Number(a.state === "HELD") - Number(b.state === "HELD") || (a.place ?? Infinity) - (b.place ?? Infinity);
+
+/** @param {{paused: Record<string, string>, again: () => void}} props */
+function Pauses({ paused, again }) {
+  const names = [...new Set([...Object.keys(paused), ...(projects.value ?? []).filter((each) => each.waiting > 0).map((each) => each.name)])].sort();
+  const set = async (/** @type {string} */ name, /** @type {boolean} */ isPaused) => {
+    try {
+      await api.pause(name, isPaused);
+      say(isPaused ? `${name} starts nothing new until you resume it.` : `${name} goes on.`);
+      again();
+    } catch (caught) {
+      complain(caught);
+    }
+  };
+  return names.map((name) => {
+    const isPaused = name in paused;
+    const who = typeof paused[name] === "string" && paused[name] ? `Paused by ${paused[name]}` : "";
+    return html`<button key=${name} class=${`button ${isPaused ? "primary" : ""}`} title=${who} onClick=${() => set(name, !isPaused)}>${isPaused ? "Resume" : "Pause"} ${name}</button>`;
+  });
+}
+
+/** @param {{rows: QueueRow[], again: () => void}} props */
+function Running({ rows, again }) {
+  return html`<section class="card-block">
+    <h2>Running</h2>
+    <div class="list queue-list" role="table" aria-label="Running">
+      ${rows.map(
+        (row) => html`<div class="list-row" role="row" key=${row.id}>
+          <span class="place" role="cell"><span class="state running"></span></span>
+          <span class="what" role="cell"><${RunLink} run=${row.id} in=${row.project}>${row.name}</${RunLink}><small>${about(row)}</small></span>
+          <span class="why" role="cell">${row.reason ?? ""}</span>
+          <span class="since" role="cell">${age(row.since, now.value)}</span>
+          <span class="eta" role="cell">${row.eta_s === null ? "" : html`${duration(row.eta_s)} left`}</span>
+          <span class="do" role="cell"><button class="quiet danger" onClick=${() => act("stop", [row.id]).then(again)}>Stop</button></span>
+        </div>`,
+      )}
+    </div>
+  </section>`;
+}
+
+/** @param {{rows: QueueRow[], paused: Record<string, string>, again: () => void}} props */
+function Waiting({ rows, paused, again }) {
+  const dragged = useSignal("");
+  const target = useSignal("");
+  const editing = useSignal("");
+  const limit = useSignal(200);
+  const doIt = (/** @type {string} */ action, /** @type {string} */ id, /** @type {unknown} */ value = undefined, isQuiet = false) => act(action, [id], value, { isQuiet }).then(again);
+  const drop = (/** @type {string} */ before) => {
+    const id = dragged.value;
+    dragged.value = target.value = "";
+    if (id && id !== before) doIt("before", id, before, true);
+  };
+  return html`<section class="card-block">
+    <h2>Waiting</h2>
+    <div class="list queue-list" role="table" aria-label="Waiting">
+      ${rows.slice(0, limit.value).map(
+        (row) => html`<div
+          key=${row.id}
+          class=${`list-row ${row.state === "HELD" ? "is-held" : ""} ${target.value === row.id ? "target" : ""} ${dragged.value === row.id ? "dragged" : ""}`}
+          role="row"
+          draggable="true"
+          onDragStart=${(/** @type {DragEvent} */ event) => {
+            dragged.value = row.id;
+            event.dataTransfer?.setData("text/plain", row.name);
+          }}
+          onDragEnd=${() => (dragged.value = target.value = "")}
+          onDragOver=${(/** @type {DragEvent} */ event) => {
+            if (!dragged.value) return;
+            event.preventDefault();
+            target.value = row.id;
+          }}
+          onDrop=${(/** @type {DragEvent} */ event) => {
+            event.preventDefault();
+            drop(row.id);
+          }}
+        >
+          <span class="place" role="cell">${row.state === "HELD" ? "" : (row.place ?? "")}</span>
+          <span class="what" role="cell"><${RunLink} run=${row.id} in=${row.project}>${row.name}</${RunLink}><small>${about(row)}</small></span>
+          <span class=${`why ${row.state === "HELD" ? stateClass(row.state) : ""}`} role="cell">${row.reason || (row.project in paused ? "its project is paused" : row.state === "HELD" ? stateWord(row.state) : "waits for a free slot")}</span>
+          <span class="since" role="cell" title="waits since">${age(row.since, now.value)}</span>
+          <span class="eta" role="cell">${row.eta_s === null || row.eta_s === undefined ? "" : `from ${clock(row.eta_s, now.value)}`}</span>
+          <span class="priority" role="cell">
+            ${editing.value === row.id
+              ? html`<${Editor}
+                  value=${String(row.priority)}
+                  label=${`Priority of ${row.name}`}
+                  onDone=${(/** @type {string | null} */ text) => {
+                    editing.value = "";
+                    if (text !== null && Number.isInteger(Number(text))) doIt("priority", row.id, Number(text));
+                  }}
+                />`
+              : html`<button class="quiet" title="Priority: higher starts first" onClick=${() => (editing.value = row.id)}>${row.priority === 0 ? "priority" : `priority ${row.priority}`}</button>`}
+          </span>
+          <span class="do" role="cell">
+            <button class="quiet" title="To the top" aria-label=${`${row.name} to the top`} onClick=${() => doIt("top", row.id)}>↑</button>
+            <button class="quiet" title="To the end" aria-label=${`${row.name} to the end`} onClick=${() => doIt("bottom", row.id)}>↓</button>
+            ${row.state === "HELD" ? html`<button class="quiet" onClick=${() => doIt("release", row.id)}>Release</button>` : html`<button class="quiet" onClick=${() => doIt("hold", row.id)}>Hold</button>`}
+            <button class="quiet danger" onClick=${() => doIt("stop", row.id)}>Cancel</button>
+          </span>
+        </div>`,
+      )}
+      ${rows.length > limit.value && html`<button class="button more" onClick=${() => (limit.value += 500)}>Show more (${rows.length - limit.value})</button>`}
+    </div>
+    <p class="faint note">Drag a run to where it shall start. Held runs wait until they are released.</p>
+  </section>`;
+}

@@ -1,0 +1,234 @@
+/**
+ * What the page shows, as signals, and the same in the URL: a pasted link shows what its sender saw.
+ * Components read signals; only the functions here write the URL.
+ */
+import { batch, computed, effect, signal } from "@preact/signals";
+import { assign, assigned } from "./colours.js";
+
+/** @import {Project, Changed, ColumnChoice, Item, Hover, Machine, Queue} from "./types.js" */
+/** @template T @typedef {import("@preact/signals").Signal<T>} Signal */
+
+/** Which page: "project", "queue", "morning" or "disk". @type {Signal<string>} */
+export const page = signal("project");
+/** The project on the project page; "" until projects are known. @type {Signal<string>} */
+export const project = signal("");
+/** The filter, in the query language. @type {Signal<string>} */
+export const query = signal("");
+/** As the API takes it: `-created_at`, `config.optim.lr`, `-metric:val/accuracy.max`. @type {Signal<string>} */
+export const sort = signal("");
+/** "" (no groups), "all-but-seed", or config keys with commas. @type {Signal<string>} */
+export const groupBy = signal("");
+/** Ids of selected runs, and of selected groups with `g:` in front, in the order of selection. @type {Signal<readonly string[]>} */
+export const selection = signal(/** @type {readonly string[]} */ ([]));
+/** The run (or group) and step under the pointer, anywhere. @type {Signal<Hover | null>} */
+export const hovered = signal(/** @type {Hover | null} */ (null));
+/** The open panel. @type {Signal<string>} */
+export const tab = signal("charts");
+/** Share of the table in the width, 0 … 1; 1 is the table alone. @type {Signal<number>} */
+export const split = signal(0.42);
+/** Chosen columns in order; null: the default ones. @type {Signal<readonly ColumnChoice[] | null>} */
+export const columns = signal(/** @type {readonly ColumnChoice[] | null} */ (null));
+/** What panels keep in the URL for themselves (see `param`). @type {Signal<Readonly<Record<string, string>>>} */
+export const params = signal({});
+
+/** @type {Signal<readonly Project[] | null>} null: not yet known */
+export const projects = signal(/** @type {readonly Project[] | null} */ (null));
+/** @type {Signal<readonly Machine[]>} */
+export const machines = signal(/** @type {readonly Machine[]} */ ([]));
+/** @type {Signal<Queue | null>} */
+export const queue = signal(/** @type {Queue | null} */ (null));
+/** Whether the stream of changes is open. */
+export const isLive = signal(false);
+/** The latest change; panels watch it (`effect`, or `.value` in a component). @type {Signal<Changed>} */
+export const changed = signal(/** @type {Changed} */ ({ runs: [], queue: false, machines: false }));
+/** Ticks each 15 s, for ages. */
+export const now = signal(Date.now());
+
+/** "light", "dark", or "" as the system has it. */
+export const theme = signal(localStorage.getItem("runyard-theme") ?? "");
+const prefersDark = matchMedia("(prefers-color-scheme: dark)");
+const systemIsDark = signal(prefersDark.matches);
+prefersDark.addEventListener("change", () => (systemIsDark.value = prefersDark.matches));
+export const isDark = computed(() => (theme.value === "" ? systemIsDark.value : theme.value === "dark"));
+effect(() => {
+  document.documentElement.dataset.theme = isDark.value ? "dark" : "light";
+  localStorage.setItem("runyard-theme", theme.value);
+});
+
+/** Names and members of runs and groups that were seen, so that panels can label what is selected. */
+export const known = signal(/** @type {ReadonlyMap<string, {label: string, runIds: readonly string[], state?: string}>} */ (new Map()));
+
+/** What is selected, ready to draw: a run is a group of one. */
+export const items = computed(() =>
+  selection.value.map((id) => {
+    const isGroup = id.startsWith("g:");
+    const seen = known.value.get(id);
+    return /** @type {Item} */ ({ id, label: seen?.label ?? (isGroup ? "…" : id), runIds: seen?.runIds ?? (isGroup ? [] : [id]), isGroup, state: seen?.state });
+  }),
+);
+/** All run ids behind the selection, each once. */
+export const selectedRuns = computed(() => [...new Set(items.value.flatMap((item) => item.runIds))]);
+/** The project as the server describes it. */
+export const projectInfo = computed(() => projects.value?.find((each) => each.name === project.value) ?? null);
+
+/** @param {Iterable<[string, {label: string, runIds: readonly string[], state?: string}]>} entries */
+export function remember(entries) {
+  const next = new Map(known.peek());
+  let isNew = false;
+  for (const [id, seen] of entries) {
+    const old = next.get(id);
+    if (old && old.label === seen.label && old.state === seen.state && old.runIds.length === seen.runIds.length) continue;
+    next.set(id, seen);
+    isNew = true;
+  }
+  if (isNew) known.value = next;
+}
+
+/** @param {readonly string[]} ids */
+export function select(ids) {
+  batch(() => {
+    assign(ids);
+    selection.value = ids;
+  });
+}
+
+/** @param {string} id */
+export function toggle(id) {
+  const old = selection.peek();
+  select(old.includes(id) ? old.filter((each) => each !== id) : [...old, id]);
+}
+
+/** @param {string | null} run of a run or group @param {number | null} [step] */
+export function hover(run, step = null) {
+  const old = hovered.peek();
+  if (old === null ? run === null : old.run === run && old.step === step) return;
+  hovered.value = run === null ? null : { run, step };
+}
+
+/**
+ * A text that a panel keeps in the URL, "" when absent.
+ * @param {string} name short, unique among panels
+ */
+export const param = (name) => params.value[name] ?? "";
+
+/** @param {string} name @param {string} value "" takes it out of the URL */
+export function setParam(name, value) {
+  const { [name]: _, ...rest } = params.peek();
+  params.value = value === "" ? rest : { ...rest, [name]: value };
+}
+
+/** Filters, from a chart or a cell: adds a condition to the query. @param {string} condition */
+export function narrow(condition) {
+  const old = query.peek().trim();
+  query.value = old ? `${/\bor\b/.test(old) ? `(${old})` : old} and ${condition}` : condition;
+}
+
+/** @param {string} name */
+export function openProject(name) {
+  if (name === project.peek() && page.peek() === "project") return;
+  batch(() => {
+    if (name !== project.peek()) forgetView();
+    project.value = name;
+    page.value = "project";
+  });
+}
+
+function forgetView() {
+  query.value = "";
+  sort.value = "";
+  groupBy.value = "";
+  columns.value = null;
+  params.value = {};
+  select([]);
+}
+
+const OWN = new Set(["q", "sort", "group", "sel", "tab", "split", "cols"]);
+const PAGES = new Set(["queue", "morning", "disk"]);
+let isReading = false;
+
+/** The URL of what is shown now. */
+export function currentHash() {
+  if (page.value !== "project") return `#/${page.value}`;
+  const search = new URLSearchParams();
+  if (query.value) search.set("q", query.value);
+  if (sort.value) search.set("sort", sort.value);
+  if (groupBy.value) search.set("group", groupBy.value);
+  if (selection.value.length) search.set("sel", selection.value.map((id) => `${id}~${assigned.value.get(id) ?? 0}`).join(" "));
+  if (tab.value !== "charts") search.set("tab", tab.value);
+  if (split.value !== 0.42) search.set("split", split.value.toFixed(3));
+  if (columns.value) search.set("cols", JSON.stringify(columns.value.map((each) => [each.id, each.width ?? 0, each.isPinned ? 1 : 0])));
+  for (const [name, value] of Object.entries(params.value)) search.set(name, value);
+  const text = search.toString();
+  return `#/p/${encodeURIComponent(project.value)}${text ? `?${text}` : ""}`;
+}
+
+function readUrl() {
+  const [path, text = ""] = location.hash.replace(/^#\/?/, "").split(/\?(.*)/s);
+  const [first, ...rest] = path.split("/");
+  isReading = true;
+  batch(() => {
+    if (PAGES.has(first)) {
+      page.value = first;
+      return;
+    }
+    page.value = "project";
+    if (first === "run" && rest[0]) {
+      forgetView();
+      query.value = `id == "${decodeURIComponent(rest[0]).replace(/[^\w-]/g, "")}"`;
+      select([decodeURIComponent(rest[0])]);
+      return;
+    }
+    if (first !== "p") return;
+    const search = new URLSearchParams(text);
+    project.value = decodeURIComponent(rest.join("/"));
+    query.value = search.get("q") ?? "";
+    sort.value = search.get("sort") ?? "";
+    groupBy.value = search.get("group") ?? "";
+    tab.value = search.get("tab") ?? "charts";
+    split.value = Math.min(1, Math.max(0.15, Number(search.get("split") ?? 0.42) || 0.42));
+    columns.value = readColumns(search.get("cols"));
+    params.value = Object.fromEntries([...search].filter(([name]) => !OWN.has(name)));
+    const wished = new Map();
+    const ids = (search.get("sel") ?? "").split(" ").filter(Boolean).map((each) => {
+      const at = each.lastIndexOf("~");
+      if (at < 1) return each;
+      wished.set(each.slice(0, at), Number(each.slice(at + 1)) || 0);
+      return each.slice(0, at);
+    });
+    assign(ids, wished);
+    selection.value = ids;
+  });
+  isReading = false;
+}
+
+/** @param {string | null} text @returns {ColumnChoice[] | null} */
+function readColumns(text) {
+  if (!text) return null;
+  try {
+    return JSON.parse(text).map((/** @type {[string, number, number]} */ [id, width, pin]) => ({ id: String(id), width: width || undefined, isPinned: pin === 1 }));
+  } catch {
+    return null; // somebody edited the URL by hand
+  }
+}
+
+/** Whether the URL asked for a selection when the page was opened; else the table selects the first rows. */
+export const startedWithSelection = /[?&]sel=/.test(location.hash) || location.hash.startsWith("#/run/");
+
+let place = "";
+
+/** Ties signals and URL together; called once. */
+export function start() {
+  readUrl();
+  effect(() => {
+    const hash = currentHash();
+    if (isReading || hash === location.hash) return;
+    const next = `${page.value}/${project.value}`;
+    if (page.value === "project" && project.value === "") return;
+    if (place && next !== place) history.pushState(null, "", hash);
+    else history.replaceState(null, "", hash);
+    place = next;
+  });
+  window.addEventListener("popstate", readUrl);
+  window.addEventListener("hashchange", readUrl);
+  setInterval(() => (now.value = Date.now()), 15_000);
+}

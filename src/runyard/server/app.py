@@ -1,0 +1,83 @@
+"""The application: routes, errors, pages, and what lives as long as the server does."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from anyio.to_thread import current_default_thread_limiter
+from fastapi import FastAPI
+
+from runyard import __version__
+from runyard.client import open_client
+from runyard.journal import Home
+from runyard.server import answers
+from runyard.server.guard import Guard
+from runyard.server.machines import Machines
+from runyard.server.pages import Pages
+from runyard.server.routes import (
+    actions,
+    columns,
+    comparing,
+    details,
+    disk,
+    events,
+    files,
+    groups,
+    mornings,
+    output,
+    projects,
+    queues,
+    runs,
+    series,
+    views,
+)
+from runyard.server.watching import Watcher
+
+API = "/api/v1"
+ROUTES = (
+    projects, runs, details, columns, groups, series, files, output, comparing,
+    actions, queues, mornings, disk, views, events,
+)  # fmt: skip
+_THREADS = 16  # answers at a time: more only wait for each other
+
+
+def create_app(home: "Home | Path | str | None" = None) -> FastAPI:
+    """The dashboard of one home: the page at /, the API under /api/v1.
+
+    Raises:
+        FormatUnknown: another version of Runyard wrote the home.
+    """
+    client = open_client(home)
+    machines = Machines(client)
+    watcher = Watcher(client, machines)
+
+    @asynccontextmanager
+    async def living(_app: FastAPI) -> AsyncIterator[None]:
+        current_default_thread_limiter().total_tokens = _THREADS
+        watcher.start()
+        try:
+            yield
+        finally:
+            watcher.stop()
+            client.close()
+
+    app = FastAPI(
+        title="Runyard",
+        version=__version__,
+        description="Runs, queue and machines of one home. See docs/api.md.",
+        openapi_url=f"{API}/openapi.json",
+        docs_url=None,  # they would load scripts from elsewhere
+        redoc_url=None,
+        lifespan=living,
+        redirect_slashes=False,
+    )
+    app.state.client = client
+    app.state.machines = machines
+    app.state.watcher = watcher
+    app.state.measured = disk.Measured(client)
+    answers.install(app)
+    for module in ROUTES:
+        app.include_router(module.router, prefix=API)
+    app.mount("/", Pages())
+    app.add_middleware(Guard)
+    return app

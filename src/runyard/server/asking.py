@@ -1,0 +1,85 @@
+"""What the routes have in common: the home that is asked, and the forms that parameters take.
+
+Every number is bounded, since neither the database nor arrays know numbers of any length.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+from pydantic import BaseModel, ConfigDict
+from starlette.concurrency import run_in_threadpool
+
+from runyard.client import Client
+from runyard.errors import UsageError
+from runyard.server.machines import Machines
+from runyard.server.watching import Watcher
+
+MOST_RUNS = 1000  # ids in one question
+LARGEST_INTEGER = 2**53  # what a browser's numbers hold
+_LONGEST_QUERY = 10_000
+_AT_ONCE = 500
+
+
+class Body(BaseModel):
+    """What a request carries; a name that is not known is refused, since it is a slip of the pen."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+async def _watcher(request: Request) -> Watcher:
+    watcher: Watcher = request.app.state.watcher
+    return watcher
+
+
+async def _client(request: Request) -> Client:
+    """The home, with an index that is true as of a moment ago."""
+    watcher: Watcher = request.app.state.watcher
+    if watcher.is_stale:
+        await run_in_threadpool(watcher.look)
+    client: Client = request.app.state.client
+    return client
+
+
+async def _machines(request: Request) -> Machines:
+    machines: Machines = request.app.state.machines
+    return machines
+
+
+Home = Annotated[Client, Depends(_client)]
+Watched = Annotated[Watcher, Depends(_watcher)]
+Slots = Annotated[Machines, Depends(_machines)]
+Project = Annotated[str | None, Query(max_length=200, description="Only runs of this project.")]
+QueryText = Annotated[
+    str | None, Query(max_length=2 * _LONGEST_QUERY, description="A query, see docs/query-language.md.")
+]
+Sort = Annotated[str, Query(max_length=2000, description="A field; `-` in front sorts downwards.")]
+Offset = Annotated[int, Query(ge=0, le=LARGEST_INTEGER)]
+Limit = Annotated[int, Query(ge=1, le=500)]
+RunIds = Annotated[str, Query(max_length=100_000, description="Ids, with commas.")]
+Keys = Annotated[str | None, Query(max_length=200_000, description="Only these keys, with commas. All if absent.")]
+
+
+def listed(text: str | None) -> list[str] | None:
+    """What was given with commas; None if nothing was said. A key with a comma in it is written with `\\,`."""
+    if text is None:
+        return None
+    parts = text.replace("\\,", "\0").split(",")
+    return list(dict.fromkeys(part.replace("\0", ",") for part in parts if part))
+
+
+def run_ids(text: str) -> list[str]:
+    """The ids of a parameter.
+
+    Raises:
+        UsageError: none, or too many.
+    """
+    ids = listed(text) or []
+    if not 1 <= len(ids) <= MOST_RUNS:
+        raise UsageError(f"{len(ids):,} runs were named; one question takes 1 to {MOST_RUNS:,}.")
+    return ids
+
+
+def batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    """As many ids as one statement takes."""
+    return (ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE))

@@ -1,0 +1,105 @@
+"""The queue and the machines: what runs where, what waits, why, and until when."""
+
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import APIRouter
+from sqlalchemy import select
+from starlette.responses import Response
+
+from runyard.client import Client
+from runyard.client.estimating import Estimator
+from runyard.database.schema import runs
+from runyard.errors import NotFound
+from runyard.index import RunRow
+from runyard.queue import Eta, QueueRow
+from runyard.records import RunId
+from runyard.server import models
+from runyard.server.answers import answer
+from runyard.server.asking import Home, Project, Slots, batches
+from runyard.server.machines import Machines
+
+router = APIRouter(tags=["queue"])
+
+_STATES = {"leased": "RUNNING", "waiting": "QUEUED", "held": "HELD"}
+
+
+@router.get("/queue", response_model=models.Queue)
+def queue(client: Home, machines: Slots, project: Project = None) -> Response:
+    """What runs, then what waits in the order in which it will start; places count from 1 over all projects."""
+    rows, paused = client.queue.rows(), client.queue.paused()
+    times = estimate(client, machines, rows, paused)
+    shown = [row for row in rows if project is None or row.project == project]
+    names = _names(client, [row.run_id for row in shown])
+    waiting = [row.run_id for row in rows if row.state == "waiting"]
+    places = {run_id: place for place, run_id in enumerate(waiting, start=1)}
+    counts = client.queue.counts(project)
+    return answer(
+        {
+            "paused": paused,
+            "rows": [_row(row, names.get(row.run_id, ""), places.get(row.run_id), paused, times) for row in shown],
+            "counts": {name: getattr(counts, name) for name in ("waiting", "held", "leased", "paused")},
+            "eta_s": times.queue_s if rows else None,
+        }
+    )
+
+
+@router.get("/machines", response_model=models.Machines)
+def machines(machines: Slots) -> Response:
+    """This machine: its slots, who is on them, and how busy they are."""
+    return answer({"machines": machines.documents()})
+
+
+def estimate(client: Client, machines: Machines, rows: list[QueueRow], paused: dict[str, str]) -> Eta:
+    """When the runs of the queue will be done."""
+    if not rows:
+        return Eta()
+    views = {row.run_id: _view(client, row.run_id) for row in rows if row.state == "leased"}
+    estimator = Estimator(client.index)
+    return estimator.estimate(rows, views, paused=paused, capacity=machines.capacity(), now=time.time())
+
+
+def _row(row: QueueRow, name: str, place: int | None, paused: dict[str, str], times: Eta) -> dict[str, Any]:
+    since = (row.claimed_at if row.state == "leased" else None) or row.queued_at
+    return {
+        "id": row.run_id,
+        "name": name,
+        "project": row.project,
+        "grid": row.grid,
+        "user": row.user,
+        "state": _STATES.get(row.state, row.state),
+        "place": place,
+        "priority": row.priority,
+        "attempt": row.attempt,
+        "reason": _reason(row, place, paused),
+        "since": datetime.fromtimestamp(since, UTC),
+        "eta_s": times.runs.get(row.run_id),
+    }
+
+
+def _reason(row: QueueRow, place: int | None, paused: dict[str, str]) -> str:
+    """Why it does not run."""
+    if row.state == "held":
+        return row.held_reason or "held"
+    if row.state == "waiting" and row.project in paused:
+        return f"{row.project} was paused by {paused[row.project]}"
+    if row.state == "waiting":
+        return "waits for a free slot" if place == 1 else f"{(place or 1) - 1:,} before it"
+    return ""
+
+
+def _names(client: Client, ids: list[RunId]) -> dict[str, str]:
+    names: dict[str, str] = {}
+    with client.database.read() as tx:
+        for batch in batches(ids):
+            found = select(runs.c.id, runs.c.name).where(runs.c.id.in_(batch))
+            names |= {row.id: row.name for row in tx.execute(found)}
+    return names
+
+
+def _view(client: Client, run_id: str) -> RunRow | None:
+    try:
+        return client.index.get(run_id)
+    except NotFound:
+        return None

@@ -1,0 +1,217 @@
+"""Journeys of a person through the dashboard, in a real browser. Any console error or outside request fails them."""
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from runyard.client import open_client
+from tests.dashboard.conftest import Server, Visit
+from tests.server import demo_home
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+
+ROWS = ".rows .row:not(.blank)"
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's home, made once; each test gets a copy."""
+    path = tmp_path_factory.mktemp("demo") / "home"
+    demo_home.make(path).client.close()
+    return path
+
+
+@pytest.fixture
+def demo(filled: Path, tmp_path: Path, serve: Callable[[Path], Server]) -> Server:
+    shutil.copytree(filled, tmp_path / "home", symlinks=True)
+    return serve(tmp_path / "home")
+
+
+def _open(visit: Visit, server: Server, place: str = "#/p/weld-seam") -> "Page":
+    visit.page.goto(server.address + place)
+    visit.page.wait_for_selector(".row.run, .row.group")
+    visit.page.wait_for_selector(".live.on")
+    return visit.page
+
+
+def _says(page: "Page", text: str) -> None:
+    page.get_by_text(text, exact=False).first.wait_for()
+
+
+def _filter(page: "Page", query: str) -> None:
+    page.keyboard.press("/")
+    page.keyboard.type(query)
+    page.keyboard.press("Escape")
+    page.keyboard.press("Enter")
+
+
+def test_an_empty_home_says_what_to_type(tmp_path: Path, serve: Callable[[Path], Server], visit: Visit) -> None:
+    server = serve(tmp_path / "home")
+    visit.page.goto(server.address)
+    _says(visit.page, "This is where your runs will be")
+    _says(visit.page, "runyard new my-project")
+
+
+def test_the_first_look_shows_runs_and_selects_some(demo: Server, visit: Visit) -> None:
+    page = _open(visit, demo)
+    _says(page, "36 runs")
+    assert page.locator(".row.selected").count() == 3
+    heads = page.locator(".head-title").all_text_contents()
+    assert heads[:2] == ["state", "name"]
+    assert {"depth", "lr", "val/accuracy"} <= set(heads)
+    assert "width" not in heads  # it is the same in all runs
+
+
+def test_filter_narrows_and_a_mistake_is_told_under_the_word(demo: Server, visit: Visit) -> None:
+    page = _open(visit, demo)
+    _filter(page, 'config.optim.lr < 0.05 and state == "COMPLETED"')
+    page.wait_for_function("!document.querySelector('.sum').textContent.includes('36')")
+    assert "q=" in page.url
+    states = {text.strip() for text in page.locator(".row .state").all_text_contents()}
+    assert states == {"done"}
+    visit.is_server_away = True  # a refused query is an answer 422, which Chromium writes to its console
+    page.fill("#filter", "stat == 1")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".squiggle")
+    assert page.locator(".filter-problem").inner_text() != ""
+    visit.is_server_away = False
+    page.click(".filter-clear")
+    _says(page, "36 runs")
+
+
+def test_completion_offers_settings_and_their_values(demo: Server, visit: Visit) -> None:
+    page = _open(visit, demo)
+    page.keyboard.press("/")
+    page.keyboard.type("optim.l")
+    page.wait_for_selector(".filter-menu .menu-item")
+    page.keyboard.press("Tab")
+    assert page.input_value("#filter").startswith("config.optim.lr")
+    page.keyboard.type("== ")
+    page.wait_for_selector(".filter-menu code:text-is('0.03')")
+
+
+def test_a_header_sorts_both_ways(demo: Server, visit: Visit) -> None:
+    page = _open(visit, demo)
+    head = page.locator(".head-cell", has_text="val/accuracy")
+    head.locator("button").click()
+    page.wait_for_selector(".head-cell[aria-sort=descending]:has-text('val/accuracy')")
+    page.wait_for_function("document.querySelector('.row .best')?.closest('.row').id === 'row-0'")
+    head.locator("button").click()
+    page.wait_for_selector(".head-cell[aria-sort=ascending]:has-text('val/accuracy')")
+
+
+def test_groups_fold_the_seeds_and_unfold(demo: Server, visit: Visit) -> None:
+    page = _open(visit, demo)
+    page.keyboard.press("g")
+    page.wait_for_selector(".row.group")
+    _says(page, "12 groups")
+    assert re.search(r"±", page.locator(".row.group").first.inner_text())
+    page.locator(".fold").first.click()
+    page.wait_for_selector(".row.child")
+    assert page.locator(".row.child").count() == 3
+    page.keyboard.press("g")
+    page.wait_for_selector(".row.run")
+
+
+def test_selection_by_mouse_and_keyboard_is_in_the_url(demo: Server, visit: Visit) -> None:
+    page = _open(visit, demo)
+    page.keyboard.press("Escape")
+    _says(page, "nothing selected")
+    rows = page.locator(ROWS)
+    rows.nth(1).locator(".name").click()
+    rows.nth(3).locator(".name").click(modifiers=["Shift"])
+    assert page.locator(".row.selected").count() == 3
+    rows.nth(6).locator(".name").click(modifiers=["Control"])
+    assert page.locator(".row.selected").count() == 4
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+    page.wait_for_function("document.querySelectorAll('.row.selected').length === 5")
+    page.wait_for_function("location.hash.includes('sel=')")
+    colours = "[...document.querySelectorAll('.row.selected .dot')].map(dot => dot.style.background)"
+    before = page.evaluate(colours)
+    page.reload()
+    page.wait_for_selector(".row.selected")
+    assert page.evaluate(colours) == before
+
+
+def test_name_and_tags_are_edited_in_place(demo: Server, visit: Visit) -> None:
+    page = _open(visit, demo)
+    page.locator(".row.run .name").first.dblclick()
+    page.locator(".editor").fill("the good one")
+    page.keyboard.press("Enter")
+    page.locator(".name", has_text="the good one").wait_for()
+    page.goto(page.url.split("?")[0] + "?split=1.000")
+    page.wait_for_selector(".row.run")
+    page.locator(".row.run").first.locator(".cell").last.dblclick()
+    page.locator(".editor").fill("keep, night")
+    page.keyboard.press("Enter")
+    page.locator(".tag", has_text="keep").wait_for()
+    client = open_client(demo.home)
+    try:
+        found = client.index.find('name == "the good one"')
+        assert sorted(found[0].tags) == ["keep", "night"]
+    finally:
+        client.close()
+
+
+def test_a_deletion_can_be_undone(demo: Server, visit: Visit) -> None:
+    page = _open(visit, demo)
+    page.get_by_role("toolbar", name="Selected runs").get_by_role("button", name="Delete").click()
+    _says(page, "3 runs moved to the trash")
+    _says(page, "33 runs")
+    page.get_by_role("button", name="Undo").click()
+    _says(page, "36 runs")
+
+
+def test_a_waiting_run_can_be_cancelled(demo: Server, visit: Visit) -> None:
+    page = _open(visit, demo, '#/p/paint-check?q=state+%3D%3D+"QUEUED"')
+    page.keyboard.press("Escape")
+    page.locator(".row.run .name").first.click()
+    name = page.locator(".row.run .name").first.inner_text()
+    page.get_by_role("toolbar", name="Selected runs").get_by_role("button", name="Stop").click()
+    page.wait_for_function("name => !document.querySelector('.rows').textContent.includes(name)", arg=name)
+
+
+def test_the_other_pages_open(demo: Server, visit: Visit) -> None:
+    page = _open(visit, demo)
+    page.get_by_role("link", name="Queue").click()
+    page.get_by_role("heading", name="Queue").wait_for()
+    page.wait_for_selector(".queue-list .list-row")
+    page.get_by_role("link", name="Morning").click()
+    page.wait_for_selector(".figures")
+    page.get_by_role("link", name="Disk").click()
+    page.get_by_role("heading", name="Disk").wait_for()
+    page.go_back()
+    page.wait_for_selector(".figures")
+
+
+def test_the_page_comes_back_after_the_server_was_restarted(demo: Server, visit: Visit) -> None:
+    page = _open(visit, demo)
+    visit.is_server_away = True
+    demo.stop()
+    page.wait_for_selector(".live:not(.on)")
+    demo.start()
+    page.wait_for_selector(".live.on", timeout=15_000)
+    visit.is_server_away = False
+    client = open_client(demo.home)
+    try:
+        run = client.index.find(None, project="weld-seam", limit=1)[0]
+        client.rename(run.id, "renamed elsewhere")
+    finally:
+        client.close()
+    page.locator(".name", has_text="renamed elsewhere").wait_for(timeout=10_000)
+
+
+def test_the_help_lists_the_keys(demo: Server, visit: Visit) -> None:
+    page = _open(visit, demo)
+    page.keyboard.press("?")
+    page.get_by_role("heading", name="Keys").wait_for()
+    page.keyboard.press("Escape")
+    page.wait_for_selector("dialog.help:not([open])", state="attached")
