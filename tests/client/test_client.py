@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from runyard.client import Client, open_client
 from runyard.errors import NotFound, RunFinished
@@ -163,3 +164,14 @@ def test_edits_that_do_not_begin_like_a_journal_are_put_aside(client: Client, co
     client.edit(run_id, Noted(time_ns=1, text="new"))
 
     assert client.index.get(run_id).note == "new"
+
+
+def test_a_long_queue_in_which_nothing_happened_costs_a_few_statements(client: Client) -> None:
+    submitted(client, 60)
+    client.refresh()
+    statements: list[str] = []
+    event.listen(client.database.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+
+    client.refresh()
+
+    assert 0 < len(statements) < 30, statements

@@ -139,7 +139,7 @@ class Client:
                     connection=tx,
                 )
             elif RunState(row.state).is_ended:
-                self.queue.remove(run_id, attempt=row.attempt, connection=tx)
+                self.queue.remove(run_id, attempt=max(row.attempt, given_up), connection=tx)
         self._hold_after_same_failures(row)
         return row
 
