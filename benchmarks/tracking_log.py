@@ -6,9 +6,13 @@ Run it as: python benchmarks/tracking_log.py [FOLDER]     the folder decides the
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from struct import Struct
+from time import perf_counter, time_ns
+from typing import Any
+from zlib import crc32
 
 from runyard.journal import format as fmt
 from runyard.tracking import Run
@@ -34,8 +38,48 @@ def main() -> None:
                 f"{scalars:2} scalars: run.log {log_us:.2f} µs, os.write of the same {len(record)} bytes "
                 f"{write_us:.2f} µs, {times:.2f} times; goal {goal}: {'reached' if reached else 'MISSED'}"
             )
+        print_floor(fd, {"train/metric": 0.1})
         os.close(fd)
         run.finish()
+
+
+class Nothing:
+    """What calling a method costs that does nothing."""
+
+    def log(self, metrics: "dict[str, float] | None" = None, /, *, step: Any = None, **named: Any) -> None:
+        """As `Run.log`, where the types are explained."""
+
+
+def print_floor(fd: int, metrics: dict[str, float]) -> None:
+    """What one scalar costs at least: the calls that no program in Python can leave out, each by itself."""
+    body, pack, checksum, nothing = os.urandom(32), Struct("<Qqqd").pack, Struct("<I").pack, Nothing()
+    calls: dict[str, Callable[[int], object]] = {
+        "the method call": lambda step: nothing.log(metrics, step=step),
+        "time_ns": lambda step: time_ns(),
+        "struct.pack": lambda step: pack(7, step, 1_700_000_000_000_000_000, 0.1),
+        "crc32": lambda step: crc32(body, fmt.RESIDUE),
+        "the checksum's bytes": lambda step: checksum(fmt.RESIDUE),
+        "joining both": lambda step: body + b"1234",
+        "os.write": lambda step: os.write(fd, body),
+    }
+    empty = per_call_us(lambda step: None)
+    costs = {name: per_call_us(call) - empty for name, call in calls.items()}
+    print(
+        f"floor of one scalar: {sum(costs.values()):.2f} µs, {sum(costs.values()) / costs['os.write']:.2f} times: ",
+        end="",
+    )
+    print(", ".join(f"{name} {cost:.3f}" for name, cost in costs.items()))
+
+
+def per_call_us(call: Callable[[int], object]) -> float:
+    """Median in µs of one call."""
+    samples = []
+    for _ in range(ROUNDS):
+        begin = perf_counter()
+        for step in range(CALLS):
+            call(step)
+        samples.append((perf_counter() - begin) / CALLS * 1e6)
+    return median(samples)
 
 
 def measure(run: Run, metrics: dict[str, float], fd: int, record: bytes) -> tuple[float, float]:

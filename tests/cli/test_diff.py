@@ -65,7 +65,9 @@ def test_code_is_compared_file_by_file(yard: Yard, tmp_path: Path, capsys: pytes
 
 
 def test_code_that_is_gone_is_said_and_not_fatal(yard: Yard, capsys: pytest.CaptureFixture[str]) -> None:
-    rows = [yard.run(code=CodeState(snapshot="a" * 64)), yard.run()]
+    snapshot = yard.client.artifacts.put_bytes(b"a manifest")
+    rows = [yard.run(code=CodeState(snapshot=snapshot)), yard.run()]
+    yard.client.artifacts.delete(snapshot)
 
     assert run(["diff", rows[0].id, rows[1].id, "-s", "code"]) == 0
 

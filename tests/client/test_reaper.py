@@ -146,6 +146,29 @@ def test_a_living_worker_has_the_whole_lease_to_start_its_supervisor(client: Cli
     assert client.reap(now + LEASE_S + 1) == [run_id]
 
 
+def test_a_supervisor_that_is_just_about_to_lock_its_journal_keeps_its_run(client: Client) -> None:
+    run_id, now = a_run(client), time.time()
+    lease = claim(client, pid=os.getpid(), now=now)
+    attempt = client.folder(run_id).attempt(lease.attempt)
+    attempt.path.mkdir(parents=True)
+    with closing(JournalWriter(attempt.journal(HOST), run=run_id, attempt=lease.attempt, stream=HOST)):
+        assert client.reap(now + 1) == []
+
+    assert client.queue.leases_of_host() == [lease]
+
+
+def test_a_run_that_was_cancelled_after_its_claim_leaves_the_queue_when_its_worker_died(
+    client: Client, dead_pid: int
+) -> None:
+    run_id, now = a_run(client), time.time()
+    claim(client, pid=dead_pid, now=now)
+    client.request_stop(run_id)
+
+    client.reap(now + HANDOVER_S + 1)
+
+    assert client.queue.row(run_id) is None
+
+
 def test_a_supervisor_that_appears_after_its_run_was_given_away_does_not_start(client: Client, dead_pid: int) -> None:
     run_id, now = a_run(client), time.time()
     lease = claim(client, pid=dead_pid, now=now)

@@ -12,13 +12,15 @@ Points = dict[str, list[tuple[int, float]]]
 
 def points_in(run_dir: Path, *, attempt: int = 1, stream: str = "main") -> Points:
     """Steps and values of every series of one stream, in the order they were written."""
-    found: Points = {}
+    timed: dict[str, list[tuple[int, int, float]]] = {}
     for item in _items(run_dir, attempt, stream):
         if isinstance(item, Rows):
             for column, key in enumerate(item.keys):
-                pairs = zip(item.steps.tolist(), item.values[:, column].tolist(), strict=True)
-                found.setdefault(key, []).extend(pairs)
-    return found
+                values = item.values[:, column].tolist()
+                timed.setdefault(key, []).extend(zip(item.times.tolist(), item.steps.tolist(), values, strict=True))
+    # rows that are logged in turn are decoded as blocks beside each other, so a key of several blocks is not in order
+    ordered = {key: sorted(points, key=lambda point: point[0]) for key, points in timed.items()}
+    return {key: [(step, value) for _, step, value in points] for key, points in ordered.items()}
 
 
 def events_in(run_dir: Path, kind: type[AnEvent], *, attempt: int = 1, stream: str = "main") -> list[AnEvent]:

@@ -36,3 +36,16 @@ def test_tracking_loads_none_of_the_slow_modules() -> None:
     )
 
     packages_of(program)
+
+
+def test_a_training_loads_no_plans_and_no_yaml() -> None:
+    program = (
+        "import sys, types; import runyard.project.child; from runyard.config import Config, find_config, revalidate;"
+        "module = types.ModuleType('config'); module.DEFAULT = type('C', (Config,), {'__module__': 'config'})();"
+        "revalidate({}, type(find_config(module).default));"
+        "slow = {'ruamel', 'ruamel.yaml', 'numpy', 'sqlalchemy', 'runyard.config.plan', 'runyard.config.expansion',"
+        "'runyard.config.overrides', 'runyard.client', 'runyard.index', 'sqlite3', 'asyncio', 'subprocess'};"
+        "assert not slow & set(sys.modules), slow & set(sys.modules)"
+    )
+
+    packages_of(program)

@@ -1,3 +1,4 @@
+import json
 import os
 import signal
 import sys
@@ -10,11 +11,40 @@ import pytest
 
 from runyard.devices import Slot, SlotLock, discover
 from runyard.errors import DeviceUnavailable, ServiceError
-from runyard.executors import LocalExecutor
+from runyard.executors import Exit, Handle, LocalExecutor
 from runyard.records import Resources, RunState
 from runyard.worker import Snapshot, Worker, local_worker
 from tests.nvml.machine import FakeMachine
 from tests.worker.yard import InThread, Yard, a_client
+
+
+class Holding:
+    """An executor whose supervisors hold what they were given, and never end."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, list[int]] = {}
+
+    def start(self, order: bytes, *, fds: Sequence[int] = ()) -> Handle:
+        run_id = str(json.loads(order)["run_id"])
+        self.held[run_id] = [os.dup(fd) for fd in fds]
+        return Handle(id=run_id)
+
+    def let_go(self, run_id: str) -> None:
+        """As a supervisor does when nothing of its run is left."""
+        for fd in self.held[run_id]:
+            os.close(fd)
+
+    def poll(self, handle: Handle) -> Exit | None:
+        return None
+
+    def stop(self, handle: Handle, *, grace_s: float) -> None:
+        raise NotImplementedError
+
+    def prepare(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
 
 
 def a_worker(yard: Yard, slots: Sequence[Slot] | None = None, **options: Any) -> Worker:  # options: those of Worker
@@ -306,6 +336,21 @@ def test_the_same_failure_three_times_holds_the_rest_of_the_grid(yard: Yard) -> 
     assert yard.states(runs) == ["FAILED", "FAILED", "FAILED", "HELD", "HELD"]
     assert "failed in the same way" in yard.row(runs[4]).reason
     assert yard.states([other]) == ["COMPLETED"]
+
+
+def test_a_slot_is_used_again_while_its_last_run_is_still_delivered(yard: Yard) -> None:
+    first, second = yard.submit(2)
+    executor = Holding()
+    worker = Worker(yard.client, executor, discover()[:1])
+    worker.step()
+    assert list(executor.held) == [first]
+
+    executor.let_go(first)
+    worker.step()
+
+    assert list(executor.held) == [first, second]
+    executor.let_go(second)
+    worker.close()
 
 
 def test_trouble_is_reported_once_and_the_worker_goes_on(yard: Yard) -> None:

@@ -129,10 +129,17 @@ class Client:
             row = self.index.get(run_id)
             if row.state in (RunState.QUEUED, RunState.HELD):
                 held = row.reason if row.state == RunState.HELD else None
-                attempt = max(row.attempt, given_up)
-                self.queue.requeue(self.spec(run_id), attempt=attempt, now=time.time(), held=held, connection=tx)
+                self.queue.requeue(
+                    self.spec(run_id),
+                    attempt=max(row.attempt, given_up),
+                    now=time.time(),
+                    held=held,
+                    priority=row.priority,
+                    position=row.position,
+                    connection=tx,
+                )
             elif RunState(row.state).is_ended:
-                self.queue.remove(run_id, attempt=row.attempt, connection=tx)
+                self.queue.remove(run_id, attempt=max(row.attempt, given_up), connection=tx)
         self._hold_after_same_failures(row)
         return row
 
@@ -182,7 +189,7 @@ class Client:
     def set_priority(self, run_id: str, priority: int, *, by: str | None = None) -> None:
         """Give a waiting run another priority; higher ones start first."""
         self._edit(run_id, Reordered(time_ns=time.time_ns(), by=by or user_name(), priority=priority))
-        self.queue.set_priority(run_id, priority)
+        self._bring_into_order([run_id])
 
     def place(self, places: Sequence[Placement], *, by: str | None = None) -> None:
         """Put waiting runs at new places, as `queue.to_top` and the like give them."""
@@ -191,7 +198,7 @@ class Client:
                 time_ns=time.time_ns(), by=by or user_name(), priority=each.priority, position=each.position
             )
             self._edit(each.run_id, event)
-        self.queue.place(places)
+        self._bring_into_order([each.run_id for each in places])
 
     def rename(self, run_id: str, name: str) -> None:
         self._edit(run_id, Renamed(time_ns=time.time_ns(), name=name, by=user_name()))
@@ -214,6 +221,13 @@ class Client:
             _mend(edits)
             append_event(edits, event, run=run_id, durable=durable)
             self.index.catch_up(run_id)
+
+    def _bring_into_order(self, run_ids: Sequence[str]) -> None:
+        """Give the queue what the edits say: when two people move one run, their last words count in both."""
+        with self.database.transaction() as tx:
+            for run_id in run_ids:
+                row = self.index.get(run_id)
+                self.queue.reorder(run_id, priority=row.priority, position=row.position, connection=tx)
 
     def _edit_waiting(self, run_ids: Iterable[str], event: Callable[[], Event]) -> int:
         count = 0

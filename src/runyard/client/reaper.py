@@ -88,14 +88,16 @@ def _reap_lease(client: "Client", lease: Lease, now: float, *, worker_pid: int |
         return _forget(client, lease.run_id)
     if attempt.is_supervised():
         return False
-    if not attempt.journal(HOST).exists():
-        is_abandoned = worker_pid is not None and not _is_alive(worker_pid) and now - _claimed_at(lease) > HANDOVER_S
-        if not (lease.is_expired(now) or is_abandoned) or not _fence_off(attempt):
-            return False
     client.index.catch_up(lease.run_id)
     row = client.index.get(lease.run_id)
     if row.state == RunState.RUNNING and row.attempt == lease.attempt:
         return _write_end(client, attempt, _what_happened(attempt))
+    if row.attempt >= lease.attempt:  # it has ended
+        client.settle(lease.run_id)
+        return True
+    is_abandoned = worker_pid is not None and not _is_alive(worker_pid) and now - _claimed_at(lease) > HANDOVER_S
+    if not (lease.is_expired(now) or is_abandoned) or not _fence_off(attempt):
+        return False
     client.settle(lease.run_id, given_up=lease.attempt)
     return True
 
@@ -150,10 +152,9 @@ def _fence_off(attempt: Attempt) -> bool:
     journal = JournalWriter(attempt.journal(HOST), run=attempt.run.id, attempt=attempt.number, stream=HOST)
     try:
         fcntl.flock(journal.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if not is_untouched(attempt.journal(HOST)):
-            return False
-        text = f"attempt {attempt.number} never began: whoever was to execute it was gone"
-        journal.event(Warned(time_ns=time.time_ns(), text=text))
+        if is_untouched(attempt.journal(HOST)):
+            text = f"attempt {attempt.number} never began: whoever was to execute it was gone"
+            journal.event(Warned(time_ns=time.time_ns(), text=text))
         return not journal.is_blocked
     except BlockingIOError:
         return False

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from runyard.errors import FormatUnknown, NotFound
+from runyard.errors import ConflictError, FormatUnknown, NotFound
 from runyard.index import RunRow
 from runyard.journal import RunFolder
 from runyard.records import RUN_FORMAT, RunSpec, RunState, decode_spec, encode_spec
@@ -89,6 +89,7 @@ def submit(client: "Client", specs: Sequence[RunSpec]) -> None:
             for spec in specs:
                 _create_folder(client.home.runs, spec)
             with client.database.transaction() as connection:
+                _require_code(client, specs)
                 client.index.add_runs(specs, connection=connection)
                 client.queue.add(connection, [spec for spec in specs if spec.is_queued], now=time.time())
         except BaseException:
@@ -152,6 +153,13 @@ def _announced(marker: Path, ids: Sequence[str]) -> Iterator[None]:
             draft.unlink(missing_ok=True)
             raise
         yield
+
+
+def _require_code(client: "Client", specs: Sequence[RunSpec]) -> None:
+    """Whoever empties the trash deletes code inside a transaction: what is here now stays for these runs."""
+    for snapshot in {spec.code.snapshot for spec in specs if spec.code.snapshot}:
+        if not client.artifacts.has(snapshot):
+            raise ConflictError("The code was deleted with the trash while it was being submitted. Submit it again.")
 
 
 def _decode_ids(data: bytes) -> list[str]:

@@ -61,16 +61,23 @@ class Queue:
         attempt: int,
         now: float,
         held: str | None = None,
+        priority: int | None = None,
+        position: float | None = None,
         connection: Connection | None = None,
     ) -> None:
         """Let a run wait again after its attempt `attempt` (0: it never started), held if a reason is given.
 
         It keeps its place if it has one. A newer attempt that is under way is left alone.
+
+        Args:
+            priority: of a run that comes back into the queue; the one it was submitted with if left out.
+            position: likewise; the time of its creation if left out.
         """
         with self._writing(connection) as tx:
             row = tx.execute(select(queue).where(queue.c.run_id == spec.id).with_for_update()).one_or_none()
             if row is None:
                 self.add(tx, [spec], now=now)
+                self.reorder(spec.id, priority=priority, position=position, connection=tx)
             elif row.state == LEASED and row.attempt > attempt and row.lease_expires_at > now:
                 return
             latest = max(attempt, row.attempt if row else 0)  # a number is never given out twice
