@@ -182,7 +182,7 @@ function Nothing() {
   if (query.value) {
     return html`<${Empty} title="No run matches the filter"><p>Take a condition out, or <button class="link" onClick=${() => (query.value = "")}>show all runs</button>.</p></${Empty}>`;
   }
-  return html`<${Empty} title="No runs yet" commands=${["python run.py train", "python run.py train --grid optim.lr=0.1,0.01"]}>
+  return html`<${Empty} title="No runs yet" commands=${["python run.py train", "python run.py train 'optim.lr=[0.1,0.01]' 'seed=[0,1,2]' --queue"]}>
     <p>Start a training in the project's folder. It appears here while it runs.</p>
   </${Empty}>`;
 }
