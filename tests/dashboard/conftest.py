@@ -1,8 +1,8 @@
 """A real server, a real Chromium, and a page on which every error counts."""
 
 import os
-import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -36,7 +36,7 @@ class Server:
     """`runyard ui` of one home, as a person starts it."""
 
     home: Path
-    port: int | None = None
+    port: int
     process: "subprocess.Popen[str] | None" = None
 
     @property
@@ -44,8 +44,7 @@ class Server:
         return f"http://127.0.0.1:{self.port}/"
 
     def start(self) -> None:
-        chosen = [] if self.port is None else ["--port", str(self.port)]
-        command = [sys.executable, "-m", "runyard.cli.main", "ui", "--no-browser", *chosen]
+        command = [sys.executable, "-m", "runyard.cli.main", "ui", "--no-browser", "--port", str(self.port)]
         source = Path(__file__).parents[2] / "src"
         environment = os.environ | {"RUNYARD_HOME": str(self.home), "PYTHONPATH": str(source), "COLUMNS": "200"}
         self.process = subprocess.Popen(
@@ -55,9 +54,7 @@ class Server:
         seen = ""
         for line in self.process.stdout:
             seen += line
-            found = re.search(r"http://127\.0\.0\.1:(\d+)/", line)
-            if found:
-                self.port = int(found[1])
+            if self.address in line:
                 break
         else:
             raise AssertionError(f"The server ended at once: {seen}")
@@ -81,12 +78,20 @@ class Server:
         self.process.wait(20)
 
 
+def _free_port() -> int:
+    """One that the system has just handed out, so that parallel tests do not meet."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
 @pytest.fixture
 def serve() -> Iterator[Callable[[Path], Server]]:
     started: list[Server] = []
 
     def start(home: Path) -> Server:
-        server = Server(home)
+        server = Server(home, _free_port())
         server.start()
         started.append(server)
         return server

@@ -70,6 +70,13 @@ class Demo:
     ids: dict[str, list[RunId]] = field(default_factory=dict)
     running: list["Playing"] = field(default_factory=list)
 
+    def close(self) -> None:
+        """Let go of all files."""
+        for each in self.running:
+            each.main.close()
+            each.host.close()
+        self.client.close()
+
 
 @dataclass
 class Playing:

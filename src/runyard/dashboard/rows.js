@@ -70,17 +70,29 @@ class Source {
       if (by) {
         const found = await api.groups({ project, query, by, metrics: statistics, sort: groupSort(sort), ...range }, this.stop.signal);
         this.total = found.total;
-        this.pages.set(index, found.groups);
+        this.keep(index, found.groups);
         remember(found.groups.map((each) => [`g:${each.id}`, { label: each.label, runIds: each.run_ids }]));
       } else {
         const found = await api.runs({ project, query, sort, metrics, config, ...range }, this.stop.signal);
         this.total = found.total;
-        this.pages.set(index, found.runs.map(tidy));
+        this.keep(index, found.runs.map(tidy));
         remember(found.runs.map((each) => [each.id, { label: each.name, runIds: [each.id], state: each.state }]));
       }
     } finally {
       this.pending.delete(index);
     }
+  }
+
+  /** What has not changed stays the same object, and is not drawn again. @param {number} index @param {(Run | Group)[]} rows */
+  keep(index, rows) {
+    const old = new Map((this.pages.get(index) ?? []).map((row) => [row.id, row]));
+    this.pages.set(
+      index,
+      rows.map((row) => {
+        const before = old.get(row.id);
+        return before && JSON.stringify(before) === JSON.stringify(row) ? before : row;
+      }),
+    );
   }
 
   /** @param {string} groupId */

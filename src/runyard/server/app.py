@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
@@ -10,7 +11,7 @@ from fastapi import FastAPI
 from runyard import __version__
 from runyard.client import open_client
 from runyard.journal import Home
-from runyard.server import answers
+from runyard.server import answers, models
 from runyard.server.guard import Guard
 from runyard.server.machines import Machines
 from runyard.server.pages import Pages
@@ -76,8 +77,9 @@ def create_app(home: "Home | Path | str | None" = None) -> FastAPI:
     app.state.watcher = watcher
     app.state.measured = disk.Measured(client)
     answers.install(app)
+    problem: dict[str, Any] = {"model": models.Problem, "description": "A sentence that says what is wrong."}
     for module in ROUTES:
-        app.include_router(module.router, prefix=API)
+        app.include_router(module.router, prefix=API, responses={"4XX": problem, "5XX": problem, 422: problem})
     app.mount("/", Pages())
     app.add_middleware(Guard)
     return app

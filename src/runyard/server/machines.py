@@ -3,7 +3,6 @@
 import shutil
 import threading
 import time
-from collections.abc import Mapping
 from typing import Any
 
 import psutil
@@ -126,7 +125,7 @@ def _left_s(row: RunRow) -> float | None:
     return max(0.0, row.progress.remaining_s - (time.time() - row.progress.last_at.timestamp()))
 
 
-def _measures(slot: Slot) -> Mapping[str, float | None]:
+def _measures(slot: Slot) -> dict[str, Any]:
     found = gpu_sample(slot.uuid) if slot.is_gpu and slot.uuid else None
     return {
         "util_percent": found.utilization_percent if found else None,

@@ -253,8 +253,8 @@ class Watcher:
         if self._client.database.engine.dialect.name != "sqlite":
             return True
         with self._connection.begin():
-            version: int = self._connection.exec_driver_sql("PRAGMA data_version").scalar_one()
-        is_new: bool = version != self._version
+            version = int(self._connection.exec_driver_sql("PRAGMA data_version").scalar_one())
+        is_new = version != self._version
         self._version = version
         return is_new
 

@@ -109,7 +109,7 @@ export function MetricCard({ metric, store, visible, large, axis = xKind, range,
 
   const isLarge = large.value === metric;
   const actions = useMemo(() => ({ png: () => savePicture(plot.current, metric), csv: () => saveNumbers(part.peek() ?? store.curves(metric).peek(), metric, axis.peek()) }), [metric]);
-  return html`<article ref=${card} class=${`card chart-card ${isLarge ? "is-large" : ""} ${isShort ? "is-short" : ""}`} aria-label=${metric} data-metric=${metric}>
+  return html`<article ref=${card} class=${`chart-card ${isLarge ? "is-large" : ""} ${isShort ? "is-short" : ""}`} aria-label=${metric} data-metric=${metric}>
     <header>
       <h3 title=${metric}>${metric}</h3>
       <span class="card-remark">${remark}</span>

@@ -19,6 +19,7 @@ import { changed, groupBy, isDark, items, project, query, remember, sort } from 
  */
 
 const FIRST = 10;
+const NO_KEY = ["-"]; // an absent list would mean all keys, and a run may have 12,000
 
 const firstOnes = signal(/** @type {readonly Item[]} */ ([]));
 /** Whether `shown` stands for the top of the table. */
@@ -53,9 +54,9 @@ effect(() => {
 async function findFirst(project, query, sort, groupBy) {
   if (groupBy) {
     const { groups } = await api.groups({ project, query, by: groupBy, sort, limit: FIRST });
-    return groups.map((group) => ({ id: group.id, label: group.label, runIds: group.run_ids, isGroup: true }));
+    return groups.map((group) => ({ id: `g:${group.id}`, label: group.label, runIds: group.run_ids, isGroup: true }));
   }
-  const { runs } = await api.runs({ project, query, sort, limit: FIRST });
+  const { runs } = await api.runs({ project, query, sort, limit: FIRST, metrics: NO_KEY, config: NO_KEY });
   return runs.map((run) => ({ id: run.id, label: run.name, runIds: [run.id], isGroup: false, state: run.state }));
 }
 

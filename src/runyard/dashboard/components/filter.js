@@ -20,6 +20,7 @@ export function Filter() {
   const problem = useSignal(/** @type {api.ApiError | null} */ (null));
   const field = useRef(/** @type {HTMLInputElement | null} */ (null));
   const timer = useRef(0);
+  const refused = useRef({ text: /** @type {string | null} */ (null) });
 
   useEffect(() => {
     if (query.value === draft.peek().trim()) return;
@@ -30,14 +31,17 @@ export function Filter() {
   const check = async () => {
     clearTimeout(timer.current);
     const text = draft.peek().trim();
-    if (text === query.peek() && problem.peek() === null) return;
+    if (text === refused.current.text || (text === query.peek() && problem.peek() === null)) return;
     try {
       if (text) await api.runs({ project: project.peek(), query: text, limit: 1, metrics: ["-"], config: ["-"] });
       if (text !== draft.peek().trim()) return;
       problem.value = null;
       query.value = text;
     } catch (error) {
-      if (text === draft.peek().trim() && error instanceof api.ApiError) problem.value = error;
+      if (text === draft.peek().trim() && error instanceof api.ApiError) {
+        problem.value = error;
+        refused.current.text = error.status === 422 ? text : null;
+      }
     }
   };
   // in the middle of a word the filter would match nothing; Enter and leaving the field take it as it is
@@ -53,6 +57,7 @@ export function Filter() {
     picked.value = 0;
     isOpen.value = true;
     problem.value = null;
+    refused.current.text = null;
     clearTimeout(timer.current);
     timer.current = setTimeout(checkIfDone, PAUSE_MS);
   };

@@ -1,3 +1,5 @@
+import { computed } from "@preact/signals";
+import { useMemo } from "preact/hooks";
 import { edit } from "../actions.js";
 import { colourOf } from "../colours.js";
 import { age, duration, moment, NOTHING, number, setting, settingOf, share, spread, stateClass, stateWord } from "../format.js";
@@ -10,14 +12,17 @@ import { Editor } from "./editable.js";
 
 /**
  * @typedef {object} RowProps
- * @property {Row} row
+ * @property {Row["kind"]} kind
+ * @property {string} id
+ * @property {Run} [run]
+ * @property {Group} [group]
+ * @property {boolean} [isOpen]
  * @property {number} index
  * @property {readonly Column[]} pinned
  * @property {readonly Column[]} columns the scrolled columns that are on screen
  * @property {number} gap width of those left of them
  * @property {string} editing id of the column that is edited in this row, or ""
  * @property {boolean} isActive whether the keyboard is here
- * @property {number} version so that a changed row is drawn again
  * @property {Record<string, number>} best of each metric column, to mark it
  * @property {(index: number, event: MouseEvent) => void} onPick
  * @property {(id: string) => void} onUnfold
@@ -28,17 +33,19 @@ import { Editor } from "./editable.js";
  * One row: a run, a group of runs, or a place whose run is still on its way.
  * @param {RowProps} props
  */
-export function RunRow({ row, index, pinned, columns, gap, editing, isActive, best, onPick, onUnfold, onEdit }) {
-  const isSelected = row.kind !== "blank" && selection.value.includes(row.id);
-  const isLit = row.kind !== "blank" && hovered.value?.run === row.id;
-  const kinds = ["row", row.kind, isSelected && "selected", isLit && "lit", isActive && "active"].filter(Boolean).join(" ");
+export function RunRow({ kind, id, run, group, isOpen = false, index, pinned, columns, gap, editing, isActive, best, onPick, onUnfold, onEdit }) {
+  // computed, so that a row is drawn when its own light goes on or off, and not whenever any does
+  const isSelected = useMemo(() => computed(() => selection.value.includes(id)), [id]).value;
+  const isLit = useMemo(() => computed(() => hovered.value?.run === id), [id]).value;
+  const row = /** @type {Row} */ ({ kind, id, run, group, isOpen });
+  const kinds = ["row", kind, isSelected && "selected", isLit && "lit", isActive && "active"].filter(Boolean).join(" ");
   const cell = (/** @type {Column} */ column, /** @type {string} */ extra = "", /** @type {number | undefined} */ left = undefined) =>
     html`<div
       class=${`cell ${column.isNumber ? "num" : ""} ${extra}`}
       role="gridcell"
       key=${column.id}
+      data-column=${column.id}
       style=${{ width: `${column.width}px`, ...(left === undefined ? {} : { left: `${left}px` }) }}
-      onDblClick=${row.kind === "run" || row.kind === "child" ? () => onEdit(index, column.id) : undefined}
     >
       ${content(row, column, { isSelected, editing, best, onUnfold, onEdit: () => onEdit(index, "") })}
     </div>`;
@@ -52,6 +59,7 @@ export function RunRow({ row, index, pinned, columns, gap, editing, isActive, be
     aria-expanded=${row.kind === "group" ? row.isOpen : undefined}
     style=${{ transform: `translateY(${index * 28}px)` }}
     onClick=${(/** @type {MouseEvent} */ event) => onPick(index, event)}
+    onDblClick=${run && ((/** @type {any} */ event) => onEdit(index, event.target.closest(".cell")?.dataset.column ?? ""))}
     onMouseEnter=${() => row.kind !== "blank" && hover(row.id)}
     onMouseLeave=${() => hover(null)}
   >

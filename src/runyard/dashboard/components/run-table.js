@@ -12,7 +12,7 @@ import { RunRow } from "./run-row.js";
 
 const ROW = 28;
 const HEAD = 28;
-const SPARE = 8;
+const SPARE = 6;
 const PHONE = 480;
 const EDITABLE = new Set(["name", "tags", "note"]);
 
@@ -55,8 +55,9 @@ export function RunTable() {
 
   const rows = total.value;
   const { top, left, width, height } = view.value;
-  const first = Math.max(0, Math.floor(top / ROW) - SPARE);
-  const last = Math.min(rows - 1, Math.ceil((top + height) / ROW) + SPARE);
+  const size = Math.min(rows, Math.ceil(height / ROW) + 1 + 2 * SPARE); // always as many, see `indexes`
+  const first = Math.max(0, Math.min(Math.floor(top / ROW) - SPARE, rows - size));
+  const last = first + size - 1;
   useEffect(() => look(first, last), [first, last, version.value]);
 
   const all = shown.value;
@@ -138,7 +139,8 @@ export function RunTable() {
   tableKeys.focus = () => box.current?.focus();
 
   void version.value;
-  const indexes = Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => first + i);
+  // the n-th element shows row n, n + size, n + 2 size, …: scrolling changes texts and makes no elements
+  const indexes = Array.from({ length: size }, (_, slot) => first + ((((slot - first) % size) + size) % size));
   return html`<div
     class=${`table ${isLoading.value ? "loading" : ""}`}
     role="grid"
@@ -153,11 +155,11 @@ export function RunTable() {
   >
     <${Head} pinned=${pinned} columns=${columns} gap=${gap} width=${fullWidth} />
     <div class="rows" role="rowgroup" style=${{ height: `${rows * ROW}px`, width: `${fullWidth}px` }}>
-      ${indexes.map((index) => {
+      ${indexes.map((index, slot) => {
         const row = rowAt(index);
         return html`<${RunRow}
-          key=${index}
-          row=${row}
+          key=${slot}
+          ...${row}
           index=${index}
           pinned=${pinned}
           columns=${columns}
@@ -165,7 +167,6 @@ export function RunTable() {
           editing=${editing.value.index === index ? editing.value.column : ""}
           isActive=${active.value === index}
           best=${best}
-          version=${version.value}
           onPick=${onPick}
           onUnfold=${onUnfold}
           onEdit=${onEdit}
@@ -181,7 +182,7 @@ function Nothing() {
   if (query.value) {
     return html`<${Empty} title="No run matches the filter"><p>Take a condition out, or <button class="link" onClick=${() => (query.value = "")}>show all runs</button>.</p></${Empty}>`;
   }
-  return html`<${Empty} title="No runs yet" commands=${["python run.py train", "python run.py train --grid optim.lr=0.1,0.01"]}>
+  return html`<${Empty} title="No runs yet" commands=${["python run.py train", "python run.py train 'optim.lr=[0.1,0.01]' 'seed=[0,1,2]' --queue"]}>
     <p>Start a training in the project's folder. It appears here while it runs.</p>
   </${Empty}>`;
 }

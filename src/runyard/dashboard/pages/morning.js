@@ -59,7 +59,7 @@ export function MorningPage() {
       <h2>Best results</h2>
       <div class="list">${answer.best.map((each) => html`<${Best} key=${`${each.project}/${each.grid ?? each.experiment}/${each.metric}`} best=${each} />`)}</div>
     </section>`}
-    ${sum === 0 && answer.waiting === 0 && html`<${Empty} title="A quiet night" commands=${["python run.py train --grid optim.lr=0.1,0.01 --seeds 3 --queue"]}><p>Nothing ended and nothing waits. Queue a grid in the evening, and its results stand here in the morning.</p></${Empty}>`}
+    ${sum === 0 && answer.waiting === 0 && html`<${Empty} title="A quiet night" commands=${["python run.py train 'optim.lr=[0.1,0.01]' 'seed=[0,1,2]' --queue", "python run.py work"]}><p>Nothing ended and nothing waits. Queue a grid in the evening, and its results stand here in the morning.</p></${Empty}>`}
   </main>`;
 }
 

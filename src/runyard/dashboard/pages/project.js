@@ -41,8 +41,8 @@ export function ProjectPage() {
 
 function Welcome() {
   return html`<main class="page welcome">
-    <${Empty} title="This is where your runs will be" commands=${["runyard new my-project", "cd my-project", "python run.py train", "python run.py train --grid optim.lr=0.1,0.01,0.001 --seeds 3"]}>
-      <p>Make a project and train once. The run appears on this page while it goes on: its curves, its output, its settings. The last line queues a grid.</p>
+    <${Empty} title="This is where your runs will be" commands=${["runyard new my-project", "cd my-project", "pip install -r requirements.txt", "python run.py train", "python run.py train 'optim.lr=[0.1,0.01]' 'seed=[0,1,2]' --queue", "python run.py work"]}>
+      <p>Make a project and train once. The run appears on this page while it goes on: its curves, its output, its settings. The last two lines queue a grid and work through it.</p>
     </${Empty}>
   </main>`;
 }

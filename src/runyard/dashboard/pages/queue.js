@@ -28,8 +28,8 @@ export function QueuePage() {
     ${running.length > 0 && html`<${Running} rows=${running} again=${again} />`}
     ${waiting.length > 0 && html`<${Waiting} rows=${waiting} paused=${answer.paused} again=${again} />`}
     ${answer.rows.length === 0 &&
-    html`<${Empty} title="Nothing waits" commands=${["python run.py train --queue", "python run.py train --grid optim.lr=0.1,0.01 --seeds 3 --queue"]}>
-      <p>Queued runs start by themselves as soon as a slot is free, and go on after a reboot.</p>
+    html`<${Empty} title="Nothing waits" commands=${["python run.py train --queue", "python run.py train 'optim.lr=[0.1,0.01]' 'seed=[0,1,2]' --queue", "python run.py work"]}>
+      <p>The first line queues a grid, the second works through it: every run gets a slot of its own.</p>
     </${Empty}>`}
   </main>`;
 }

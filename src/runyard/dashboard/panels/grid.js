@@ -1,0 +1,153 @@
+import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
+
+import { act } from "../actions.js";
+import * as api from "../api.js";
+import { offered } from "../columns.js";
+import { number, setting } from "../format.js";
+import { html } from "../html.js";
+import { changed, groupBy, param, project, query, remember, select, selection, setParam, toggle } from "../state.js";
+import { AxisChoice } from "./axis-choice.js";
+import { GridCell } from "./grid-cell.js";
+import { differingKeys, headline, metricKeys, statistic } from "./headline.js";
+
+/** @import {Group} from "../types.js" */
+
+const MOST_GROUPS = 500;
+const MOST_FAILED = 500;
+const MOST_VALUES = 40; // on an axis
+const AGAIN_MS = 3000;
+const NO_KEY = ["-"]; // an absent list would mean all keys
+
+/** The runs of the filter as a matrix: two settings as its axes, a third as its pages. */
+export default function GridPanel() {
+  const groups = useSignal(/** @type {Group[] | null} */ (null));
+  const failed = useSignal(/** @type {ReadonlySet<string>} */ (new Set()));
+  const problem = useSignal("");
+  const tick = useSignal(0);
+  const axes = useComputed(() => axesOf(differingKeys.value, [param("across"), param("down"), param("pages")]));
+  const by = useComputed(() => [axes.value.down, axes.value.across, axes.value.pages].filter(Boolean).join());
+
+  useSignalEffect(() => {
+    let last = 0;
+    let timer = 0;
+    const listening = changed.subscribe(() => {
+      if (timer) return;
+      timer = window.setTimeout(() => {
+        timer = 0;
+        last = performance.now();
+        tick.value += 1;
+      }, Math.max(AGAIN_MS - (performance.now() - last), 0));
+    });
+    return () => {
+      clearTimeout(timer);
+      listening();
+    };
+  });
+  useSignalEffect(() => {
+    tick.value;
+    const asked = { project: project.value, query: query.value, by: by.value };
+    const metric = headline.value ? `${headline.value}.${statistic.value}` : "-";
+    if (!asked.by) {
+      groups.value = null;
+      return;
+    }
+    const stop = new AbortController();
+    const isFailed = 'state in ["FAILED", "OUT_OF_MEMORY", "TIMED_OUT", "INTERRUPTED", "LOST"]';
+    Promise.all([
+      api.groups({ ...asked, metrics: [metric], limit: MOST_GROUPS }, stop.signal),
+      api.runs({ project: asked.project, query: asked.query ? `(${asked.query}) and ${isFailed}` : isFailed, metrics: NO_KEY, config: NO_KEY, limit: MOST_FAILED }, stop.signal),
+    ]).then(
+      ([found, bad]) => {
+        problem.value = "";
+        remember(found.groups.map((group) => [`g:${group.id}`, { label: group.label, runIds: group.run_ids }]));
+        failed.value = new Set(bad.runs.map((run) => run.id));
+        groups.value = found.groups;
+      },
+      (error) => stop.signal.aborted || (problem.value = error.message),
+    );
+    return () => stop.abort();
+  });
+
+  const { down, across, pages } = axes.value;
+  const keys = differingKeys.value;
+  if (offered.value && !keys.length) return html`<div class="panel-body"><p class="panel-empty">The runs of this filter have the same settings, but for their seeds: there is no grid to show.</p></div>`;
+  const cells = (groups.value ?? []).map((group) => ({ group, spread: group.metrics[`${headline.value}.${statistic.value}`] ?? null }));
+  const means = cells.flatMap(({ spread }) => (spread ? [spread.mean ?? NaN] : [])).filter(Number.isFinite);
+  const [low, high] = [Math.min(...means), Math.max(...means)];
+  const isLowBest = statistic.value === "min";
+  const best = means.length ? (isLowBest ? low : high) : NaN;
+  const shade = (/** @type {number} */ mean) => (high > low ? (isLowBest ? (high - mean) / (high - low) : (mean - low) / (high - low)) : 0.5);
+  const faces = pages ? valuesOf(groups.value ?? [], pages) : [undefined];
+  const columns = valuesOf(groups.value ?? [], across);
+  const rows = down ? valuesOf(groups.value ?? [], down) : [undefined];
+  const choose = (/** @type {Group} */ group) => {
+    if (groupBy.peek() === by.value) return toggle(`g:${group.id}`);
+    groupBy.value = by.value; // so that the table shows the same groups
+    select([`g:${group.id}`]);
+  };
+  return html`<div class="panel-body panel-grid">
+    <div class="panel-tools">
+      <${AxisChoice} label="metric" value=${headline.value} keys=${metricKeys.value} onChoose=${(/** @type {string} */ key) => setParam("by", key)} />
+      <span class="faint">${statistic.value}</span>
+      <${AxisChoice} label="across" value=${across} keys=${keys} onChoose=${(/** @type {string} */ key) => setParam("across", key)} />
+      ${keys.length > 1 && html`<${AxisChoice} label="down" value=${down} keys=${keys.filter((key) => key !== across)} onChoose=${(/** @type {string} */ key) => setParam("down", key)} />`}
+      ${keys.length > 2 && html`<${AxisChoice} label="pages" value=${pages} keys=${keys.filter((key) => key !== across && key !== down)} none="all together" onChoose=${(/** @type {string} */ key) => setParam("pages", key || "-")} />`}
+      <span class="spring"></span>
+      ${Number.isFinite(best) && html`<span>best <b>${number(best)}</b></span>`}
+    </div>
+    ${problem.value && html`<p class="panel-problem" role="alert">${problem.value}</p>`}
+    ${columns.length > MOST_VALUES || rows.length > MOST_VALUES ? html`<p class="panel-hint">Only the first ${MOST_VALUES} values of an axis are shown.</p>` : ""}
+    <div class="grid-pages">
+      ${faces.map(
+        (face, i) => html`<section key=${i}>
+          ${pages && html`<h3>${pages} <b>${setting(face)}</b></h3>`}
+          <table class="grid-matrix">
+            <thead><tr><th class="grid-corner">${down ? `${tail(down)} \\ ` : ""}${tail(across)}</th>${columns.slice(0, MOST_VALUES).map((value) => html`<th scope="col">${setting(value)}</th>`)}</tr></thead>
+            <tbody>
+              ${rows.slice(0, MOST_VALUES).map(
+                (row) => html`<tr>
+                  <th scope="row">${setting(row)}</th>
+                  ${columns.slice(0, MOST_VALUES).map((column) => {
+                    const cell = cells.find(({ group }) => same(group.config[across], column) && (!down || same(group.config[down], row)) && (!pages || same(group.config[pages], face)));
+                    const mean = cell?.spread?.mean ?? NaN;
+                    return html`<td>${cell && html`<${GridCell} group=${cell.group} spread=${cell.spread} shade=${shade(mean)} isBest=${mean === best} isSelected=${selection.value.includes(`g:${cell.group.id}`)} failed=${cell.group.run_ids.filter((id) => failed.value.has(id))} onChoose=${() => choose(cell.group)} onRetry=${(/** @type {string[]} */ ids) => act("retry", ids)} />`}</td>`;
+                  })}
+                </tr>`,
+              )}
+            </tbody>
+          </table>
+        </section>`,
+      )}
+    </div>
+    <p class="panel-hint">Mean ± standard deviation of all runs of a cell; darker is better. A click selects the cell: its curves are in the charts.</p>
+  </div>`;
+}
+
+/**
+ * Wished axes if the runs differ by them, else the first keys that do.
+ * @param {readonly string[]} keys
+ * @param {string[]} wished across, down, pages
+ */
+function axesOf(keys, [across, down, pages]) {
+  const first = keys.includes(across) ? across : (keys[0] ?? "");
+  const rest = keys.filter((key) => key !== first);
+  const second = rest.includes(down) ? down : (rest[0] ?? "");
+  const others = rest.filter((key) => key !== second);
+  const third = others.includes(pages) ? pages : pages === "-" ? "" : others.length === 1 ? others[0] : "";
+  return { across: first, down: second, pages: third };
+}
+
+/**
+ * @param {readonly Group[]} groups
+ * @param {string} key
+ */
+function valuesOf(groups, key) {
+  const values = new Map(groups.map((group) => [JSON.stringify(group.config[key] ?? null), group.config[key]]));
+  return [...values.values()].sort((a, b) => (typeof a === "number" && typeof b === "number" ? a - b : String(a) < String(b) ? -1 : 1));
+}
+
+/** @param {unknown} a @param {unknown} b */
+const same = (a, b) => JSON.stringify(a ?? null) === JSON.stringify(b ?? null);
+
+/** The last part of a dotted key. @param {string} key */
+const tail = (key) => key.slice(key.lastIndexOf(".") + 1);

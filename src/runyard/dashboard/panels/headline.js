@@ -1,0 +1,25 @@
+/** What the panels about a whole grid judge runs by: a metric, and which of its values. */
+import { computed } from "@preact/signals";
+
+import { bestOf, offered } from "../columns.js";
+import { param, projectInfo } from "../state.js";
+
+/** Metrics to choose from, those of the project first. */
+export const metricKeys = computed(() => {
+  const logged = (offered.value?.metrics ?? []).map((each) => each.key);
+  const own = (projectInfo.value?.metrics ?? []).map((each) => each.key).filter((key) => logged.includes(key));
+  const rest = logged.filter((key) => !own.includes(key));
+  return [...own, ...rest.filter((key) => /^(val|test)/.test(key)), ...rest.filter((key) => !/^(val|test|sys)/.test(key)), ...rest.filter((key) => key.startsWith("sys/"))];
+});
+
+/** "" while nothing was logged. */
+export const headline = computed(() => {
+  const wished = param("by");
+  return metricKeys.value.includes(wished) ? wished : (metricKeys.value[0] ?? "");
+});
+
+/** "max", "min" or "last": which value of the metric counts. */
+export const statistic = computed(() => bestOf(headline.value));
+
+/** Config keys by which the runs of the filter differ, but for the seed; those with few values first. */
+export const differingKeys = computed(() => (offered.value?.config ?? []).filter((each) => each.distinct > 1 && each.key !== "seed").map((each) => each.key));

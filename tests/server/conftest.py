@@ -1,0 +1,67 @@
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runyard.client import Client, open_client
+from runyard.records import RunId
+from tests.server import demo_home
+from tests.server.serving import Served, serving
+
+
+@pytest.fixture(scope="session")
+def demo_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home of 62 runs, made once; tests get copies."""
+    path = tmp_path_factory.mktemp("demo") / "home"
+    demo = demo_home.make(path, steps=40)
+    demo.close()
+    return path
+
+
+@pytest.fixture
+def home(demo_template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the home that a test may change."""
+    monkeypatch.setenv("RUNYARD_LOCK_DIR", str(tmp_path / "locks"))
+    monkeypatch.setenv("RUNYARD_CPU_SLOTS", "2")
+    path = tmp_path / "home"
+    shutil.copytree(demo_template, path, symlinks=True)
+    return path
+
+
+@pytest.fixture
+def served(home: Path) -> Iterator[Served]:
+    with serving(home) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def shared(demo_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server for tests that change nothing."""
+    folder = tmp_path_factory.mktemp("shared")
+    shutil.copytree(demo_template, folder / "home", symlinks=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RUNYARD_LOCK_DIR", str(folder / "locks"))
+        patch.setenv("RUNYARD_CPU_SLOTS", "2")
+        with serving(folder / "home") as served:
+            yield served
+
+
+@pytest.fixture
+def elsewhere(home: Path) -> Iterator[Client]:
+    """Another process that works with the same home, as a command does."""
+    client = open_client(home)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def one(served: Served) -> RunId:
+    """A run that completed."""
+    return served.client.index.find('state == "COMPLETED" and project == "weld-seam"', limit=1)[0].id
+
+
+@pytest.fixture
+def one_shared(shared: Served) -> RunId:
+    """A run that completed, of the shared server."""
+    return shared.client.index.find('state == "COMPLETED" and project == "weld-seam"', limit=1)[0].id

@@ -1,0 +1,183 @@
+"""The queue, machines, mornings, the disk, the trash and saved views."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from runyard.client import Client
+from runyard.devices import Holder, SlotLock
+from runyard.records import RunId, RunState
+from tests.server.serving import Served
+
+
+def test_the_queue_says_who_is_next_and_why_others_wait(shared: Served) -> None:
+    found = shared.get("/queue")
+
+    waiting = [row for row in found["rows"] if row["state"] == "QUEUED"]
+    held = [row for row in found["rows"] if row["state"] == "HELD"]
+    assert [row["place"] for row in waiting] == list(range(1, len(waiting) + 1))
+    assert waiting[0]["priority"] == 5
+    assert waiting[1]["reason"] == "1 before it"
+    assert {row["reason"] for row in held} == {"waits for new data"}
+    assert found["counts"] == {"waiting": len(waiting), "held": 2, "leased": 0, "paused": 0}
+    assert found["eta_s"] > 0
+
+
+def test_a_paused_project_says_so(served: Served) -> None:
+    served.send("POST", "/projects/paint-check/pause")
+
+    rows = served.get("/queue", project="paint-check")["rows"]
+    assert any("paused by" in row["reason"] for row in rows)
+    served.send("POST", "/projects/paint-check/resume")
+    assert served.get("/queue")["paused"] == {}
+
+
+def test_machines_show_who_is_on_a_slot(served: Served) -> None:
+    running = served.client.index.find('state == "RUNNING"', limit=1)[0]
+    ours, foreign = SlotLock("cpu-0"), SlotLock("cpu-1")
+    ours.try_acquire(Holder(pid=1, user="anna", run_id=running.id))
+    foreign.try_acquire(Holder(pid=2, user="jon", what="a notebook"))
+
+    machine = served.get("/machines")["machines"][0]
+    ours.release()
+    foreign.release()
+
+    first, second = (slot for slot in machine["slots"] if slot["kind"] == "cpu")
+    assert (first["state"], first["run_name"], first["user"]) == ("running", running.name, "anna")
+    assert 0 < first["progress"] < 1 or first["progress"] == 0
+    assert second["state"] == "busy"
+    assert "a notebook" in second["reason"]
+
+
+def test_the_morning_folds_equal_failures_and_names_the_best(shared: Served) -> None:
+    found = shared.get("/morning")
+
+    assert found["ended"]["COMPLETED"] > 30
+    assert found["failures"][0]["count"] == 4
+    assert len(found["failures"][0]["runs"]) == 4
+    best = next(each for each in found["best"] if each["grid"] == "lr-depth-7f3a" and each["goal"] == "max")
+    rows = shared.client.index.find('state == "COMPLETED"', project="weld-seam", sort="-metric:val/accuracy.max")
+    assert best["run"] == rows[0].id
+    assert best["value"] == pytest.approx(rows[0].summary["val/accuracy"].max)
+
+
+def test_the_morning_of_a_later_time_compares_with_what_was_before(shared: Served) -> None:
+    rows = shared.client.index.find('state == "COMPLETED"', project="weld-seam", sort="ended_at")
+    last, before = rows[-1], rows[:-1]
+    assert last.ended_at is not None
+
+    found = shared.get("/morning", project="weld-seam", since=(last.ended_at - timedelta(seconds=1)).isoformat())
+
+    best = next(each for each in found["best"] if each["goal"] == "max")
+    assert best["run"] == last.id
+    assert best["previous"] == pytest.approx(max(row.summary["val/accuracy"].max or 0 for row in before))
+    assert shared.get("/morning", since=datetime.now(UTC).isoformat())["ended"] == {}
+
+
+def test_the_disk_adds_up(shared: Served) -> None:
+    found = shared.get("/disk")
+
+    assert found["total_bytes"] == sum(found["kinds"].values()) + found["trash_bytes"]
+    assert {each["name"] for each in found["projects"]} == {"weld-seam", "paint-check"}
+    assert len(found["runs"]) == 50
+    ours = shared.get("/disk", project="weld-seam")
+    assert {each["project"] for each in ours["runs"]} == {"weld-seam"}
+
+
+def test_the_trash_gives_back_and_lets_go(served: Served, one: RunId) -> None:
+    served.send("POST", "/actions", {"action": "trash", "runs": [one]})
+    assert {run["id"] for run in served.get("/trash")["runs"]} >= {one}
+    assert one not in {run["id"] for run in served.get("/runs", limit=500)["runs"]}
+
+    served.send("POST", "/actions", {"action": "restore", "runs": [one]})
+    assert one in {run["id"] for run in served.get("/runs", limit=500)["runs"]}
+
+    freed = served.send("POST", "/trash/empty")
+    assert freed["runs"] == 1
+    assert freed["size_bytes"] > 0
+    assert served.get("/trash") == {"total": 0, "runs": []}
+
+
+def test_views_are_saved_for_all(served: Served) -> None:
+    view = {"query": "seed == 1", "columns": ["optim.lr", "val/accuracy.max"], "sort": None, "width": 3.5}
+
+    served.send("PUT", "/views/best", view)
+    served.send("PUT", "/views/other", {})
+    served.send("DELETE", "/views/other")
+
+    assert served.get("/views")["views"] == {"best": view}
+    assert served.get("/views/best") == {"name": "best", "view": view}
+    served.send("DELETE", "/views/other", status=404)
+
+
+def test_a_view_that_is_too_large_is_refused(served: Served) -> None:
+    assert "KiB" in served.send("PUT", "/views/x", {"q": "x" * 100_000}, status=422)["error"]
+
+
+def test_views_of_another_version_are_left_alone(served: Served) -> None:
+    (served.path / "views.json").write_text('{"format": 99}')
+
+    served.get("/views", 503)
+    served.send("PUT", "/views/x", {}, status=503)
+
+    assert (served.path / "views.json").read_text() == '{"format": 99}'
+
+
+# ---- actions ----
+
+
+def test_an_action_does_what_it_can_and_says_why_not_else(served: Served, one: RunId) -> None:
+    waiting = served.client.index.find('state == "QUEUED"', limit=1)[0].id
+
+    found = served.send("POST", "/actions", {"action": "stop", "runs": [waiting, one, "nobody"], "value": "no need"})
+
+    assert found["done"] == [waiting]
+    assert [each["id"] for each in found["refused"]] == [one, "nobody"]
+    assert "has ended already" in found["refused"][0]["why"]
+    assert served.client.index.get(waiting).state == RunState.STOPPED
+    assert "no need" in served.client.index.get(waiting).reason
+
+
+def test_an_ended_run_is_queued_again(served: Served) -> None:
+    failed = served.client.index.find('state == "FAILED"', limit=1)[0].id
+
+    assert served.send("POST", "/actions", {"action": "retry", "runs": [failed]})["done"] == [failed]
+
+    assert failed in {row["id"] for row in served.get("/queue")["rows"]}
+
+
+def test_the_order_of_the_queue_is_changed(served: Served) -> None:
+    def order() -> list[str]:
+        return [row["id"] for row in served.get("/queue")["rows"]]
+
+    def act(action: str, *runs: str, value: str | int | None = None) -> None:
+        body = {"action": action, "runs": list(runs), "value": value}
+        assert (
+            served.send("POST", "/actions", body)["done"] == list(dict.fromkeys(runs))[:: -1 if action == "top" else 1]
+        )
+
+    first, second, third, *_, last = order()
+
+    act("priority", first, value=0)
+    act("top", last)
+    assert order()[0] == last
+    act("bottom", last)
+    assert order()[-1] == last
+    act("before", last, value=order()[1])
+    assert order()[1] == last
+    act("top", second, third)
+    assert order()[:2] == [second, third]
+
+
+def test_what_is_held_is_released(served: Served, elsewhere: Client) -> None:
+    held, other = (row.id for row in served.client.index.find('state == "HELD"', limit=2))
+
+    assert served.send("POST", "/actions", {"action": "release", "runs": [held]})["done"] == [held]
+    refused = served.send("POST", "/actions", {"action": "hold", "runs": [other]})["refused"]
+
+    assert elsewhere.index.get(held).state == RunState.QUEUED
+    assert "is HELD" in refused[0]["why"]
+
+
+def test_pausing_a_project_that_nobody_has_is_refused(served: Served) -> None:
+    served.send("POST", "/projects/nobody/pause", status=404)

@@ -1,0 +1,46 @@
+"""`runyard ui`: a port, an address, an end."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from runyard.errors import UsageError
+from runyard.server import choose_port
+
+
+def test_a_taken_port_is_passed_over_and_a_wanted_one_refused() -> None:
+    first, second = choose_port(), choose_port()
+    taken = first.getsockname()[1]
+
+    assert second.getsockname()[1] != taken
+    assert first.getsockname()[0] == "127.0.0.1"
+    with pytest.raises(UsageError, match=str(taken)):
+        choose_port(taken)
+    first.close()
+    second.close()
+
+
+def test_the_command_serves_the_page_and_ends_although_a_page_listens(home: Path) -> None:
+    command = [sys.executable, "-m", "runyard.cli.main", "ui", "--no-browser"]
+    environment = os.environ | {"RUNYARD_HOME": str(home), "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        address = next(word for word in process.stdout.readline().split() if word.startswith("http://"))
+        with httpx.Client(base_url=address, trust_env=False, timeout=30) as client:
+            assert client.get("/api/v1/runs").json()["total"] == 61
+            with client.stream("GET", "/api/v1/events") as stream:
+                next(stream.iter_lines())
+                began = time.monotonic()
+                process.send_signal(signal.SIGINT)
+                process.wait(20)
+        assert time.monotonic() - began < 5
+        assert process.stderr.read().strip() in ("", "error: interrupted")
