@@ -9,7 +9,7 @@ UV := $(shell command -v uv 2>/dev/null)
 
 unexport PYTHONDONTWRITEBYTECODE  # tests and demo start hundreds of processes, and each would compile the same modules
 
-.PHONY: help setup demo test lint format picture bench clean
+.PHONY: help setup demo test lint format picture screenshots bench clean
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -46,6 +46,9 @@ format: $(READY)  ## let ruff put things in order
 
 picture: $(READY)  ## draw docs/images/demo.svg from a demo
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python examples/picture.py
+
+screenshots: $(READY)  ## pictures of the dashboard into docs/images
+	$(BIN)/python -m examples.screenshots
 
 bench: $(READY)  ## every number of the README, beside its limit
 	$(BIN)/python benchmarks/all.py

@@ -23,7 +23,10 @@ def main() -> int:
     for number, script in enumerate(scripts, start=1):
         question = (script.read_text().split('"""')[1].strip().splitlines() or [""])[0]
         print(f"\n[{number}/{len(scripts)}] {script.name}: {question}", flush=True)
-        failed += subprocess.run([sys.executable, str(script)], cwd=HERE.parent, check=False).returncode != 0
+        failed += (
+            subprocess.run([sys.executable, "-m", f"benchmarks.{script.stem}"], cwd=HERE.parent, check=False).returncode
+            != 0
+        )
     return failed
 
 

@@ -17,9 +17,9 @@ from typing import Any
 
 import httpx
 import numpy as np
-from index_queries import QUERY, a_spec
 from sqlalchemy import update
 
+from benchmarks.index_queries import QUERY, a_spec
 from runyard.client import open_client
 from runyard.database import analyze
 from runyard.database.schema import run_metrics, runs

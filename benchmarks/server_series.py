@@ -12,9 +12,9 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from index_queries import a_spec, write_run
 from server_runs import asked, serving
 
+from benchmarks.index_queries import a_spec, write_run
 from runyard.client import open_client
 from runyard.journal import Home
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from runyard.client import TrackedRun
+from runyard.client.runs import TrackedRun
 from runyard.journal import HOST, JournalWriter
 from runyard.journal.events import Ended, Output, OutputDropped
 from runyard.records import RunId
