@@ -12,9 +12,8 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from server_runs import asked, serving
-
 from benchmarks.index_queries import a_spec, write_run
+from benchmarks.server_runs import asked, serving
 from runyard.client import open_client
 from runyard.journal import Home
 
