@@ -84,6 +84,14 @@ class Yard:
         self.client.index.catch_up(run_id)
         return self.client.index.get(run_id)
 
+    def execute(self, run_id: str) -> None:
+        """Let a waiting run be executed from start to end, without telling the index."""
+        attempt = self.client.folder(run_id).attempt(1)
+        attempt.path.mkdir(parents=True)
+        start_ns = int(NOON.timestamp() * 1e9)
+        self._train(attempt, start_ns, {}, None, "", "", RunState.COMPLETED)
+        self._watch(attempt, start_ns, "", RunState.COMPLETED, "", {}, {})
+
     def _train(
         self,
         attempt: Attempt,

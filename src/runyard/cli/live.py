@@ -90,6 +90,7 @@ class Ended:
 
     def _row(self, run_id: str) -> RunRow | None:
         try:
+            self._client.index.catch_up(run_id)  # not even the start of a short run may have been delivered yet
             return self._client.index.get(run_id)
         except NotFound:
             return None
