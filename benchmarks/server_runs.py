@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx
 import numpy as np
-from index_queries import QUERY, a_spec
+from index_queries import QUERY, a_spec  # type: ignore[import-not-found]  # beside this script
 from sqlalchemy import update
 
 from runyard.client import open_client

@@ -12,8 +12,8 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
-from index_queries import a_spec, write_run
-from server_runs import asked, serving
+from index_queries import a_spec, write_run  # type: ignore[import-not-found]  # beside this script
+from server_runs import asked, serving  # type: ignore[import-not-found]  # beside this script
 
 from runyard.client import open_client
 from runyard.journal import Home
