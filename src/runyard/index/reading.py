@@ -164,7 +164,9 @@ def _cells(tx: Connection, journal: JournalPath, ids: Sequence[str], key: str) -
         rows[row.run_id].append(row)
     tails: dict[str, list[Part]] = {run_id: [] for run_id in ids}
     _collect_tails(tx, journal, tails, ids, key, None)
-    return {run_id: _cells_of_run(tx, rows[run_id], tails[run_id], key) for run_id in ids if rows[run_id] or tails[run_id]}
+    return {
+        run_id: _cells_of_run(tx, rows[run_id], tails[run_id], key) for run_id in ids if rows[run_id] or tails[run_id]
+    }
 
 
 def _cells_of_run(tx: Connection, rows: Sequence[_AnyRow], tail: Sequence[Part], key: str) -> list[Cells] | None:
