@@ -34,11 +34,12 @@ demo: $(READY)  ## a project, a grid of 36 runs on real data, a leaderboard
 test: $(READY)  ## all tests, on all cores
 	$(BIN)/python -m pytest -n auto
 
-lint: $(READY)  ## ruff, mypy, the direction of imports
+lint: $(READY)  ## ruff, mypy, the direction of imports, the types of the page
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	PYTHONPATH=src $(BIN)/lint-imports
+	@if command -v npx > /dev/null; then npx --yes --package typescript@5 tsc --noEmit -p src/runyard/dashboard; else echo "npx is missing: the types of the page are not checked"; fi
 
 format: $(READY)  ## let ruff put things in order
 	$(BIN)/ruff check --fix .
@@ -52,6 +53,9 @@ screenshots: $(READY)  ## pictures of the dashboard into docs/images
 
 bench: $(READY)  ## every number of the README, beside its limit
 	$(BIN)/python benchmarks/all.py
+
+screenshots: $(READY)  ## docs/images: every page of the dashboard, light and dark
+	$(BIN)/python examples/screenshots.py
 
 clean:  ## forget .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache demo

@@ -113,9 +113,10 @@ def test_a_hostile_body_is_refused_with_a_sentence(shared: Served, body: bytes) 
         assert b'"error"' in answer
 
 
-@pytest.mark.parametrize(
-    "value", [b"NaN", b"Infinity", b"-Infinity", b"1e999", b'"\\ud800"', b"[" * 5000 + b"]" * 5000]
-)
+STRANGE = [b"NaN", b"Infinity", b"-Infinity", b"1e999", b'"\\ud800"', b"[" * 5000 + b"]" * 5000]
+
+
+@pytest.mark.parametrize("value", STRANGE, ids=lambda value: value[:12].decode())
 def test_a_view_holds_nothing_but_strict_json(shared: Served, value: bytes) -> None:
     status, answer = shared.raw("PUT", f"{API}/views/x", b'{"x":' + value + b"}", JSON)
 

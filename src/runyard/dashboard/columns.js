@@ -13,8 +13,8 @@ export const vocabulary = signal(/** @type {Columns | null} */ (null));
 
 /** @type {Record<string, {title: string, width: number, isNumber?: boolean, sortKey: string | null, hint?: string}>} */
 const FIELDS = {
-  state: { title: "state", width: 114, sortKey: "state" },
-  name: { title: "name", width: 218, sortKey: "name" },
+  state: { title: "state", width: 124, sortKey: "state" },
+  name: { title: "name", width: 212, sortKey: "name" },
   duration_s: { title: "time", width: 72, isNumber: true, sortKey: "duration_s", hint: "how long it ran" },
   created_at: { title: "age", width: 64, isNumber: true, sortKey: "created_at", hint: "since it was asked for" },
   tags: { title: "tags", width: 148, sortKey: null },

@@ -65,12 +65,20 @@ export function duration(seconds) {
   return `${Math.round(seconds / 86400)} d`;
 }
 
-/** @param {string | null | undefined} time @param {number} now */
+/** How long ago, roughly. @param {string | null | undefined} time @param {number} now */
 export function age(time, now) {
   if (!time) return NOTHING;
   const seconds = (now - Date.parse(time)) / 1000;
   if (seconds < 60) return "now";
-  return duration(seconds);
+  if (seconds < 90 * 60 || seconds >= 48 * 3600) return duration(seconds);
+  return `${Math.round(seconds / 3600)} h`;
+}
+
+/** A metric in a column: as many digits in every row. @param {number | null | undefined} value */
+export function measured(value) {
+  if (value === null || value === undefined || !Number.isFinite(value) || Number.isInteger(value)) return number(value);
+  const size = Math.abs(value);
+  return size >= 1e-3 && size < 1e4 ? value.toPrecision(4) : number(value);
 }
 
 /** @param {number} seconds from `now` @param {number} now */

@@ -15,6 +15,7 @@ from runyard.server import answers, models
 from runyard.server.guard import Guard
 from runyard.server.machines import Machines
 from runyard.server.pages import Pages
+from runyard.server.remembering import Memory
 from runyard.server.routes import (
     actions,
     columns,
@@ -75,6 +76,7 @@ def create_app(home: "Home | Path | str | None" = None) -> FastAPI:
     app.state.client = client
     app.state.machines = machines
     app.state.watcher = watcher
+    app.state.memory = Memory(watcher)
     app.state.measured = disk.Measured(client)
     answers.install(app)
     problem: dict[str, Any] = {"model": models.Problem, "description": "A sentence that says what is wrong."}

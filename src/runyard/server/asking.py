@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from runyard.client import Client
 from runyard.errors import UsageError
 from runyard.server.machines import Machines
+from runyard.server.remembering import Memory
 from runyard.server.watching import Watcher
 
 MOST_RUNS = 1000  # ids in one question
@@ -46,8 +47,14 @@ async def _machines(request: Request) -> Machines:
     return machines
 
 
+async def _memory(request: Request) -> Memory:
+    memory: Memory = request.app.state.memory
+    return memory
+
+
 Home = Annotated[Client, Depends(_client)]
 Watched = Annotated[Watcher, Depends(_watcher)]
+Remembered = Annotated[Memory, Depends(_memory)]
 Slots = Annotated[Machines, Depends(_machines)]
 Project = Annotated[str | None, Query(max_length=200, description="Only runs of this project.")]
 QueryText = Annotated[

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, FromClause, and_, case, func, select
+from sqlalchemy import ColumnElement, Connection, FromClause, and_, case, func, or_, select
 
 from runyard.database.schema import run_config, run_metrics, runs
 from runyard.errors import QueryError, UsageError
@@ -55,31 +55,52 @@ def wanted_metric(name: str) -> Wanted:
 
 
 def page(
-    tx: Connection, condition: Condition, *, by: str, metrics: Sequence[str], sort: str, offset: int, limit: int
+    tx: Connection,
+    condition: Condition,
+    known: Sequence[settings.Key],
+    *,
+    by: str,
+    metrics: Sequence[str],
+    sort: str,
+    offset: int,
+    limit: int,
 ) -> tuple[int, list[Group]]:
     """The number of groups, and one page of them.
+
+    Args:
+        known: the config keys of the runs.
 
     Raises:
         UsageError: no run has a config key of that name, or there are too many keys.
         QueryError: the field to sort by is unknown.
     """
-    known = settings.differing_first(tx, condition)
     keys = None if by == ALL_BUT_SEED else _checked(by, [each.key for each in known])
     source, identity = _identity(keys)
-    grouped = select(*identity).select_from(source).where(condition).group_by(*identity)
-    total = tx.scalar(select(func.count()).select_from(grouped.subquery())) or 0
-    source, order = _order(source, sort)
-    members = func.aggregate_strings(runs.c.id, ",").label("members")
+    ordered, order = _order(source, sort)
+    total = func.count().over().label("total")
     common = [column.label(f"common_{number}") for number, column in enumerate(identity)]
-    listed = select(members, *common).select_from(source).where(condition).group_by(*identity).order_by(*order)
+    listed = select(total, *common).select_from(ordered).where(condition).group_by(*identity).order_by(*order)
+    rows = tx.execute(listed.offset(offset).limit(limit)).all()
+    if not rows:
+        grouped = select(*common).select_from(source).where(condition).group_by(*identity).subquery()
+        return tx.scalar(select(func.count()).select_from(grouped)) or 0, []
     differing = [each.key for each in known if each.distinct > 1 and each.key != "seed"]
     shown = list(dict.fromkeys([*(keys or []), *differing]))
     wanted = [wanted_metric(name) for name in metrics]
+    members = select(runs.c.id).select_from(source).where(condition).order_by(runs.c.id)
     found: list[Group] = []
-    for text, *shared in tx.execute(listed.offset(offset).limit(limit)).all():
+    for _, *shared in rows:
+        same = [_is(column, value) for column, value in zip(identity, shared, strict=True)]
+        if keys is None:  # an index leads to them only if they are asked for by this column
+            same.append(or_(runs.c.group == shared[1], runs.c.id == shared[1]))
         group_id = hashlib.sha256(msgspec.json.encode([by, *shared])).hexdigest()[:_ID_LENGTH]
-        found.append(_group(tx, group_id, sorted(text.split(",")), shown, wanted, titled_by=keys or shown))
-    return total, found
+        ids = list(tx.scalars(members.where(*same)))
+        found.append(_group(tx, group_id, ids, shown, wanted, titled_by=keys or shown))
+    return rows[0].total, found
+
+
+def _is(column: ColumnElement[Any], value: Any) -> Condition:
+    return column.is_(None) if value is None else column == value
 
 
 def _checked(by: str, known: Sequence[str]) -> list[str]:

@@ -122,6 +122,7 @@ class Watcher:
         self._version = -1
         self._standing: _Standing | None = None
         self._slots: Any = None
+        self._own = self._seen = 0
         self._at = self._reaped_at = self._all_at = self._measured_at = float("-inf")
         self._all_took_s = 0.0
         self._listed_ns = -1
@@ -161,9 +162,15 @@ class Watcher:
 
     def note(self, run_ids: Iterable[str] = (), *, queue: bool = True) -> None:
         """Tell at once what was changed through this server."""
+        self._own += 1
         self._publish(Changes(runs=set(run_ids), queue=queue))
 
     # ---- looking ----
+
+    @property
+    def generation(self) -> tuple[int, int]:
+        """Changes with every change: first those through this server, then those that were seen."""
+        return self._own, self._seen
 
     @property
     def is_stale(self) -> bool:
@@ -280,6 +287,8 @@ class Watcher:
         return is_news
 
     def _publish(self, changes: Changes) -> None:
+        if changes.runs or changes.queue or changes.everything:
+            self._seen += 1
         for listener in self._listening():
             listener.tell(changes)
 

@@ -24,6 +24,7 @@ import { palette, shown } from "./shown.js";
 /** @template T @typedef {import("@preact/signals").ReadonlySignal<T>} ReadonlySignal */
 
 const MOST_IN_TIP = 7;
+const STACKED_PX = 62; // of the y axis of cards on one time axis
 
 /**
  * One metric of all that is shown: curves, the value under the pointer, and what can be done with it.
@@ -45,6 +46,7 @@ export function MetricCard({ metric, store, visible, large, axis = xKind, range,
   const part = useSignal(/** @type {ReadonlyMap<string, Curve> | null} */ (null));
   const tip = useSignal(/** @type {Tip | null} */ (null));
   const ownLog = useSignal(/** @type {boolean | null} */ (null));
+  const gutter = range ? STACKED_PX : undefined;
   const write = useMemo(() => writerOf(metric), [metric]);
   const isSeen = useComputed(() => visible.names.value.has(metric));
   const isLog = useComputed(() => ownLog.value ?? isLogY.value);
@@ -61,7 +63,7 @@ export function MetricCard({ metric, store, visible, large, axis = xKind, range,
   useSignalEffect(() => {
     if (!isSeen.value) return;
     const made = new Plot(/** @type {HTMLElement} */ (host.current), {
-      look: { write, x: axis.peek(), isLogX: isLogX.peek() && !range, isLogY: isLog.peek() },
+      look: { write, gutter, x: axis.peek(), isLogX: isLogX.peek() && !range, isLogY: isLog.peek() },
       onHover: (id, x, at) => {
         pointAt(id, x, axis.peek());
         tip.value = x === null || !at ? null : tipOf(drawn.peek().lines, { id, x, at, axis: axis.peek(), write });
@@ -76,7 +78,7 @@ export function MetricCard({ metric, store, visible, large, axis = xKind, range,
     };
   });
   useSignalEffect(() => {
-    const look = { write, x: axis.value, isLogX: isLogX.value && !range, isLogY: isLog.value };
+    const look = { write, gutter, x: axis.value, isLogX: isLogX.value && !range, isLogY: isLog.value };
     if (isSeen.value) plot.current?.show(drawn.value.lines, look, zoom.value);
   });
   useSignalEffect(() => {

@@ -31,6 +31,7 @@ import { count, duration, moment, short } from "./numbers.js";
  * @property {boolean} isLogX
  * @property {boolean} isLogY
  * @property {(value: number) => string} [write] a value on the y axis
+ * @property {number} [gutter] width of the y axis, where charts stand below each other
  */
 
 /** @typedef {{id: string | null, x: number, distance: number}} Nearest */
@@ -204,7 +205,7 @@ export class Plot {
       width,
       height,
       legend: { show: false },
-      padding: [8, 10, 0, 0],
+      padding: [8, 16, 0, 0],
       scales: {
         x: { time: look.x === "time", distr: look.isLogX ? 3 : 1, range: () => this.rangeX },
         y: { distr: look.isLogY ? 3 : 1, range: () => this.rangeY },
@@ -216,7 +217,7 @@ export class Plot {
           ...shared,
           gap: 5,
           space: 34,
-          size: (_, values) => Math.max(34, ...(values ?? []).map((text) => 12 + String(text ?? "").length * 6.2)),
+          size: (_, values) => this.look.gutter ?? Math.max(34, ...(values ?? []).map((text) => 12 + String(text ?? "").length * 6.2)),
           values: (_, splits) => splits.map((value) => (value === null ? "" : (this.look.write ?? short)(value))),
         },
       ],

@@ -16,9 +16,10 @@ export function MachineStrip() {
   const isMany = lanes.length > MOST_LANES;
   const shown = isMany ? lanes.filter(({ slot }) => slot.kind === "gpu" || slot.state !== "free") : lanes;
   const hidden = lanes.length - shown.length;
+  const next = waitingNames();
   return html`<section class="yard" aria-label="Machines and queue">
     <div class="lanes">
-      ${shown.map(({ machine, slot }) => html`<${Lane} key=${`${machine.host}/${slot.name}`} machine=${machine} slot=${slot} next=${nextRun()} />`)}
+      ${shown.map(({ machine, slot }) => html`<${Lane} key=${`${machine.host}/${slot.name}`} machine=${machine} slot=${slot} next=${slot.state === "free" ? next.shift() : undefined} />`)}
       ${hidden > 0 &&
       html`<div class="lane free">
         <div class="who"><b>${plural(hidden, "CPU slot")} free</b></div>
@@ -29,7 +30,8 @@ export function MachineStrip() {
   </section>`;
 }
 
-const nextRun = () => queue.value?.rows.find((row) => row.state === "QUEUED" && row.place === 1)?.name ?? queue.value?.rows.find((row) => row.state === "QUEUED")?.name;
+/** Names of waiting runs in the order in which they start. */
+const waitingNames = () => (queue.value?.rows ?? []).filter((row) => row.state === "QUEUED").sort((a, b) => (a.place ?? 0) - (b.place ?? 0)).map((row) => row.name);
 
 /** @param {{machine: Machine, slot: Slot, next?: string}} props */
 function Lane({ machine, slot, next }) {

@@ -2,7 +2,7 @@ import { computed } from "@preact/signals";
 import { useMemo } from "preact/hooks";
 import { edit } from "../actions.js";
 import { colourOf } from "../colours.js";
-import { age, duration, moment, NOTHING, number, setting, settingOf, share, spread, stateClass, stateWord } from "../format.js";
+import { age, duration, measured, moment, NOTHING, setting, settingOf, share, spread, stateClass, stateWord } from "../format.js";
 import { html } from "../html.js";
 import { hover, hovered, now, selection, toggle } from "../state.js";
 import { Editor } from "./editable.js";
@@ -105,7 +105,7 @@ function runContent(run, id, column, isSelected, best) {
   if (column.kind === "metric") {
     const value = /** @type {any} */ (run.summary[column.key])?.[column.statistic ?? "last"];
     const step = /** @type {any} */ (run.summary[column.key])?.[`${column.statistic}_step`];
-    return html`<span class=${value !== null && value === best[column.id] ? "best" : ""} title=${step === undefined || step === null ? undefined : `at step ${step}`}>${number(value)}</span>`;
+    return html`<span class=${value !== null && value === best[column.id] ? "best" : ""} title=${step === undefined || step === null ? undefined : `at step ${step}`}>${measured(value)}</span>`;
   }
   switch (column.id) {
     case "state": {
@@ -119,7 +119,7 @@ function runContent(run, id, column, isSelected, best) {
       return html`${dot(id, isSelected, run.name)}<span class="name" title=${run.note ? `${run.name}\n${run.note}` : run.name}>${run.name}</span>`;
     case "duration_s":
       return run.state === "RUNNING" && run.started_at
-        ? html`<span title=${run.progress?.remaining_s ? `${duration(run.progress.remaining_s)} left` : undefined}>${age(run.started_at, now.value)}</span>`
+        ? html`<span title=${run.progress?.remaining_s ? `${duration(run.progress.remaining_s)} left` : undefined}>${duration((now.value - Date.parse(run.started_at)) / 1000)}</span>`
         : duration(run.duration_s);
     case "created_at":
       return html`<span title=${moment(run.created_at)}>${age(run.created_at, now.value)}</span>`;

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from runyard.index import finding
-from runyard.server import grouping, models
+from runyard.server import grouping, models, settings
 from runyard.server.answers import answer
-from runyard.server.asking import Home, Keys, Limit, Offset, Project, QueryText, Sort, listed
+from runyard.server.asking import Home, Keys, Limit, Offset, Project, QueryText, Remembered, Sort, listed
 
 router = APIRouter(tags=["runs"])
 
@@ -18,6 +18,7 @@ By = Annotated[str, Query(max_length=2000, description="`all-but-seed`, or confi
 @router.get("/groups", response_model=models.Groups)
 def groups(
     client: Home,
+    memory: Remembered,
     project: Project = None,
     query: QueryText = None,
     by: By = grouping.ALL_BUT_SEED,
@@ -33,8 +34,9 @@ def groups(
     """
     with client.database.read() as tx:
         condition = finding.condition(tx, query, project=project, trashed=False)
+        known = memory.recall(("keys", project, query), lambda: settings.differing_first(tx, condition))
         total, found = grouping.page(
-            tx, condition, by=by, metrics=listed(metrics) or [], sort=sort, offset=offset, limit=limit
+            tx, condition, known, by=by, metrics=listed(metrics) or [], sort=sort, offset=offset, limit=limit
         )
     return answer({"total": total, "groups": [_document(each) for each in found]})
 

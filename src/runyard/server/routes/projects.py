@@ -15,7 +15,7 @@ from runyard.project.project import load_project
 from runyard.records import RunState
 from runyard.server import models
 from runyard.server.answers import answer
-from runyard.server.asking import Home
+from runyard.server.asking import Home, Remembered
 
 router = APIRouter(tags=["projects"])
 
@@ -42,20 +42,20 @@ _PROJECTS = (
 
 
 @router.get("/projects", response_model=models.Projects)
-def projects(client: Home) -> Response:
+def projects(client: Home, memory: Remembered) -> Response:
     """All projects, the one with the newest run first, and the metrics that its runyard.toml judges runs by."""
+    return answer({"projects": memory.recall("projects", lambda: _projects(client))})
+
+
+def _projects(client: Client) -> list[dict[str, Any]]:
     with client.database.read() as tx:
         found = [dict(row) for row in tx.execute(_PROJECTS).mappings()]
     found.sort(key=lambda row: (-row["last_ns"], row["name"]))
-    return answer(
-        {
-            "projects": [
-                {key: row[key] for key in ("name", "runs", "running", "waiting", "failed")}
-                | {"last_at": from_ns(row["last_ns"]), "metrics": declared_metrics(client, row["name"])}
-                for row in found
-            ]
-        }
-    )
+    return [
+        {key: row[key] for key in ("name", "runs", "running", "waiting", "failed")}
+        | {"last_at": from_ns(row["last_ns"]), "metrics": declared_metrics(client, row["name"])}
+        for row in found
+    ]
 
 
 def declared_metrics(client: Client, project: str) -> list[dict[str, str]]:

@@ -10,7 +10,7 @@ from runyard.client import documents
 from runyard.index import RunRow
 from runyard.server import models
 from runyard.server.answers import answer
-from runyard.server.asking import Home, Keys, Limit, Offset, Project, QueryText, Sort, listed
+from runyard.server.asking import Home, Keys, Limit, Offset, Project, QueryText, Remembered, Sort, listed
 
 router = APIRouter(tags=["runs"])
 
@@ -18,6 +18,7 @@ router = APIRouter(tags=["runs"])
 @router.get("/runs", response_model=models.Runs)
 def runs(
     client: Home,
+    memory: Remembered,
     project: Project = None,
     query: QueryText = None,
     sort: Sort = "-created_at",
@@ -28,7 +29,7 @@ def runs(
 ) -> Response:
     """A page of runs. `metrics` and `config` restrict each run to the keys that will be shown."""
     rows = client.index.find(query, project=project, sort=sort, limit=limit, offset=offset)
-    total = client.index.count(query, project=project)
+    total = memory.recall(("total", project, query), lambda: client.index.count(query, project=project))
     shown, settings = listed(metrics), listed(config)
     return answer({"total": total, "offset": offset, "runs": [run_document(row, shown, settings) for row in rows]})
 
