@@ -54,8 +54,5 @@ screenshots: $(READY)  ## pictures of the dashboard into docs/images
 bench: $(READY)  ## every number of the README, beside its limit
 	$(BIN)/python benchmarks/all.py
 
-screenshots: $(READY)  ## docs/images: every page of the dashboard, light and dark
-	$(BIN)/python examples/screenshots.py
-
 clean:  ## forget .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache demo
