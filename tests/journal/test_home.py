@@ -54,3 +54,12 @@ def test_attempts_come_in_the_order_of_their_numbers(tmp_path: Path) -> None:
         run.attempt(number).path.mkdir(parents=True)
 
     assert [attempt.number for attempt in run.attempts()] == [1, 9, 10]
+
+
+def test_a_new_home_is_for_its_owner_alone_and_an_existing_folder_keeps_its_mode(tmp_path: Path) -> None:
+    Home.open(tmp_path / "above" / "new")
+    (tmp_path / "shared").mkdir(mode=0o750)
+    Home.open(tmp_path / "shared")
+
+    assert (tmp_path / "above" / "new").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "shared").stat().st_mode & 0o777 == 0o750
