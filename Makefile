@@ -47,7 +47,7 @@ bench: $(READY)  ## every number of the README, beside its limit
 	$(BIN)/python benchmarks/all.py
 
 screenshots: $(READY)  ## docs/images: every page of the dashboard, light and dark
-	$(BIN)/python examples/screenshots.py
+	$(BIN)/python -m examples.screenshots
 
 clean:  ## forget .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache demo
