@@ -65,15 +65,19 @@ def _until(page: "Page", expression: str, arg: object = None) -> Any:
 
 # How many pixels of a card's curves have the colour of a token; anti-aliased borders are left out.
 COLOURED = """([metric, token]) => {
-  const canvas = [...document.querySelectorAll(".chart-card")].find((card) => card.dataset.metric === metric)?.querySelector(".plot-canvas");
+  const cards = [...document.querySelectorAll(".chart-card")];
+  const canvas = cards.find((card) => card.dataset.metric === metric)?.querySelector(".plot-canvas");
   if (!canvas || !canvas.width) return 0;
   const hex = getComputedStyle(document.documentElement).getPropertyValue(token).trim();
-  const [r, g, b] = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+  const wanted = [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
   const pen = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d", { willReadFrequently: true });
   pen.drawImage(canvas, 0, 0);
   const { data } = pen.getImageData(0, 0, canvas.width, canvas.height);
   let found = 0;
-  for (let i = 0; i < data.length; i += 4) if (data[i + 3] > 200 && Math.abs(data[i] - r) + Math.abs(data[i + 1] - g) + Math.abs(data[i + 2] - b) < 12) found += 1;
+  for (let i = 0; i < data.length; i += 4) {
+    const off = wanted.reduce((sum, part, k) => sum + Math.abs(data[i + k] - part), 0);
+    if (data[i + 3] > 200 && off < 12) found += 1;
+  }
   return found;
 }"""
 
@@ -100,6 +104,8 @@ def test_selected_rows_are_curves_in_their_colours(demo: Demo, server: Server, v
 
     page.locator(".rows .row.run .pick").nth(8).click()
     _until(page, COLOURED, ["train/loss", "--c3"])
+    page.evaluate("() => { document.documentElement.dataset.theme = 'dark'; }")
+    _until(page, COLOURED, ["train/loss", "--c1"])
 
 
 def test_all_cards_on_the_screen_are_one_request_and_the_others_none(demo: Demo, server: Server, visit: Visit) -> None:

@@ -224,3 +224,117 @@ def test_the_help_lists_the_keys(demo: Server, visit: Visit) -> None:
     page.get_by_role("heading", name="Keys").wait_for()
     page.keyboard.press("Escape")
     page.wait_for_selector("dialog.help:not([open])", state="attached")
+
+
+def test_a_change_elsewhere_appears_without_reload(demo: Server, visit: Visit) -> None:
+    page = _open(visit, demo)
+    client = open_client(demo.home)
+    try:
+        run = client.index.find(None, project="weld-seam", limit=1)[0]
+        client.rename(run.id, "<script>alert(1)</script> \N{RIGHT-TO-LEFT OVERRIDE}\N{GRINNING FACE}")
+    finally:
+        client.close()
+    page.locator(".row .name", has_text="<script>alert(1)</script>").wait_for(timeout=10_000)
+
+
+def test_a_running_run_is_asked_to_stop(demo: Server, visit: Visit) -> None:
+    page = _open(visit, demo, '#/p/paint-check?q=state+%3D%3D+"RUNNING"')
+    bar = page.get_by_role("toolbar", name="Selected runs")
+    assert page.locator(".row.selected").count() == 3
+    bar.get_by_role("button", name="Stop").click()
+    _says(page, "asked to stop")
+
+
+def test_columns_are_chosen_pinned_resized_and_moved(demo: Server, visit: Visit) -> None:
+    page = _open(visit, demo, "#/p/weld-seam?split=1.000")
+    page.get_by_role("button", name="columns").click()
+    page.get_by_label("Find a column").fill("momentum")
+    page.locator(".columns-menu .menu-item", has_text="optim.momentum").locator("input").check()
+    page.locator(".columns-menu .menu-item", has_text="optim.momentum").get_by_role("button", name="pin").click()
+    page.keyboard.press("Escape")
+    page.locator(".head-cell.pinned", has_text="momentum").wait_for()
+    _until(page, "location.hash.includes('cols=')")
+    head = page.locator(".head-cell", has_text="depth")
+    before = head.bounding_box()
+    assert before is not None
+    edge = before["x"] + before["width"]
+    page.mouse.move(edge, before["y"] + 14)
+    page.mouse.down()
+    page.mouse.move(edge + 60, before["y"] + 14, steps=4)
+    page.mouse.up()
+    after = head.bounding_box()
+    assert after is not None
+    assert after["width"] == pytest.approx(before["width"] + 60, abs=4)
+    page.locator(".head-cell", has_text="lr").drag_to(head)
+    titles = page.locator(".head-title").all_text_contents()
+    assert titles.index("lr") < titles.index("depth")
+
+
+def test_the_table_is_a_file(demo: Server, visit: Visit) -> None:
+    page = _open(visit, demo)
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="csv", exact=True).first.click()
+    lines = Path(waiting.value.path()).read_text().splitlines()
+    assert len(lines) == 37
+    assert lines[0].startswith("id,state,name,")
+    assert "val/accuracy.max" in lines[0]
+
+
+def test_a_view_is_saved_and_opened(demo: Server, visit: Visit) -> None:
+    page = _open(visit, demo)
+    page.keyboard.press("g")
+    page.wait_for_selector(".row.group")
+    page.get_by_role("button", name="views").click()
+    page.get_by_label("Name of this view").fill("seeds folded")
+    page.keyboard.press("Enter")
+    _says(page, "saved")
+    page.keyboard.press("g")
+    page.wait_for_selector(".row.run")
+    page.get_by_role("button", name="views").click()
+    page.get_by_role("link", name="seeds folded").click()
+    page.wait_for_selector(".row.group")
+
+
+def test_the_theme_is_switched_and_kept(demo: Server, visit: Visit) -> None:
+    page = _open(visit, demo)
+    page.get_by_label("Dark theme").click()
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.reload()
+    page.wait_for_selector(".row.run")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def test_the_queue_is_reordered_held_and_paused(demo: Server, visit: Visit) -> None:
+    page = _open(visit, demo)
+    page.get_by_role("link", name="Queue").click()
+    rows = page.locator(".queue-list .list-row", has=page.get_by_role("button", name="Cancel"))
+    rows.first.wait_for()
+    last = rows.filter(has=page.get_by_role("button", name="Hold")).last
+    name = last.locator(".run-link").inner_text()
+    last.get_by_role("button", name="to the top").click()
+    _until(page, "name => document.querySelector('.queue-list .run-link').textContent === name", name)
+    rows.first.get_by_role("button", name="Hold").click()
+    page.locator(".list-row.is-held", has_text=name).wait_for()
+    page.get_by_role("button", name="Pause paint-check").click()
+    page.get_by_role("button", name="Resume paint-check").click()
+    page.get_by_role("button", name="Pause paint-check").wait_for()
+
+
+def test_what_is_in_the_trash_comes_back(demo: Server, visit: Visit) -> None:
+    page = _open(visit, demo)
+    page.get_by_role("link", name="Disk").click()
+    page.get_by_role("button", name="Restore").first.click()
+    _says(page, "1 run restored")
+    _says(page, "Deleted runs wait here")
+
+
+def test_a_phone_has_table_and_panels_below(demo: Server, visit: Visit) -> None:
+    visit.page.set_viewport_size({"width": 390, "height": 844})
+    page = _open(visit, demo)
+    table = page.locator(".runs").bounding_box()
+    panel = page.locator(".right").bounding_box()
+    assert table is not None
+    assert panel is not None
+    assert table["width"] == pytest.approx(390, abs=2)
+    assert panel["y"] >= table["y"] + table["height"] - 2
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

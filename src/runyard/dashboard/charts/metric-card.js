@@ -2,7 +2,7 @@ import { useSignal, useSignalEffect, useComputed } from "@preact/signals";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 
 import { html } from "../html.js";
-import { hovered, isDark, selection, toggle } from "../state.js";
+import { hovered, selection, toggle } from "../state.js";
 import { ChartTip } from "./chart-tip.js";
 import { crosshair, pointAt } from "./crosshair.js";
 import { nearestIndex } from "./curves.js";
@@ -12,6 +12,7 @@ import { placeName, Plot, valueAt } from "./plot.js";
 import { csvOfCurves, save } from "./saving.js";
 import { groupsAs, isLogX, isLogY, pinned, smoothing, togglePin, xKind } from "./settings.js";
 import { palette, shown } from "./shown.js";
+import { dressed } from "./theme.js";
 
 /** @import {CurveStore} from "./store.js" */
 /** @import {Visible} from "./visible.js" */
@@ -82,7 +83,7 @@ export function MetricCard({ metric, store, visible, large, axis = xKind, range,
     if (isSeen.value) plot.current?.show(drawn.value.lines, look, zoom.value);
   });
   useSignalEffect(() => {
-    isDark.value;
+    dressed.value;
     plot.current?.repaint();
   });
   useSignalEffect(() => {

@@ -2,8 +2,9 @@ import { useSignalEffect } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 
 import { html } from "../html.js";
-import { hover, hovered, isDark } from "../state.js";
+import { hover, hovered } from "../state.js";
 import { family, token } from "./plot.js";
+import { dressed } from "./theme.js";
 
 /** @import {Axis} from "./axes.js" */
 /** @typedef {{id: string, name: string, places: number[], shade: number, isIn: boolean}} Thread one run: where it crosses each axis, how good it is (0 to 1, NaN), whether all brushes hold it */
@@ -33,7 +34,7 @@ export function Parallel({ axes, threads, brushes, onBrush }) {
 
   useLayoutEffect(draw, [axes, threads, brushes]);
   useSignalEffect(() => {
-    isDark.value;
+    dressed.value;
     draw();
   });
   useSignalEffect(() => {

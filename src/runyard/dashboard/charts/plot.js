@@ -205,7 +205,7 @@ export class Plot {
       width,
       height,
       legend: { show: false },
-      padding: [8, 16, 0, 0],
+      padding: [8, 20, 0, 0],
       scales: {
         x: { time: look.x === "time", distr: look.isLogX ? 3 : 1, range: () => this.rangeX },
         y: { distr: look.isLogY ? 3 : 1, range: () => this.rangeY },

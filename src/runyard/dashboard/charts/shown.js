@@ -3,7 +3,8 @@ import { computed, effect, signal } from "@preact/signals";
 
 import * as api from "../api.js";
 import { assigned, colourIndex, COUNT } from "../colours.js";
-import { changed, groupBy, isDark, items, project, query, remember, sort } from "../state.js";
+import { changed, groupBy, items, project, query, remember, sort } from "../state.js";
+import { dressed } from "./theme.js";
 
 /** @import {Item} from "../types.js" */
 
@@ -77,7 +78,7 @@ export const shownRuns = computed(() => [...new Set(shown.value.flatMap((item) =
 
 /** The palette as a canvas takes it. @type {import("@preact/signals").ReadonlySignal<string[]>} */
 export const palette = computed(() => {
-  isDark.value;
+  dressed.value;
   const style = getComputedStyle(document.documentElement);
   return Array.from({ length: COUNT }, (_, i) => style.getPropertyValue(`--c${i + 1}`).trim());
 });

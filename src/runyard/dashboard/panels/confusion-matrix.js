@@ -1,5 +1,6 @@
 import { useLayoutEffect, useRef } from "preact/hooks";
 
+import { dressed } from "../charts/theme.js";
 import { html } from "../html.js";
 
 const MOST_CELLS = 24; // labels; more are drawn without numbers
@@ -46,6 +47,6 @@ function LargeMatrix({ labels, matrix, colour }) {
         pen.fillRect(k, i, 1, 1);
       });
     });
-  }, [matrix, colour]);
+  }, [matrix, colour, dressed.value]);
   return html`<canvas class="matrix-large" ref=${canvas} role="img" aria-label=${`Confusion matrix of ${labels.length} classes`}></canvas>`;
 }

@@ -119,7 +119,7 @@ export default function GridPanel() {
         </section>`,
       )}
     </div>
-    <p class="panel-hint">Mean ± standard deviation of all runs of a cell; darker is better. A click selects the cell: its curves are in the charts.</p>
+    <p class="panel-hint">Mean ± standard deviation of all runs of a cell; the more colour, the better. A click selects the cell: its curves are in the charts.</p>
   </div>`;
 }
 

@@ -2,6 +2,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import * as api from "../api.js";
 import { short } from "../charts/numbers.js";
+import { dressed } from "../charts/theme.js";
 import { html } from "../html.js";
 
 /** @import {MediaItem} from "../types.js" */
@@ -30,7 +31,7 @@ export function HistogramHeat({ items, step, colour }) {
   const high = Math.max(...columns.map((column) => column.edges[column.edges.length - 1]));
   useLayoutEffect(() => {
     if (columns.length && canvas.current) draw(canvas.current, { columns, low, high, colour });
-  }, [columns, colour]);
+  }, [columns, colour, dressed.value]);
   if (problem) return html`<p class="panel-problem" role="alert">${problem}</p>`;
   const at = columns.findIndex((column) => column.step === step);
   return html`<div class="heat">

@@ -1,6 +1,7 @@
 """Saved views: what people set up on the page, by name. They belong to the home, not to a browser."""
 
 import fcntl
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,7 +47,7 @@ def view(client: Home, name: _Name) -> Response:
 @router.put("/views/{name:path}", response_model=models.View)
 def save(client: Home, name: _Name, view: dict[str, JsonValue]) -> Response:
     """Save a view, instead of one of the same name."""
-    if len(msgspec.json.encode(view)) > _LARGEST_BYTES:
+    if len(_strict(view)) > _LARGEST_BYTES:
         raise UsageError(f"A view has at most {_LARGEST_BYTES >> 10} KiB.")
     with _changing(client) as found:
         if name not in found and len(found) >= _MOST:
@@ -63,6 +64,13 @@ def delete(client: Home, name: _Name) -> Response:
             raise _missing(name)
         del found[name]
     return answer({"views": found})
+
+
+def _strict(view: dict[str, JsonValue]) -> str:
+    try:
+        return json.dumps(view, allow_nan=False)
+    except ValueError:
+        raise UsageError("A view holds a number that JSON does not know, such as NaN.") from None
 
 
 def _missing(name: str) -> NotFound:
