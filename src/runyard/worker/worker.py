@@ -34,6 +34,7 @@ from runyard.worker.snapshot import Observer, Snapshot
 
 POLL_S = 1.0  # between two looks at queue and slots when nothing happens
 REAP_S = 5.0  # between two looks for runs whose supervisor was killed
+TELL_AGAIN_S = 600.0  # before the same trouble is told again: a disk that is full all night fills no log
 SLOTS_VARIABLE = "RUNYARD_SLOTS"
 CODE_VARIABLE = "RUNYARD_CODE"
 
@@ -95,6 +96,7 @@ class Worker:
         self._reap_at = self._beat_at = float("-inf")
         self._failed_starts = 0
         self._trouble = ""
+        self._told: dict[str, float] = {}  # troubles, and when they were told
         self._wake_read, self._wake_write = os.pipe()
         for fd in (self._wake_read, self._wake_write):
             os.set_blocking(fd, False)
@@ -183,10 +185,11 @@ class Worker:
         except ServiceError:
             raise
         except Exception as error:  # the worker's loop: reported, and tried again
-            text = f"{type(error).__name__}: {error}"
-            if text != self._trouble:
-                self._say(f"Something failed; the worker goes on and tries again. {text}")
-            self._trouble = text
+            self._trouble = f"{type(error).__name__}: {error}".splitlines()[0]
+            now = self._clock()
+            if now >= self._told.get(self._trouble, float("-inf")) + TELL_AGAIN_S:
+                self._told[self._trouble] = now
+                self._say(f"Something failed; the worker goes on and tries again. {self._trouble}")
             return None
         self._trouble = ""
         return result
