@@ -312,7 +312,7 @@ def test_the_queue_is_reordered_held_and_paused(demo: Server, visit: Visit) -> N
     last = rows.filter(has=page.get_by_role("button", name="Hold")).last
     name = last.locator(".run-link").inner_text()
     last.get_by_role("button", name="to the top").click()
-    _until(page, "name => document.querySelector('.queue-list .run-link').textContent === name", name)
+    _until(page, "name => document.querySelector('[aria-label=Waiting] .run-link').textContent === name", name)
     rows.first.get_by_role("button", name="Hold").click()
     page.locator(".list-row.is-held", has_text=name).wait_for()
     page.get_by_role("button", name="Pause paint-check").click()

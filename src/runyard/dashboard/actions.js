@@ -3,7 +3,7 @@ import { signal } from "@preact/signals";
 import * as api from "./api.js";
 import { plural } from "./format.js";
 import { patch, reload } from "./rows.js";
-import { select, selection } from "./state.js";
+import { items, select } from "./state.js";
 
 /** @import {Toast} from "./types.js" */
 
@@ -58,7 +58,7 @@ export async function act(action, runs, value, { isQuiet = false } = {}) {
     }
     if (action === "trash" && done.length) {
       const gone = new Set(done);
-      select(selection.peek().filter((id) => !gone.has(id)));
+      select(items.peek().filter((item) => !item.runIds.every((id) => gone.has(id))).map((item) => item.id));
     }
     reload(0);
   } catch (error) {

@@ -5,7 +5,7 @@
 import { batch, computed, effect, signal } from "@preact/signals";
 import * as api from "./api.js";
 import { offered, shown } from "./columns.js";
-import { changed, groupBy, page, project, query, remember, sort } from "./state.js";
+import { changed, groupBy, page, project, query, remember, select, sort } from "./state.js";
 
 /** @import {Group, Run} from "./types.js" */
 /** @typedef {{kind: "run" | "child", id: string, run: Run} | {kind: "group", id: string, group: Group, isOpen: boolean} | {kind: "blank", id: string}} Row */
@@ -232,6 +232,19 @@ export async function unfold(groupId) {
   }
 }
 
+/** Runs whose groups are to be selected once there are groups. @type {readonly string[]} */
+let carried = [];
+
+/** @param {readonly string[]} runs */
+export const carry = (runs) => void (carried = runs);
+
+function selectCarried() {
+  const wanted = new Set(carried);
+  carried = [];
+  const found = current.groups().filter(([, group]) => group.run_ids.some((id) => wanted.has(id)));
+  if (found.length) select(found.map(([, group]) => `g:${group.id}`));
+}
+
 /** Puts a changed run into the rows at once, before the server tells. @param {Run} run */
 export function patch(run) {
   const old = find(run.id);
@@ -362,6 +375,7 @@ export function startRows() {
           failure.value = null;
           isLoading.value = false;
           show();
+          if (question.by && carried.length) selectCarried();
         });
         if (question.by) countRuns(question);
       } catch (error) {

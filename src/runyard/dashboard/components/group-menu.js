@@ -1,13 +1,18 @@
 import { offered } from "../columns.js";
 import { html } from "../html.js";
 import { batch } from "@preact/signals";
-import { groupBy, select, sort } from "../state.js";
+import { carry } from "../rows.js";
+import { groupBy, select, selectedRuns, sort } from "../state.js";
 import { Popover } from "./popover.js";
 
-/** Selected groups mean nothing in another grouping. @param {string} by */
+const MOST_UNFOLDED = 21;
+
+/** What is selected stays so: as the groups that hold the runs, or as the runs of the groups. @param {string} by */
 export function regroup(by) {
+  const runs = selectedRuns.peek();
   batch(() => {
-    select([]);
+    select(by ? [] : runs.slice(0, MOST_UNFOLDED));
+    carry(by ? runs : []);
     groupBy.value = by;
     if (!/^-?(config|metric)/.test(sort.peek())) sort.value = "";
   });

@@ -6,19 +6,27 @@ import { Empty } from "../components/empty.js";
 import { Failed } from "../components/failed.js";
 import { RunLink } from "../components/run-link.js";
 import { useAnswer } from "../components/use-answer.js";
-import { age, clock, duration, plural, stateClass, stateWord } from "../format.js";
+import { age, clock, duration, plural, share, stateClass, stateWord } from "../format.js";
 import { html } from "../html.js";
 import { now, projects } from "../state.js";
 
-/** @import {QueueRow} from "../types.js" */
+/** @import {QueueRow, Run} from "../types.js" */
+
+const NOTHING = ["-"]; // neither metrics nor settings are shown here
+
+/** @param {AbortSignal} signal */
+async function ask(signal) {
+  const [queue, { runs }] = await Promise.all([api.queue(undefined, signal), api.runs({ query: 'state == "RUNNING"', sort: "started_at", limit: 500, metrics: NOTHING, config: NOTHING }, signal)]);
+  return { ...queue, running: runs };
+}
 
 /** What runs and what waits, in the order in which it will start, and why it waits. */
 export function QueuePage() {
-  const { answer, error, again } = useAnswer((signal) => api.queue(undefined, signal), [], 700);
+  const { answer, error, again } = useAnswer(ask, [], 700);
   if (error && !answer) return html`<main class="page"><${Failed} error=${error} onAgain=${again} /></main>`;
   if (!answer) return html`<main class="page"></main>`;
-  const running = answer.rows.filter((row) => row.state === "RUNNING");
-  const waiting = answer.rows.filter((row) => row.state !== "RUNNING").sort(byPlace);
+  const { running } = answer;
+  const waiting = [...answer.rows].sort(byPlace);
   return html`<main class="page" aria-label="Queue">
     <header class="page-head">
       <h1>Queue</h1>
@@ -27,14 +35,20 @@ export function QueuePage() {
     </header>
     ${running.length > 0 && html`<${Running} rows=${running} again=${again} />`}
     ${waiting.length > 0 && html`<${Waiting} rows=${waiting} paused=${answer.paused} again=${again} />`}
-    ${answer.rows.length === 0 &&
+    ${answer.rows.length + running.length === 0 &&
     html`<${Empty} title="Nothing waits" commands=${["python run.py train --queue", "python run.py train 'optim.lr=[0.1,0.01]' 'seed=[0,1,2]' --queue", "python run.py work"]}>
       <p>The first line queues a grid, the second works through it: every run gets a slot of its own.</p>
     </${Empty}>`}
   </main>`;
 }
 
-/** @param {QueueRow} row */
+/** @param {Run} row */
+function part(row) {
+  const done = share(row.progress);
+  return done === null ? "" : `${Math.round(done * 100)} %`;
+}
+
+/** @param {QueueRow | Run} row */
 const about = (row) => [row.user, row.project, row.grid, row.attempt > 1 ? `attempt ${row.attempt}` : ""].filter(Boolean).join(" · ");
 
 /** @param {QueueRow} a @param {QueueRow} b */
@@ -59,7 +73,7 @@ function Pauses({ paused, again }) {
   });
 }
 
-/** @param {{rows: QueueRow[], again: () => void}} props */
+/** @param {{rows: Run[], again: () => void}} props */
 function Running({ rows, again }) {
   return html`<section class="card-block">
     <h2>Running</h2>
@@ -68,9 +82,9 @@ function Running({ rows, again }) {
         (row) => html`<div class="list-row" role="row" key=${row.id}>
           <span class="place" role="cell"><span class="state running"></span></span>
           <span class="what" role="cell"><${RunLink} run=${row.id} in=${row.project}>${row.name}</${RunLink}><small>${about(row)}</small></span>
-          <span class="why" role="cell">${row.reason ?? ""}</span>
-          <span class="since" role="cell">${age(row.since, now.value)}</span>
-          <span class="eta" role="cell">${row.eta_s === null ? "" : html`${duration(row.eta_s)} left`}</span>
+          <span class="why" role="cell">${[row.host, ...(/** @type {string[]} */ (row.device_names) ?? [])].filter(Boolean).join(" · ")}</span>
+          <span class="since" role="cell">${part(row)}</span>
+          <span class="eta" role="cell">${row.progress?.remaining_s ? `${duration(row.progress.remaining_s)} left` : age(row.started_at, now.value)}</span>
           <span class="do" role="cell"><button class="quiet danger" onClick=${() => act("stop", [row.id]).then(again)}>Stop</button></span>
         </div>`,
       )}
