@@ -6,6 +6,7 @@ so there a skip would hide that a promise is no longer checked, and it fails.
 
 import os
 import re
+import signal
 from collections.abc import Generator
 from typing import TypeVar
 
@@ -24,6 +25,11 @@ ALLOWED_SKIPS = (
     r"only Linux ",  # macOS lacks the system call
     r"streamlit is installed",  # the sentence for its absence cannot be seen
 )
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach the processes that tests start: a shell's background job inherits that it is ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
