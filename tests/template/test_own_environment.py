@@ -16,7 +16,7 @@ import pytest
 from runyard.project.new import Framework
 
 CHECKOUT = Path(__file__).parents[2]
-MOST_PACKAGES = 45  # 43 in November 2026; without Copier (13 of them) it would be 30, but `runyard new` must work at once
+MOST_PACKAGES = 45  # 43 in November 2026, 13 of them for Copier; but `runyard new` must work at once
 MOST_MB = 160
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
