@@ -284,3 +284,36 @@ def test_a_series_is_not_thinned_to_less_than_four_points(yard: Yard) -> None:
     assert len(yard.index.series("r1", "loss", points=10)) <= 10
     with pytest.raises(ValueError, match="4 are the least"):
         yard.index.series("r1", "loss", points=3)
+
+
+def test_a_part_of_a_long_series_is_the_same_from_a_few_of_its_chunks(yard: Yard) -> None:
+    yard.add()
+    yard.journal(stream="host").event(started())
+    journal = yard.journal()
+    count = 30_000  # some segments, and a tail that is not sealed
+    values = np.random.default_rng(0).normal(size=count)
+    journal.log_many(range(count), {"loss": values.tolist()})
+    yard.run()
+
+    for start, stop in ((0, 50), (12_345, 12_400), (7_000, 9_000), (29_990, None), (None, 3), (40_000, 50_000)):
+        part = yard.index.bucketed("r1", "loss", 5000, start=start, stop=stop)
+
+        first, last = start or 0, count - 1 if stop is None else stop
+        assert part.last.tolist() == values[first : last + 1].tolist()
+        assert part.last_steps.tolist() == list(range(first, min(last + 1, count)))
+
+
+def test_buckets_of_many_runs_are_those_of_each(yard: Yard) -> None:
+    for run_id, count in (("r1", 10_000), ("r2", 3), ("r3", 0)):
+        yard.add(run_id=run_id)
+        yard.journal(run_id, stream="host").event(started())
+        yard.journal(run_id).log_many(range(count), {"loss": [float(step % 7) for step in range(count)]})
+        yard.run(run_id)
+
+    found = yard.index.bucketed_many(["r3", "r2", "r1"], "loss", 100)
+
+    assert set(found) == {"r1", "r2"}
+    for run_id, buckets in found.items():
+        alone = yard.index.bucketed(run_id, "loss", 100)
+        assert buckets.mean.tolist() == alone.mean.tolist()
+        assert buckets.counts.sum() == (10_000 if run_id == "r1" else 3)

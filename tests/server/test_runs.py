@@ -1,13 +1,16 @@
 """The table: pages of runs, columns, groups; and everything about one run."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from runyard.client import documents
 from runyard.index.groups import group_runs
-from runyard.records import RunId
+from runyard.records import RunId, RunSpec, new_run_id
 from tests.server.serving import Served
+
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
 def test_a_page_holds_the_runs_that_the_index_finds_in_its_order(shared: Served) -> None:
@@ -180,3 +183,19 @@ def test_a_change_is_kept_in_the_folder_of_the_run(served: Served, one: RunId) -
     assert row.note == "good"
     assert "b" in row.tags
     assert "a" not in row.tags
+
+
+def test_equal_settings_of_two_projects_are_two_groups(served: Served) -> None:
+    specs = [
+        RunSpec(id=new_run_id(), project=name, name="x", created_at=NOW, group="same", config={"seed": seed})
+        for name in ("one", "two")
+        for seed in (0, 1)
+    ]
+    served.client.submit(specs)
+    alone = RunSpec(id=new_run_id(), project="one", name="alone", created_at=NOW)
+    served.client.submit([alone])
+
+    groups = served.get("/groups", query='project in ["one", "two"]')["groups"]
+
+    members = sorted(sorted(group["run_ids"]) for group in groups)
+    assert members == sorted([sorted(s.id for s in specs[:2]), sorted(s.id for s in specs[2:]), [alone.id]])

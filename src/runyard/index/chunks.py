@@ -6,7 +6,7 @@ rows with the same keys make one block: steps and times stored once, then each k
 pyramid (what a chart needs of every 64 points), so that a long curve is drawn without its values.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -96,12 +96,12 @@ def unpack_floats(data: bytes) -> FloatArray:
     return np.asarray(standalone.simple_decompress(data), dtype=np.float64)
 
 
-def stored_cells(*, count: int, cells: bytes, pyramid: bytes) -> Cells:
-    """The cells of a chunk that has a pyramid."""
+def stored_cells(*, counts: Sequence[int], cells: bytes, pyramid: bytes) -> Cells:
+    """The cells of chunks that have pyramids, one behind the other; `counts` are the points of each chunk."""
     return Cells(
         spans=np.frombuffer(cells, np.int64).reshape(-1, 3),
         numbers=np.frombuffer(pyramid, np.float64).reshape(-1, 4),
-        counts=_counts(count),
+        counts=np.concatenate([_counts(count) for count in counts]),
     )
 
 

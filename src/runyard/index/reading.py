@@ -4,15 +4,17 @@ The index never copies what is not sealed yet; it knows up to which byte a journ
 reads exactly so far, so that a series always agrees with the summary beside it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Connection, and_, select
 
 from runyard.database.schema import chunk_values, chunks, streams
-from runyard.index.chunks import MIN_PYRAMID, Cells, cells_of, stored_cells, unpack_floats, unpack_ints
+from runyard.index.chunks import CELL, MIN_PYRAMID, Cells, cells_of, stored_cells, unpack_floats, unpack_ints
 from runyard.index.series import (
     Buckets,
     Part,
@@ -20,6 +22,7 @@ from runyard.index.series import (
     between,
     buckets_of_cells,
     buckets_of_series,
+    empty_series,
     join_parts,
 )
 from runyard.index.states import key_prefix
@@ -59,13 +62,19 @@ _unsealed = select(
 
 
 def read_many(
-    tx: Connection, journal: JournalPath, run_ids: Sequence[str], key: str, *, attempt: int | None = None
+    tx: Connection,
+    journal: JournalPath,
+    run_ids: Sequence[str],
+    key: str,
+    *,
+    attempt: int | None = None,
+    segments: Collection[int] | None = None,
 ) -> dict[str, Series]:
-    """The whole series of each run that has it, in the order of the ids."""
+    """The whole series of each run that has it, in the order of the ids; with `segments` only those of its chunks."""
     parts: dict[str, list[Part]] = {run_id: [] for run_id in run_ids}
     for begin in range(0, len(run_ids), _AT_ONCE):
         ids = run_ids[begin : begin + _AT_ONCE]
-        _collect_sealed(tx, parts, ids, key, attempt)
+        _collect_sealed(tx, parts, ids, key, attempt, segments)
         _collect_tails(tx, journal, parts, ids, key, attempt)
     return {run_id: join_parts(found) for run_id, found in parts.items() if found}
 
@@ -88,23 +97,37 @@ def read_buckets(
     for begin in range(0, len(run_ids), _AT_ONCE):
         ids = run_ids[begin : begin + _AT_ONCE]
         coarse: list[str] = []
+        segments: set[int] | None = set()
         for run_id, whole in _cells(tx, journal, ids, key).items():
-            cells = _cells_between(whole, start, stop)
+            cells = _cells_between(whole.cells if whole else None, start, stop)
             if cells is not None and sum(len(cell.counts) for cell in cells) >= buckets:
                 found[run_id] = buckets_of_cells(cells, buckets)
-            else:
-                coarse.append(run_id)
-        for run_id, series in read_many(tx, journal, coarse, key).items():
+                continue
+            coarse.append(run_id)
+            if whole is None:
+                segments = None  # attempts must be joined, which takes all points
+            elif segments is not None:
+                segments |= whole.segments_between(start, stop)
+        for run_id, series in read_many(tx, journal, coarse, key, segments=segments).items():
             found[run_id] = buckets_of_series(between(series, start, stop), buckets)
+        for run_id in coarse:
+            found.setdefault(run_id, buckets_of_series(empty_series(), buckets))  # no point in that part
     return found
 
 
 def _collect_sealed(
-    tx: Connection, parts: dict[str, list[Part]], ids: Sequence[str], key: str, attempt: int | None
+    tx: Connection,
+    parts: dict[str, list[Part]],
+    ids: Sequence[str],
+    key: str,
+    attempt: int | None,
+    segments: Collection[int] | None,
 ) -> None:
     found = _with_values.where(chunk_values.c.run_id.in_(ids), chunk_values.c.key == key)
     if attempt is not None:
         found = found.where(chunk_values.c.attempt == attempt)
+    if segments is not None:
+        found = found.where(chunk_values.c.segment.between(min(segments, default=0), max(segments, default=-1)))
     for place, group in groupby(tx.execute(found), key=lambda row: tuple(row[:4])):
         rows = list(group)
         for row in rows:
@@ -156,7 +179,30 @@ def read_bytes(path: Path, *, start: int, end: int) -> bytes:
         return b""
 
 
-def _cells(tx: Connection, journal: JournalPath, ids: Sequence[str], key: str) -> dict[str, list[Cells] | None]:
+@dataclass(frozen=True)
+class _Whole:
+    """A series in cells; `first_cells` holds for each of its chunks its segment and where its cells begin."""
+
+    cells: list[Cells]
+    first_cells: list[tuple[int, int]]
+
+    def segments_between(self, start: int | None, stop: int | None) -> set[int]:
+        """The segments with points whose step is in [start, stop]."""
+        if not self.first_cells:
+            return set()
+        spans = np.concatenate([cell.spans for cell in self.cells])
+        begins = [begin for _, begin in self.first_cells]
+        ends = [*begins[1:], sum(len(cell.counts) for cell in self.cells)]
+        found = set()
+        for (segment, _), begin, end in zip(self.first_cells, begins, ends, strict=True):
+            is_late = start is not None and spans[begin:end, 1].max() < start
+            is_early = stop is not None and spans[begin:end, 0].min() > stop
+            if not (is_late or is_early):
+                found.add(segment)
+        return found
+
+
+def _cells(tx: Connection, journal: JournalPath, ids: Sequence[str], key: str) -> dict[str, _Whole | None]:
     """The series of the runs that have it in cells; None if only its points tell, because pieces must be merged."""
     found = _with_cells.where(chunk_values.c.run_id.in_(ids), chunk_values.c.key == key)
     rows: dict[str, list[_AnyRow]] = {run_id: [] for run_id in ids}
@@ -169,19 +215,31 @@ def _cells(tx: Connection, journal: JournalPath, ids: Sequence[str], key: str) -
     }
 
 
-def _cells_of_run(tx: Connection, rows: Sequence[_AnyRow], tail: Sequence[Part], key: str) -> list[Cells] | None:
+def _cells_of_run(tx: Connection, rows: Sequence[_AnyRow], tail: Sequence[Part], key: str) -> _Whole | None:
     places = {(row.attempt, row.stream) for row in rows} | {(part.attempt, part.stream) for part in tail}
     segments = {row.segment for row in rows}
     if len(places) != 1 or len(segments) != len(rows) or any(part.is_mixed for part in tail):
         return None
-    cells = [
-        stored_cells(count=row.points, cells=row.cells, pyramid=row.pyramid)
-        if row.points >= MIN_PYRAMID
-        else _cells_of_chunk(tx, row, key)
-        for row in rows
-    ]
+    cells: list[Cells] = []
+    first_cells: list[tuple[int, int]] = []
+    begin = 0
+    for has_pyramid, group in groupby(rows, key=lambda row: row.points >= MIN_PYRAMID):
+        chunk_rows = list(group)
+        for row in chunk_rows:
+            first_cells.append((row.segment, begin))
+            begin += -(-row.points // CELL)
+        if has_pyramid:  # neighbours in one piece: there are many of them
+            cells.append(
+                stored_cells(
+                    counts=[row.points for row in chunk_rows],
+                    cells=b"".join([row.cells for row in chunk_rows]),
+                    pyramid=b"".join([row.pyramid for row in chunk_rows]),
+                )
+            )
+        else:
+            cells += [_cells_of_chunk(tx, row, key) for row in chunk_rows]
     series = join_parts(tail)
-    return cells + ([cells_of(series.steps, series.times, series.values)] if len(series) else [])
+    return _Whole(cells + ([cells_of(series.steps, series.times, series.values)] if len(series) else []), first_cells)
 
 
 def _cells_of_chunk(tx: Connection, row: _AnyRow, key: str) -> Cells:

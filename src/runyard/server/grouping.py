@@ -5,12 +5,12 @@
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, FromClause, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Connection, FromClause, and_, case, func, null, select
 
 from runyard.database.schema import run_config, run_metrics, runs
 from runyard.errors import QueryError, UsageError
@@ -23,7 +23,8 @@ ALL_BUT_SEED = "all-but-seed"
 _METRIC = "metric:"
 _MEMBERS = 1000  # ids in an answer; more curves than that nobody looks at
 _MOST_KEYS = 8
-_SHARED_BY = 500  # members that are looked at for what they share
+_MANY = 5000  # runs
+_SHARED_BY = 100  # members that are looked at for what they share
 _ID_LENGTH = 16
 
 
@@ -79,7 +80,15 @@ def page(
     ordered, order = _order(source, sort)
     total = func.count().over().label("total")
     common = [column.label(f"common_{number}") for number, column in enumerate(identity)]
-    listed = select(total, *common).select_from(ordered).where(condition).group_by(*identity).order_by(*order)
+    # few groups of many runs bring their members along; of many groups those of one page are looked up by an index
+    joined = null() if keys is None else func.aggregate_strings(runs.c.id, ",")
+    listed = (
+        select(total, joined.label("members"), *common)
+        .select_from(ordered)
+        .where(condition)
+        .group_by(*identity)
+        .order_by(*order)
+    )
     rows = tx.execute(listed.offset(offset).limit(limit)).all()
     if not rows:
         grouped = select(*common).select_from(source).where(condition).group_by(*identity).subquery()
@@ -87,20 +96,23 @@ def page(
     differing = [each.key for each in known if each.distinct > 1 and each.key != "seed"]
     shown = list(dict.fromkeys([*(keys or []), *differing]))
     wanted = [wanted_metric(name) for name in metrics]
-    members = select(runs.c.id).select_from(source).where(condition).order_by(runs.c.id)
-    found: list[Group] = []
-    for _, *shared in rows:
-        same = [_is(column, value) for column, value in zip(identity, shared, strict=True)]
-        if keys is None:  # an index leads to them only if they are asked for by this column
-            same.append(or_(runs.c.group == shared[1], runs.c.id == shared[1]))
-        group_id = hashlib.sha256(msgspec.json.encode([by, *shared])).hexdigest()[:_ID_LENGTH]
-        ids = list(tx.scalars(members.where(*same)))
-        found.append(_group(tx, group_id, ids, shown, wanted, titled_by=keys or shown))
-    return rows[0].total, found
+    same = [(str(row.members).split(",") if row.members else []) for row in rows]
+    if keys is None:
+        same = _members(tx, condition, [(row.common_0, row.common_1) for row in rows])
+    ids = [hashlib.sha256(msgspec.json.encode([by, *row[2:]])).hexdigest()[:_ID_LENGTH] for row in rows]
+    return rows[0].total, _groups(tx, dict(zip(ids, same, strict=True)), shown, wanted, titled_by=keys or shown)
 
 
-def _is(column: ColumnElement[Any], value: Any) -> Condition:
-    return column.is_(None) if value is None else column == value
+def _members(tx: Connection, condition: Condition, pairs: Sequence[tuple[str, str]]) -> list[list[str]]:
+    """The runs of each group of runs that differ by their seed alone, given by project and identity."""
+    found: dict[tuple[str, str], list[str]] = {pair: [] for pair in pairs}
+    own = select(runs.c.id, runs.c.project, runs.c.group).where(condition)
+    for batch in batches([identity for _, identity in pairs]):
+        for row in tx.execute(own.where(runs.c.group.in_(batch))).all():
+            found.get((row.project, row.group), []).append(row.id)
+        for row in tx.execute(own.where(runs.c.id.in_(batch), runs.c.group == "")).all():
+            found.get((row.project, row.id), []).append(row.id)
+    return [found[pair] for pair in pairs]
 
 
 def _checked(by: str, known: Sequence[str]) -> list[str]:
@@ -166,48 +178,73 @@ def _field(name: str) -> Field:
     return MetricField(wanted.key, wanted.statistic)
 
 
-def _group(
+def _groups(
     tx: Connection,
-    group_id: str,
-    ids: list[str],
+    members: dict[str, list[str]],
     shown: Sequence[str],
     wanted: Sequence[Wanted],
     *,
     titled_by: Sequence[str],
-) -> Group:
-    states: dict[str, int] = {}
-    name = ""
+) -> list[Group]:
+    """The groups of a page; each table is asked for all of their runs at once."""
+    everybody = [run_id for ids in members.values() for run_id in ids]
+    known = {run_id: (name, state) for run_id, name, state in _facts(tx, everybody)}
+    values = _values(tx, everybody, wanted)
+    configs = settings.of_runs(tx, [run_id for ids in members.values() for run_id in sorted(ids)[:_SHARED_BY]], shown)
+    found = []
+    for group_id, ids in members.items():
+        ids = sorted(ids)
+        states: dict[str, int] = {}
+        for run_id in ids:
+            states[known[run_id][1]] = states.get(known[run_id][1], 0) + 1
+        config = _shared([configs[run_id] for run_id in ids[:_SHARED_BY]], shown)
+        titled = {key: config[key] for key in titled_by if key in config}
+        found.append(
+            Group(
+                id=group_id,
+                ids=ids[:_MEMBERS],
+                label=_label(titled, known[ids[0]][0] if ids else ""),
+                config=config,
+                states=dict(sorted(states.items())),
+                metrics={
+                    each.name: _spread(numbers)
+                    for each in wanted
+                    if (numbers := [values[each.name][run_id] for run_id in ids if run_id in values[each.name]])
+                },
+            )
+        )
+    return found
+
+
+def _facts(tx: Connection, ids: Sequence[str]) -> Iterator[tuple[str, str, str]]:
     for batch in batches(ids):
-        for row in tx.execute(select(runs.c.name, runs.c.state).where(runs.c.id.in_(batch)).order_by(runs.c.id)):
-            states[row.state] = states.get(row.state, 0) + 1
-            name = name or row.name
-    config = _shared(tx, ids[:_SHARED_BY], shown)
-    return Group(
-        id=group_id,
-        ids=ids[:_MEMBERS],
-        label=_label({key: config[key] for key in titled_by if key in config}, name),
-        config=config,
-        states=dict(sorted(states.items())),
-        metrics=_spreads(tx, ids, wanted),
-    )
+        for row in tx.execute(select(runs.c.id, runs.c.name, runs.c.state).where(runs.c.id.in_(batch))).all():
+            yield row.id, row.name, row.state
 
 
-def _shared(tx: Connection, ids: Sequence[str], keys: Sequence[str]) -> dict[str, Any]:
-    """The settings in which all members agree."""
-    first, *others = settings.of_runs(tx, ids, keys).values()
+def _shared(configs: Sequence[dict[str, Any]], keys: Sequence[str]) -> dict[str, Any]:
+    """The settings in which all agree."""
+    if not configs:
+        return {}
+    first, *others = configs
     return {key: first[key] for key in keys if key in first and all(key in o and o[key] == first[key] for o in others)}
 
 
-def _spreads(tx: Connection, ids: Sequence[str], wanted: Sequence[Wanted]) -> dict[str, dict[str, Any]]:
-    numbers: dict[str, list[float]] = {each.name: [] for each in wanted}
-    for batch in batches(ids):
-        keys = {each.key for each in wanted}
-        for row in tx.execute(select(run_metrics).where(run_metrics.c.run_id.in_(batch), run_metrics.c.key.in_(keys))):
-            for each in wanted:
-                value = row._mapping[each.statistic] if row.key == each.key else None
-                if value is not None and math.isfinite(value):
-                    numbers[each.name].append(value)
-    return {name: _spread(found) for name, found in numbers.items() if found}
+def _values(tx: Connection, ids: Sequence[str], wanted: Sequence[Wanted]) -> dict[str, dict[str, float]]:
+    """The number of each run that counts, by metric."""
+    found: dict[str, dict[str, float]] = {}
+    for each in wanted:
+        asked = select(run_metrics.c.run_id, run_metrics.c[each.statistic]).where(run_metrics.c.key == each.key)
+        # of many runs: once through the metric is faster than looking each run up
+        statements = [asked] if len(ids) > _MANY else [asked.where(run_metrics.c.run_id.in_(b)) for b in batches(ids)]
+        members = set(ids)
+        found[each.name] = {
+            run_id: value
+            for statement in statements
+            for run_id, value in tx.execute(statement).all()
+            if value is not None and math.isfinite(value) and run_id in members
+        }
+    return found
 
 
 def _spread(numbers: Sequence[float]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from runyard.database.schema import run_config, run_metrics, run_tags, runs
 from runyard.index.fields import Condition
+from runyard.server.asking import batches
 
 LOOKED_AT = 5000  # the newest runs of a filter: they tell which keys differ, and a million settings take a second
 _VALUES = 12
@@ -68,11 +69,14 @@ def tags(tx: Connection, condition: Condition) -> list[str]:
 
 
 def of_runs(tx: Connection, ids: Sequence[str], keys: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """These settings of these runs, by run id; at most some hundred runs."""
+    """These settings of these runs, by run id."""
     found: dict[str, dict[str, Any]] = {run_id: {} for run_id in ids}
-    asked = select(run_config).where(run_config.c.run_id.in_(ids), run_config.c.key.in_(keys))
-    for row in tx.execute(asked):
-        found[row.run_id][row.key] = value_of(row.number, row.text, row.flag)
+    wanted = set(keys)
+    for batch in batches(ids):
+        # all keys of a run: asked for some of them, SQLite goes through the runs of each key instead
+        for row in tx.execute(select(run_config).where(run_config.c.run_id.in_(batch))):
+            if row.key in wanted:
+                found[row.run_id][row.key] = value_of(row.number, row.text, row.flag)
     return found
 
 
