@@ -14,6 +14,7 @@
         ├── FormatUnknown     written by another version of Runyard
         ├── JournalDamaged    bytes that are no journal
         ├── DeviceUnavailable no GPU, or one that does not answer
+        ├── ServerAway        the team's server cannot be reached, or cannot take anything now
         └── NotYet            a command that exists but does nothing so far
 
 A message says what happened, with which value, where, and what to do. Wrong calls within our
@@ -91,6 +92,10 @@ class FormatUnknown(ServiceError):
 
 class JournalDamaged(ServiceError):
     """Bytes that are no journal, or not the journal that was asked for."""
+
+
+class ServerAway(ServiceError):
+    """The team's server cannot be reached, or has no room: trying again later helps."""
 
 
 class DeviceUnavailable(ServiceError):

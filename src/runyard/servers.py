@@ -61,6 +61,17 @@ def current() -> Server | None:
     return _named(normal(url, source=URL), os.environ)
 
 
+def known(url: str) -> Server:
+    """A server with what is known of its token and certificate, here or in the environment of this process.
+
+    Raises:
+        UsageError: the login file is broken or open to others.
+    """
+    named = os.environ.get(URL, "").strip()
+    is_meant = named in _NONE or normal(named, source=URL) == url
+    return _named(url, os.environ if is_meant else {})
+
+
 def remember(server: Server) -> None:
     """Keep a server and its token for later commands, and make it the default one.
 

@@ -33,7 +33,7 @@ def restore(*, runs: list[str]) -> None:
     """Bring runs back."""
     with target.opened() as client:
         rows = list({row.id: row for row in (target.find_trashed(client, text) for text in runs)}.values())
-        trash.restore(client, [row.id for row in rows])
+        client.restore([row.id for row in rows])
     screen.say(f"{formats.plural(len(rows), 'run')} restored: {', '.join(row.id for row in rows)}")
 
 

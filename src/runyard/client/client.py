@@ -10,15 +10,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+from runyard import servers
 from runyard.artifacts import ArtifactStore
-from runyard.client import reaper, submission
+from runyard.client import reaper, submission, trash
 from runyard.database import Database
 from runyard.errors import JournalDamaged, NotFound, RunFinished, RunyardError
 from runyard.hosts import user_name
 from runyard.index import Index, RunRow
 from runyard.journal import EDITS, Home, RunFolder, append_event
 from runyard.journal.events import (
-    Ended,
     Event,
     Held,
     Noted,
@@ -29,9 +29,10 @@ from runyard.journal.events import (
     StopRequested,
     Tagged,
 )
+from runyard.journal.pieces import Piece, Receipt
 from runyard.journal.reader import repair
 from runyard.queue import Placement, Queue
-from runyard.records import RunSpec, RunState
+from runyard.records import RunId, RunSpec, RunState
 
 SAME_FAILURES = 3  # after so many equal tracebacks the rest of a grid would only repeat them
 
@@ -40,7 +41,12 @@ class Client:
     """Runs of one home: to submit, to execute, to change and to read.
 
     One process may hold several; after a fork the child opens its own.
+
+    Attributes:
+        rest_s: how long whoever delivers a run waits between two deliveries.
     """
+
+    rest_s = 0.0
 
     def __init__(self, home: Home) -> None:
         self.home = home
@@ -79,11 +85,24 @@ class Client:
         """
         submission.submit(self, specs)
 
+    def announce(self, specs: Sequence[RunSpec]) -> list[RunId]:
+        """Create runs that another machine asks for; those that are here already are left alone. Return the new ones.
+
+        Raises:
+            UsageError: a spec cannot be right, such as one whose id is none.
+            ConflictError: another run has the id of one, or its code is not here.
+        """
+        return submission.announce(self, specs)
+
     # ---- the life of an attempt: called by workers and supervisors ----
 
     def spec(self, run_id: str) -> RunSpec:
         """What was asked for."""
         return submission.read_spec(self.folder(run_id))
+
+    def receive(self, run_id: str) -> RunSpec:
+        """What was asked for, with the run's folder in `home`, to execute it there."""
+        return self.spec(run_id)
 
     def folder(self, run_id: str) -> RunFolder:
         """The folder of a run, in the trash or not.
@@ -102,9 +121,13 @@ class Client:
         """How many bytes of a stream have arrived in the index."""
         return self.index.offset(run_id, attempt, stream)
 
-    def deliver(self, run_id: str, attempt: int, stream: str, offset: int, data: bytes) -> int:
-        """Hand over bytes of a stream, exactly once however often it is tried; return the new offset."""
-        return self.index.apply(run_id, attempt, stream, offset, data)
+    def deliver(self, pieces: Sequence[Piece]) -> list[Receipt]:
+        """Hand over pieces of journals of this home, exactly once however often it is tried."""
+        return [Receipt(self.index.apply(p.run_id, p.attempt, p.stream, p.offset, p.data)) for p in pieces]
+
+    def bring_files(self) -> bool:
+        """Whether all stored files are where they belong: in a home of this machine they are at once."""
+        return True
 
     def heartbeat(self, run_id: str, worker_id: str, attempt: int) -> None:
         """Keep the lease.
@@ -114,10 +137,14 @@ class Client:
         """
         self.queue.heartbeat(run_id, worker_id, attempt, now=time.time())
 
-    def attempt_ended(self, run_id: str, attempt: int, ended: Ended) -> None:
+    def attempt_ended(self, run_id: str) -> None:
         """Settle the queue after an attempt whose `Ended` is in its journal."""
         self.index.catch_up(run_id)
         self.settle(run_id)
+
+    def give_up(self, run_id: str, attempt: int, why: str) -> None:
+        """An attempt of another machine ended without anybody writing that down there; its journals are here."""
+        reaper.give_up(self, run_id, attempt, why)
 
     def settle(self, run_id: str, *, given_up: int = 0) -> RunRow:
         """Make the queue agree with what the run's journals say; safe to call at any time.
@@ -178,11 +205,11 @@ class Client:
         self._edit(run_id, Requeued(time_ns=time.time_ns(), by=by or user_name(), after_attempt=row.attempt))
         self.settle(run_id)
 
-    def hold(self, run_ids: Iterable[str], *, why: str = "", by: str | None = None) -> int:
+    def hold(self, run_ids: Sequence[str], *, why: str = "", by: str | None = None) -> int:
         """Keep waiting runs from starting; return how many."""
         return self._edit_waiting(run_ids, lambda: Held(time_ns=time.time_ns(), by=by or user_name(), why=why))
 
-    def release(self, run_ids: Iterable[str], *, by: str | None = None) -> int:
+    def release(self, run_ids: Sequence[str], *, by: str | None = None) -> int:
         """Let held runs start again; return how many."""
         return self._edit_waiting(run_ids, lambda: Released(time_ns=time.time_ns(), by=by or user_name()))
 
@@ -200,14 +227,29 @@ class Client:
             self._edit(each.run_id, event)
         self._bring_into_order([each.run_id for each in places])
 
-    def rename(self, run_id: str, name: str) -> None:
-        self._edit(run_id, Renamed(time_ns=time.time_ns(), name=name, by=user_name()))
+    def rename(self, run_id: str, name: str, *, by: str | None = None) -> None:
+        """Give a run another name."""
+        self._edit(run_id, Renamed(time_ns=time.time_ns(), name=name, by=by or user_name()))
 
     def tag(self, run_id: str, *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
+        """Add tags to a run, and take some away."""
         self._edit(run_id, Tagged(time_ns=time.time_ns(), add=tuple(add), remove=tuple(remove)))
 
     def note(self, run_id: str, text: str) -> None:
+        """Replace the note of a run."""
         self._edit(run_id, Noted(time_ns=time.time_ns(), text=text))
+
+    def trash(self, run_ids: Sequence[str], *, by: str | None = None) -> None:
+        """Move runs into the trash.
+
+        Raises:
+            RunFinished: one of them still runs or waits; then none is moved.
+        """
+        trash.put(self, run_ids, by=by)
+
+    def restore(self, run_ids: Sequence[str], *, by: str | None = None) -> None:
+        """Bring runs back from the trash."""
+        trash.restore(self, run_ids, by=by)
 
     def edit(self, run_id: str, event: Event, *, durable: bool = True) -> None:
         """Append an event to a run's edits and bring it into the index."""
@@ -229,7 +271,7 @@ class Client:
                 row = self.index.get(run_id)
                 self.queue.reorder(run_id, priority=row.priority, position=row.position, connection=tx)
 
-    def _edit_waiting(self, run_ids: Iterable[str], event: Callable[[], Event]) -> int:
+    def _edit_waiting(self, run_ids: Sequence[str], event: Callable[[], Event]) -> int:
         count = 0
         for run_id in run_ids:
             if RunState(self.index.get(run_id).state) in (RunState.QUEUED, RunState.HELD):
@@ -256,12 +298,19 @@ class Client:
 
 
 def open_client(home: "str | Path | Home | None" = None) -> Client:
-    """Open a home on this machine: the given one, else RUNYARD_HOME, else ~/.runyard.
+    """Open the given home, else that of the team's server if there is one, else RUNYARD_HOME, else ~/.runyard.
 
     Raises:
         FormatUnknown: another version of Runyard wrote it.
+        UsageError: what is known of the server makes no sense.
     """
-    return Client(home if isinstance(home, Home) else Home.open(home))
+    found = home if isinstance(home, Home) else Home.open(home)
+    url = found.server_url
+    if url is None:
+        return Client(found)
+    from runyard.client.remote import RemoteClient  # late: most homes are of this machine
+
+    return RemoteClient(found, servers.known(url))
 
 
 def _mend(edits: Path) -> None:

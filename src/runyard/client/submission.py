@@ -18,13 +18,16 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from runyard.errors import ConflictError, FormatUnknown, NotFound
+from runyard.errors import ConflictError, FormatUnknown, NotFound, UsageError
 from runyard.index import RunRow
 from runyard.journal import RunFolder
-from runyard.records import RUN_FORMAT, RunSpec, RunState, decode_spec, encode_spec
+from runyard.records import RUN_FORMAT, RunId, RunSpec, RunState, decode_spec, encode_spec, is_run_id
 
 if TYPE_CHECKING:
     from runyard.client.client import Client
+
+_LONGEST_NAME = 300
+_LARGEST = 1_000_000
 
 
 class Planned(Protocol):
@@ -97,6 +100,37 @@ def submit(client: "Client", specs: Sequence[RunSpec]) -> None:
             marker.unlink()
             raise
         marker.unlink()
+
+
+def announce(client: "Client", specs: Sequence[RunSpec]) -> list[RunId]:
+    """See `Client.announce`. A caller that got no answer asks again, so what is here already is no problem."""
+    problems = [sentence for spec in specs if (sentence := _misfit(spec))]
+    if problems:
+        raise UsageError(" ".join(problems))
+    known = client.index.known([spec.id for spec in specs])
+    for spec in specs:
+        if spec.id in known and read_spec(client.folder(spec.id)) != spec:
+            raise ConflictError(f"Another run has the id {spec.id}. Submit it again, with an id of its own.")
+    fresh = [spec for spec in specs if spec.id not in known]
+    if fresh:
+        submit(client, fresh)
+    return [spec.id for spec in fresh]
+
+
+def _misfit(spec: RunSpec) -> str:
+    """What no run of ours has, as a sentence; empty if there is nothing."""
+    if not is_run_id(spec.id):
+        return f"'{spec.id[:40]}' is no run id."
+    if spec.created_at.tzinfo is None:
+        return f"Run {spec.id} was created at a time without a zone."
+    for what, text in (("project", spec.project), ("name", spec.name)):
+        if not text or len(text) > _LONGEST_NAME or not text.isprintable():
+            return f"Run {spec.id} has no proper {what}: it needs 1 to {_LONGEST_NAME} printable characters."
+    if spec.retries < 0 or abs(spec.priority) > _LARGEST or spec.retries > _LARGEST:
+        return f"Run {spec.id} has a priority or a number of retries beyond {_LARGEST:,}."
+    if spec.format != RUN_FORMAT:
+        return f"Run {spec.id} has format {spec.format}; this Runyard knows format {RUN_FORMAT}."
+    return ""
 
 
 def recover(client: "Client") -> None:

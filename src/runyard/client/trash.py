@@ -31,7 +31,7 @@ class Freed:
     size_bytes: int
 
 
-def put(client: "Client", run_ids: Sequence[str]) -> None:
+def put(client: "Client", run_ids: Sequence[str], *, by: str | None = None) -> None:
     """Move runs into the trash.
 
     Raises:
@@ -43,13 +43,13 @@ def put(client: "Client", run_ids: Sequence[str]) -> None:
             raise RunFinished(f"Run {run_id} ({row.name}) is {row.state}. Stop it first: runyard stop {run_id}")
     for run_id in run_ids:
         with _locked(client.folder(run_id).path):
-            client.edit(run_id, Trashed(time_ns=time.time_ns(), by=user_name()))
+            client.edit(run_id, Trashed(time_ns=time.time_ns(), by=by or user_name()))
             folder = client.home.run(run_id).path
             if folder.is_dir():  # a crash may have left a trashed run in its old place
                 os.rename(folder, client.home.trash / run_id)
 
 
-def restore(client: "Client", run_ids: Sequence[str]) -> None:
+def restore(client: "Client", run_ids: Sequence[str], *, by: str | None = None) -> None:
     """Bring runs back from the trash."""
     for run_id in run_ids:
         if not client.index.get(run_id).trashed:
@@ -59,7 +59,7 @@ def restore(client: "Client", run_ids: Sequence[str]) -> None:
             folder = client.home.trash / run_id
             if folder.is_dir():
                 os.rename(folder, client.home.runs / run_id)
-            client.edit(run_id, Restored(time_ns=time.time_ns(), by=user_name()))
+            client.edit(run_id, Restored(time_ns=time.time_ns(), by=by or user_name()))
 
 
 def empty(client: "Client", progress: Callable[[int, int], None] | None = None) -> Freed:

@@ -245,6 +245,16 @@ def read_journal(path: Path) -> tuple[list[Rows | EventAt], Decoder]:
     return items, decoder
 
 
+def is_damaged(rest: bytes) -> bool:
+    """Whether what a decoder left over will never be understood, rather than being the beginning of a record."""
+    rest = rest.removeprefix(fmt.MAGIC)
+    if len(rest) < fmt.OVERHEAD:
+        return False
+    kind, _, _, size = fmt.HEAD.unpack_from(rest)
+    is_record = fmt.OVERHEAD <= size <= fmt.MAX_RECORD_BYTES and fmt.KIND_HEADER <= kind <= fmt.KIND_EVENT
+    return not is_record or size <= len(rest)
+
+
 def repair(path: Path) -> int:
     """Cut a torn tail off a journal that nobody writes any more; return how many bytes were cut.
 

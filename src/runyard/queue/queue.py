@@ -187,6 +187,10 @@ class Queue:
         whose = or_(queue.c.worker_id.in_(of_host), queue.c.worker_id.is_(None))
         return self._leases(select(queue).where(queue.c.state == LEASED, whose))
 
+    def leases_of_worker(self, worker_id: str) -> list[Lease]:
+        """What one worker may execute."""
+        return self._leases(select(queue).where(queue.c.state == LEASED, queue.c.worker_id == worker_id))
+
     # ---- what people change ----
 
     def cancel(self, run_id: str, *, connection: Connection | None = None) -> bool:

@@ -4,6 +4,7 @@ Large answers are encoded by msgspec straight from our records; what JSON lacks 
 The models beside the routes describe them for the OpenAPI document, and a test holds answers against models.
 """
 
+import errno
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from runyard.client.remote.transport import ERROR_HEADER
 from runyard.errors import ConflictError, NotFound, ProjectNotFound, QueryError, RunyardError, ServiceError, UsageError
 
 JSON = "application/json"
@@ -59,8 +61,11 @@ def install(app: FastAPI) -> None:
 
 def _told(_request: Request, error: RunyardError) -> Response:
     if isinstance(error, QueryError):
-        return refuse(422, str(error), position=error.position, length=error.length)
-    return refuse(status_of(error), str(error))
+        response = refuse(422, str(error), position=error.position, length=error.length)
+    else:
+        response = refuse(status_of(error), str(error))
+    response.headers[ERROR_HEADER] = type(error).__name__
+    return response
 
 
 def _invalid(_request: Request, error: RequestValidationError) -> Response:
@@ -88,7 +93,8 @@ def _too_large(_request: Request, _error: OverflowError) -> Response:
 
 
 def _disk(_request: Request, error: OSError) -> Response:
-    return refuse(503, f"The disk did not do what was asked: {error.strerror or type(error).__name__}.")
+    status = 507 if error.errno in (errno.ENOSPC, errno.EDQUOT) else 503  # 507: insufficient storage
+    return refuse(status, f"The disk did not do what was asked: {error.strerror or type(error).__name__}.")
 
 
 def _database(_request: Request, error: OperationalError) -> Response:

@@ -15,11 +15,14 @@ from runyard.server import answers, models
 from runyard.server.guard import Guard
 from runyard.server.machines import Machines
 from runyard.server.pages import Pages
+from runyard.server.receiving import Intake
 from runyard.server.remembering import Memory
 from runyard.server.routes import (
     actions,
+    calls,
     columns,
     comparing,
+    deliveries,
     details,
     disk,
     events,
@@ -31,6 +34,7 @@ from runyard.server.routes import (
     queues,
     runs,
     series,
+    uploads,
     views,
 )
 from runyard.server.watching import Watcher
@@ -38,7 +42,7 @@ from runyard.server.watching import Watcher
 API = "/api/v1"
 ROUTES = (
     projects, runs, details, columns, groups, series, files, output, comparing,
-    actions, queues, mornings, disk, views, events,
+    actions, queues, mornings, disk, views, events, deliveries, uploads, calls,
 )  # fmt: skip
 _THREADS = 16  # answers at a time: more only wait for each other
 
@@ -61,6 +65,7 @@ def create_app(home: "Home | Path | str | None" = None) -> FastAPI:
             yield
         finally:
             watcher.stop()
+            app.state.intake.close()
             client.close()
 
     app = FastAPI(
@@ -78,10 +83,21 @@ def create_app(home: "Home | Path | str | None" = None) -> FastAPI:
     app.state.watcher = watcher
     app.state.memory = Memory(watcher)
     app.state.measured = disk.Measured(client)
+    app.state.intake = Intake(client)
     answers.install(app)
     problem: dict[str, Any] = {"model": models.Problem, "description": "A sentence that says what is wrong."}
     for module in ROUTES:
         app.include_router(module.router, prefix=API, responses={"4XX": problem, "5XX": problem, 422: problem})
+    app.openapi = lambda: _described(app)  # type: ignore[method-assign]  # as FastAPI's documentation tells to extend it
     app.mount("/", Pages())
     app.add_middleware(Guard)
     return app
+
+
+def _described(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document, with the arguments of the calls."""
+    if app.openapi_schema is None:
+        document = FastAPI.openapi(app)
+        document["components"]["schemas"] |= calls.components()
+    assert app.openapi_schema is not None  # made a line above, or before
+    return app.openapi_schema

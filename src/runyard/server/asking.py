@@ -42,6 +42,12 @@ async def _client(request: Request) -> Client:
     return client
 
 
+async def _client_now(request: Request) -> Client:
+    """The home as it is: other machines ask many times a second, and what they deliver is in the index at once."""
+    client: Client = request.app.state.client
+    return client
+
+
 async def _machines(request: Request) -> Machines:
     machines: Machines = request.app.state.machines
     return machines
@@ -53,6 +59,7 @@ async def _memory(request: Request) -> Memory:
 
 
 Home = Annotated[Client, Depends(_client)]
+Now = Annotated[Client, Depends(_client_now)]
 Watched = Annotated[Watcher, Depends(_watcher)]
 Remembered = Annotated[Memory, Depends(_memory)]
 Slots = Annotated[Machines, Depends(_machines)]

@@ -6,6 +6,7 @@ checks keep such pages out: the name in `Host` must be that of this machine (a f
 origin can send without being asked first, and `Origin` must be ours where a browser sends it.
 """
 
+import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
@@ -15,6 +16,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 WRITE_HEADER = "X-Runyard"
 LARGEST_BODY_BYTES = 4 << 20  # a list of 100,000 ids fits
+LARGEST_DELIVERY_BYTES = 80 << 20  # the largest record of a journal, with company
+LARGEST_PART_BYTES = 8 << 20  # of a file
+
+_ROOMY = (
+    (re.compile(r"/api/v1/deliveries"), LARGEST_DELIVERY_BYTES),
+    (re.compile(r"/api/v1/artifacts/[0-9a-f]{64}/parts"), LARGEST_PART_BYTES),
+)
 
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _READS = frozenset({"GET", "HEAD"})
@@ -70,9 +78,10 @@ class Guard:
         headers = Headers(scope=scope)
         refusal = _refusal(scope, headers)
         if refusal is None and scope["method"] not in _READS:
-            body = await _whole_body(headers, receive)
+            largest = next((size for path, size in _ROOMY if path.fullmatch(scope["path"])), LARGEST_BODY_BYTES)
+            body = await _whole_body(headers, receive, largest)
             if body is None:
-                refusal = 413, f"The body is larger than {LARGEST_BODY_BYTES >> 20} MiB. Ask in several pieces."
+                refusal = 413, f"The body is larger than {largest >> 20} MiB. Ask in several pieces."
             else:
                 receive = _replay(body, receive)
         if refusal is not None:
@@ -117,10 +126,10 @@ def _is_our_origin(origin: str, port: int | None) -> bool:
     return parts.scheme == "http" and is_bare and _is_ours(parts.netloc, port)
 
 
-async def _whole_body(headers: Headers, receive: Receive) -> bytes | None:
+async def _whole_body(headers: Headers, receive: Receive, largest: int) -> bytes | None:
     """The body; None if it is too large, which is noticed before it is read where its length is told."""
     told = headers.get("content-length", "")
-    if told.isdigit() and (len(told) > 12 or int(told) > LARGEST_BODY_BYTES):
+    if told.isdigit() and (len(told) > 12 or int(told) > largest):
         return None
     body = bytearray()
     while True:
@@ -128,7 +137,7 @@ async def _whole_body(headers: Headers, receive: Receive) -> bytes | None:
         if message["type"] == "http.disconnect":
             return bytes(body)
         body += message.get("body", b"")
-        if len(body) > LARGEST_BODY_BYTES:
+        if len(body) > largest:
             return None
         if not message.get("more_body", False):
             return bytes(body)

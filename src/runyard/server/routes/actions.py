@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path
 from pydantic import Field
 from starlette.responses import Response
 
-from runyard.client import Client, trash
+from runyard.client import Client
 from runyard.errors import ConflictError, NotFound, RunyardError, UsageError
 from runyard.hosts import user_name
 from runyard.records import RunState
@@ -113,8 +113,8 @@ _ACTIONS: dict[str, _ByRun] = {
     "retry": lambda client, run_id, _: client.retry(run_id),
     "hold": _hold,
     "release": _release,
-    "trash": lambda client, run_id, _: trash.put(client, [run_id]),
-    "restore": lambda client, run_id, _: trash.restore(client, [run_id]),
+    "trash": lambda client, run_id, _: client.trash([run_id]),
+    "restore": lambda client, run_id, _: client.restore([run_id]),
     "priority": _prioritise,
     "top": lambda client, run_id, _: client.place(client.queue.to_top(run_id)),
     "bottom": lambda client, run_id, _: client.place(client.queue.to_bottom(run_id)),

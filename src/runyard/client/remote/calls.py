@@ -1,0 +1,136 @@
+"""What can be asked of a server by name: methods of client, index and queue, with the types of their arguments.
+
+The table is the whole surface: a method that is not in it cannot be called. Arguments travel by name, results as
+`wire` writes them. What only the server knows is never taken from a caller: the time, and who is asking.
+"""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, NamedTuple, get_type_hints
+
+import msgspec
+
+from runyard.client import client as clients
+from runyard.client.client import Client
+from runyard.index import Index
+from runyard.queue import Queue
+
+MOST_ROWS = 1000  # runs in one answer; whoever wants more asks for page after page
+
+_OF_THE_SERVER = ("now", "by", "connection", "self")
+
+
+class Call(NamedTuple):
+    """One method.
+
+    Attributes:
+        name: "index.find".
+        takes: a struct with its arguments.
+        changes: whether it changes anything.
+        injected: of "now" and "by", those that the server adds.
+        does: one sentence.
+    """
+
+    name: str
+    takes: type[msgspec.Struct]
+    changes: bool
+    injected: tuple[str, ...]
+    does: str
+
+    def run(self, client: Client, arguments: msgspec.Struct, *, now: float, by: str) -> Any:
+        """Call it on a home of the server.
+
+        Raises:
+            RunyardError: as the method does.
+        """
+        part, _, method = self.name.partition(".")
+        target = client if part == "client" else getattr(client, part)
+        given = {"now": now, "by": by}
+        return getattr(target, method)(
+            **msgspec.structs.asdict(arguments), **{name: given[name] for name in self.injected}
+        )
+
+
+def _call(name: str, *, changes: bool) -> Call:
+    part, _, method = name.partition(".")
+    function: Callable[..., Any] = getattr({"client": Client, "index": Index, "queue": Queue}[part], method)
+    hints = get_type_hints(function, vars(clients) | _HIDDEN)
+    parameters = inspect.signature(function).parameters
+    fields = [
+        (each.name, hints[each.name], *(() if each.default is each.empty else (each.default,)))
+        for each in parameters.values()
+        if each.name not in _OF_THE_SERVER
+    ]
+    return Call(
+        name=name,
+        takes=msgspec.defstruct(name.replace(".", "_"), fields, kw_only=True, forbid_unknown_fields=True),
+        changes=changes,
+        injected=tuple(each for each in ("now", "by") if each in parameters),
+        does=inspect.getdoc(function).partition("\n")[0] if function.__doc__ else name,  # type: ignore[union-attr]  # it has one
+    )
+
+
+def _hidden() -> dict[str, Any]:
+    """Names that signatures use and their modules import late."""
+    from runyard.index.series import Buckets, Series
+
+    return {"Series": Series, "Buckets": Buckets}
+
+
+_HIDDEN = _hidden()
+_READS = [
+    "client.spec",
+    "index.find",
+    "index.count",
+    "index.get",
+    "index.resolve",
+    "index.known",
+    "index.failure",
+    "index.environment",
+    "index.offset",
+    "index.keys",
+    "index.series",
+    "index.series_many",
+    "index.bucketed",
+    "index.media",
+    "index.artifacts",
+    "queue.rows",
+    "queue.row",
+    "queue.counts",
+    "queue.paused",
+    "queue.startable",
+    "queue.workers",
+    "queue.waiting_of_grid",
+    "queue.to_top",
+    "queue.to_bottom",
+    "queue.move_before",
+    "queue.leases_of_worker",
+    "queue.leases_of_host",
+]
+_CHANGES = [
+    "client.announce",
+    "client.settle",
+    "client.heartbeat",
+    "client.give_up",
+    "client.request_stop",
+    "client.retry",
+    "client.hold",
+    "client.release",
+    "client.set_priority",
+    "client.place",
+    "client.rename",
+    "client.tag",
+    "client.note",
+    "client.trash",
+    "client.restore",
+    "queue.claim_next",
+    "queue.give_back",
+    "queue.remove",
+    "queue.pause",
+    "queue.resume",
+    "queue.see_worker",
+    "queue.forget_worker",
+]
+CALLS = {
+    call.name: call for call in [_call(n, changes=False) for n in _READS] + [_call(n, changes=True) for n in _CHANGES]
+}
