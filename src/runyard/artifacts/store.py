@@ -52,6 +52,14 @@ class ArtifactStore:
         """Whether the content is here."""
         return self._place(sha256).is_file()
 
+    def missing(self, contents: list[str]) -> list[str]:
+        """Those of the contents that are not here.
+
+        Raises:
+            NotFound: one of them is no SHA-256.
+        """
+        return [sha256 for sha256 in contents if not self.has(sha256)]
+
     def path(self, sha256: str) -> Path:
         """Where the content lies, for reading only.
 

@@ -422,12 +422,6 @@ class View(Answer):
     view: dict[str, Any]
 
 
-class Missing(BaseModel):
-    """Contents that are not here, by their SHA-256."""
-
-    missing: list[str]
-
-
 class Uploaded(BaseModel):
     """How much of a file has come in parts; the next one begins at byte `offset`."""
 

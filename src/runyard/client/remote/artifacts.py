@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from runyard.artifacts import ArtifactStore
+from runyard.artifacts.store import Uploaded
 from runyard.client.remote.transport import Transport, place
 from runyard.errors import ServiceError
 
@@ -38,7 +39,7 @@ class RemoteArtifacts(ArtifactStore):
         return self._mark(sha256 if super().has(sha256) else self._put(iter((data,))))
 
     def has(self, sha256: str) -> bool:
-        return super().has(sha256) or not self._missing([sha256])
+        return super().has(sha256) or not self.missing([sha256])
 
     def path(self, sha256: str) -> Path:
         if not super().has(sha256):
@@ -61,7 +62,7 @@ class RemoteArtifacts(ArtifactStore):
         waiting = self.waiting()
         if not waiting:
             return True
-        missing = set(self._missing(waiting[:_AT_ONCE]))
+        missing = set(self.missing(waiting[:_AT_ONCE]))
         for sha256 in waiting[:_AT_ONCE]:
             if sha256 in missing and super().has(sha256):
                 if self._send_part(sha256):
@@ -79,22 +80,23 @@ class RemoteArtifacts(ArtifactStore):
         """
         wanted = sorted(set(contents))
         for start in range(0, len(wanted), _AT_ONCE):
-            for sha256 in self._missing(wanted[start : start + _AT_ONCE]):
+            for sha256 in self.missing(wanted[start : start + _AT_ONCE]):
                 super().path(sha256)
                 while not self._send_part(sha256):
                     pass
         for sha256 in wanted:
             self._unmark(sha256)
 
-    def _missing(self, contents: list[str]) -> list[str]:
-        return self._transport.tell("/artifacts/missing", {"sha256": contents}, dict[str, list[str]])["missing"]
+    def missing(self, contents: list[str]) -> list[str]:
+        """Those of the contents that are not on the server."""
+        return self._transport.tell("/calls/artifacts.missing", {"contents": contents}, list[str])
 
     def _send_part(self, sha256: str) -> bool:
         """Send what comes next of a content; whether all of it has arrived."""
         path = super().path(sha256)
         size = path.stat().st_size
         address = f"/artifacts/{place(sha256)}/parts"
-        offset = self._transport.ask(address, dict[str, int])["offset"]
+        offset = self._transport.tell("/calls/artifacts.uploaded", {"sha256": sha256}, Uploaded).offset
         with path.open("rb") as file:
             file.seek(offset)
             part = file.read(PART_BYTES)

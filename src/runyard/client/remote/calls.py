@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, get_type_hints
 
 import msgspec
 
+from runyard.artifacts import ArtifactStore
 from runyard.client import client as clients
 from runyard.client.client import Client
 from runyard.index import Index
@@ -53,7 +54,7 @@ class Call(NamedTuple):
 
 def _call(name: str, *, changes: bool) -> Call:
     part, _, method = name.partition(".")
-    function: Callable[..., Any] = getattr({"client": Client, "index": Index, "queue": Queue}[part], method)
+    function: Callable[..., Any] = getattr(_PARTS[part], method)
     hints = get_type_hints(function, vars(clients) | _HIDDEN)
     parameters = inspect.signature(function).parameters
     fields = [
@@ -78,6 +79,7 @@ def _hidden() -> dict[str, Any]:
 
 
 _HIDDEN = _hidden()
+_PARTS = {"client": Client, "index": Index, "queue": Queue, "artifacts": ArtifactStore}
 _READS = [
     "client.spec",
     "index.find",
@@ -94,6 +96,8 @@ _READS = [
     "index.bucketed",
     "index.media",
     "index.artifacts",
+    "artifacts.missing",
+    "artifacts.uploaded",
     "queue.rows",
     "queue.row",
     "queue.counts",
