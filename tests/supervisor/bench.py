@@ -3,7 +3,7 @@
 import os
 import select
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import dedent
@@ -14,6 +14,7 @@ import psutil
 from runyard.artifacts import ArtifactStore
 from runyard.journal import HOST, Home, RunFolder, append_event
 from runyard.journal.events import Ended, Event, Output, StopRequested
+from runyard.journal.pieces import Piece, Receipt
 from runyard.journal.reader import EventAt, Rows, read_journal
 from runyard.records import Resources, RunSpec, WorkerId, encode_spec, new_run_id
 from runyard.supervisor import LaunchOrder, supervise

@@ -18,7 +18,7 @@ from runyard.cli.choices import Framework, Goal, Section
 HEADINGS = {
     "Runs": ("runs", "best", "show", "diff", "chart", "logs", "ui"),
     "Changing runs": ("stop", "retry", "tag", "note", "rename", "rm", "trash"),
-    "Travelling": ("export", "import"),
+    "Travelling": ("export", "import", "sync"),
     "Projects and the home": ("new", "reindex", "doctor"),
 }
 COMMANDS = tuple(name for names in HEADINGS.values() for name in names)
@@ -418,6 +418,23 @@ def new(
     from runyard.cli import new as command
 
     command.new(name=name, framework=framework, folder=folder)
+
+
+@app.command("sync")
+def sync(
+    dry: Annotated[bool, typer.Option("--dry", help="Only say what is on its way.")] = False, as_json: Json = False
+) -> None:
+    """Bring to the team's server what this machine executed while it was away.
+
+    Supervisors and workers do so by themselves; this is for what they left, and to see that all has arrived.
+
+    \b
+    runyard sync
+    runyard sync --dry
+    """
+    from runyard.cli import sync as command
+
+    command.sync(dry=dry, as_json=as_json)
 
 
 @app.command("reindex")

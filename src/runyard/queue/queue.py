@@ -150,6 +150,12 @@ class Queue:
                 raise _lease_lost(tx, run_id, attempt)
         return now + LEASE_S
 
+    def renew_leases(self, *, now: float) -> None:
+        """Renew all leases once: their holders could not while the server was away, and are not to blame."""
+        renewed = update(queue).where(queue.c.state == LEASED, queue.c.lease_expires_at < now + LEASE_S)
+        with self._database.transaction() as tx:
+            tx.execute(renewed.values(lease_expires_at=now + LEASE_S))
+
     def give_back(self, run_id: str, worker_id: str, attempt: int, *, connection: Connection | None = None) -> bool:
         """Return a leased run whose attempt did not start to its place; whether the lease was still ours."""
         with self._writing(connection) as tx:
