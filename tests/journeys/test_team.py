@@ -22,6 +22,7 @@ from runyard.journal import HOST
 from runyard.journal.events import Ended
 from runyard.journal.reader import EventAt, read_journal
 from runyard.records import RunState
+from tests.journeys import relay as relay_script
 from tests.journeys.conftest import Story
 
 RUNS = 60
@@ -113,7 +114,7 @@ def test_sixty_runs_are_completed_once_each_whatever_happens_to_server_network_a
         return Process([sys.executable, *command], env=env, cwd=story.folder, log=tmp_path / f"{name}.log")
 
     url = f"http://127.0.0.1:{port}"
-    relay = process("-m", "tests.journeys.relay", str(relayed), str(port), name="relay", url="local")
+    relay = process(relay_script.__file__, str(relayed), str(port), name="relay", url="local")
     server = process("-m", "runyard", "ui", "--port", str(port), "--no-browser", name="server", url="local")
     processes = [relay, server]
     chance = random.Random(11)
