@@ -8,12 +8,13 @@ position, which is the time of creation until somebody moves a run.
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, or_, select, true, update
 
 from runyard.database import Database, upsert
 from runyard.database.schema import paused_projects, queue, workers
@@ -42,6 +43,13 @@ class Queue:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._seen: ColumnElement[bool] = true()
+
+    def within(self, condition: ColumnElement[bool]) -> "Queue":
+        """This queue as somebody sees it who may see no more than rows that fulfil `condition`, nor claim others."""
+        limited = copy(self)
+        limited._seen = condition
+        return limited
 
     # ---- filling ----
 
@@ -116,7 +124,7 @@ class Queue:
         A run that needs several GPUs is not overtaken on this worker by runs that need fewer.
         """
         with self._writing(connection) as tx:
-            row = tx.execute(_next_fitting(tx, capacity)).one_or_none()
+            row = tx.execute(_next_fitting(tx, capacity, self._seen)).one_or_none()
             if row is None:
                 return None
             granted = {
@@ -313,7 +321,7 @@ class Queue:
 
     def rows(self, project: str | None = None, *, grid: str | None = None) -> list[QueueRow]:
         """The queue: executing runs first, then the others in the order in which they will start."""
-        statement = select(queue).order_by((queue.c.state == LEASED).desc(), *_ORDER)
+        statement = select(queue).where(self._seen).order_by((queue.c.state == LEASED).desc(), *_ORDER)
         if project is not None:
             statement = statement.where(queue.c.project == project)
         if grid is not None:
@@ -331,6 +339,7 @@ class Queue:
         """How many runs wait, are held, and execute."""
         paused = select(paused_projects.c.project)
         statement = select(queue.c.state, queue.c.project.in_(paused).label("is_paused"), func.count().label("n"))
+        statement = statement.where(self._seen)
         if project is not None:
             statement = statement.where(queue.c.project == project)
         found = {WAITING: 0, HELD: 0, LEASED: 0}
@@ -343,7 +352,7 @@ class Queue:
 
     def startable(self, capacity: Capacity) -> int:
         """How many waiting runs this worker could start if all its slots were free."""
-        statement = select(func.count()).select_from(queue).where(*_startable(), fits(capacity.when_idle()))
+        statement = select(func.count()).select_from(queue).where(self._seen, *_startable(), fits(capacity.when_idle()))
         with self._database.read() as tx:
             return int(tx.scalar(statement) or 0)
 
@@ -459,9 +468,9 @@ def _startable() -> tuple[Any, Any]:  # conditions; SQLAlchemy's type for them h
     return queue.c.state == WAITING, queue.c.project.not_in(select(paused_projects.c.project))
 
 
-def _next_fitting(tx: Connection, capacity: Capacity) -> Select[Any]:
-    statement = select(queue).where(*_startable(), fits(capacity)).order_by(*_ORDER).limit(1)
-    large = _large_ahead(tx, capacity)
+def _next_fitting(tx: Connection, capacity: Capacity, seen: ColumnElement[bool]) -> Select[Any]:
+    statement = select(queue).where(seen, *_startable(), fits(capacity)).order_by(*_ORDER).limit(1)
+    large = _large_ahead(tx, capacity, seen)
     if large is not None:  # without this, small runs would take every GPU that becomes free, and it would wait for ever
         priority, position = large
         ahead = or_(queue.c.priority > priority, and_(queue.c.priority == priority, queue.c.position < position))
@@ -469,13 +478,13 @@ def _next_fitting(tx: Connection, capacity: Capacity) -> Select[Any]:
     return statement.with_for_update(skip_locked=True)
 
 
-def _large_ahead(tx: Connection, capacity: Capacity) -> tuple[int, float] | None:
+def _large_ahead(tx: Connection, capacity: Capacity, seen: ColumnElement[bool]) -> tuple[int, float] | None:
     """Priority and position of the first run that needs more GPUs than are free now, but not more than there are."""
     if len(capacity.all_gpu_memory_bytes) < 2:
         return None
     statement = (
         select(queue.c.priority, queue.c.position)
-        .where(*_startable(), wanted_gpus(capacity) > 1, fits(capacity.when_idle()), ~fits(capacity))
+        .where(seen, *_startable(), wanted_gpus(capacity) > 1, fits(capacity.when_idle()), ~fits(capacity))
         .order_by(*_ORDER)
         .limit(1)
     )

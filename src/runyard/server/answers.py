@@ -16,12 +16,26 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from runyard.client.remote.transport import ERROR_HEADER
-from runyard.errors import ConflictError, NotFound, ProjectNotFound, QueryError, RunyardError, ServiceError, UsageError
+from runyard.errors import (
+    ConflictError,
+    LoginNeeded,
+    NotAllowed,
+    NotFound,
+    ProjectNotFound,
+    QueryError,
+    RunyardError,
+    ServiceError,
+    TooManyAttempts,
+    UsageError,
+)
 
 JSON = "application/json"
 _STATUS: Sequence[tuple[type[RunyardError], int]] = (  # the first that fits
     (NotFound, 404),
     (ProjectNotFound, 404),
+    (LoginNeeded, 401),
+    (NotAllowed, 403),
+    (TooManyAttempts, 429),
     (UsageError, 422),
     (ConflictError, 409),
     (ServiceError, 503),
@@ -64,6 +78,8 @@ def _told(_request: Request, error: RunyardError) -> Response:
         response = refuse(422, str(error), position=error.position, length=error.length)
     else:
         response = refuse(status_of(error), str(error))
+    if isinstance(error, TooManyAttempts):
+        response.headers["Retry-After"] = str(error.retry_after_s)
     response.headers[ERROR_HEADER] = type(error).__name__
     return response
 

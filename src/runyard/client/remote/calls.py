@@ -5,7 +5,7 @@ The table is the whole surface: a method that is not in it cannot be called. Arg
 """
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, get_type_hints
 
 import msgspec
@@ -38,15 +38,19 @@ class Call(NamedTuple):
     injected: tuple[str, ...]
     does: str
 
-    def run(self, client: Client, arguments: msgspec.Struct, *, now: float, by: str) -> Any:
-        """Call it on a home of the server.
+    def run(self, client: Client, arguments: msgspec.Struct, *, now: float) -> Any:
+        """Call it on a home of the server, in the hands of whoever `client` acts for.
 
         Raises:
+            NotFound: a run is named that they may not see.
             RunyardError: as the method does.
         """
+        for named in ("run_id", "other", "run_ids"):
+            for run_id in _listed(getattr(arguments, named, ())):
+                client.index.require(run_id)
         part, _, method = self.name.partition(".")
         target = client if part == "client" else getattr(client, part)
-        given = {"now": now, "by": by}
+        given = {"now": now, "by": client.by}
         return getattr(target, method)(
             **msgspec.structs.asdict(arguments), **{name: given[name] for name in self.injected}
         )
@@ -69,6 +73,10 @@ def _call(name: str, *, changes: bool) -> Call:
         injected=tuple(each for each in ("now", "by") if each in parameters),
         does=inspect.getdoc(function).partition("\n")[0] if function.__doc__ else name,  # type: ignore[union-attr]  # it has one
     )
+
+
+def _listed(value: str | Sequence[str]) -> Sequence[str]:
+    return [value] if isinstance(value, str) else value
 
 
 def _hidden() -> dict[str, Any]:

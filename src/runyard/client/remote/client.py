@@ -169,7 +169,7 @@ class RemoteClient(Client):
     def place(self, places: Sequence[Placement], *, by: str | None = None) -> None:
         self._call("place", type(None), places=list(places))
 
-    def rename(self, run_id: str, name: str, *, by: str | None = None) -> None:
+    def rename(self, run_id: str, name: str) -> None:
         self._call("rename", type(None), run_id=run_id, name=name)
 
     def tag(self, run_id: str, *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
@@ -178,10 +178,10 @@ class RemoteClient(Client):
     def note(self, run_id: str, text: str) -> None:
         self._call("note", type(None), run_id=run_id, text=text)
 
-    def trash(self, run_ids: Sequence[str], *, by: str | None = None) -> None:
+    def trash(self, run_ids: Sequence[str]) -> None:
         self._call("trash", type(None), run_ids=list(run_ids))
 
-    def restore(self, run_ids: Sequence[str], *, by: str | None = None) -> None:
+    def restore(self, run_ids: Sequence[str]) -> None:
         self._call("restore", type(None), run_ids=list(run_ids))
 
     def edit(self, run_id: str, event: Event, *, durable: bool = True) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from runyard.client.remote.transport import Transport
-from runyard.index import ArtifactRow, Index, MediaRow, RunRow
+from runyard.index import EVERYTHING, ArtifactRow, Index, MediaRow, RunRow
 from runyard.journal import EDITS
 from runyard.journal.events import Environment, Failed
 from runyard.records import RunId
@@ -23,6 +23,7 @@ class RemoteIndex(Index):
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+        self.scope = EVERYTHING  # the server knows what we may see
 
     @property
     def needs_reindex(self) -> bool:

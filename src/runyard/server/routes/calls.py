@@ -13,9 +13,8 @@ from runyard.client.remote.calls import CALLS, MOST_ROWS, Call
 from runyard.client.remote.transport import MSGPACK
 from runyard.client.remote.wire import encode
 from runyard.errors import UsageError
-from runyard.hosts import user_name
 from runyard.server.asking import Now
-from runyard.server.bodies import body_of
+from runyard.server.bodies import inflated
 
 router = APIRouter(tags=["calls"])
 
@@ -26,8 +25,8 @@ _Endpoint = Callable[..., Coroutine[Any, Any, Response]]
 
 def _endpoint(call: Call) -> _Endpoint:
     async def endpoint(request: Request, client: Now) -> Response:
-        arguments = _arguments(call, await body_of(request), request.headers.get("content-type", ""))
-        result = await run_in_threadpool(call.run, client, arguments, now=time.time(), by=user_name())
+        arguments = _arguments(call, await inflated(request), request.headers.get("content-type", ""))
+        result = await run_in_threadpool(call.run, client, arguments, now=time.time())
         return Response(await run_in_threadpool(encode, result), media_type=MSGPACK)
 
     endpoint.__doc__ = call.does

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Path, Query, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from runyard.client import Client
@@ -15,8 +16,8 @@ from runyard.errors import NotFound, UsageError
 from runyard.journal import EDITS
 from runyard.journal.pieces import Piece, is_stream
 from runyard.server.asking import LARGEST_INTEGER, Now
-from runyard.server.bodies import body_of
-from runyard.server.guard import LARGEST_DELIVERY_BYTES
+from runyard.server.bodies import inflated
+from runyard.server.permissions import LARGEST_DELIVERY_BYTES
 from runyard.server.receiving import Intake
 
 router = APIRouter(tags=["machines"])
@@ -39,13 +40,15 @@ _Number = Annotated[int, Path(ge=0, le=LARGEST_INTEGER)]
         }
     },
 )
-async def deliver(request: Request) -> Response:
+async def deliver(request: Request, client: Now) -> Response:
     """Pieces of journals, as MessagePack: a list of [run, attempt, stream, offset, bytes]. May be sent as deflate.
 
     What a receipt says is kept is on the disk. The next piece of a stream begins at the offset of the last receipt.
     """
     intake: Intake = request.app.state.intake
-    pieces = _pieces(await body_of(request, largest_bytes=LARGEST_DELIVERY_BYTES))
+    pieces = _pieces(await inflated(request, largest_bytes=LARGEST_DELIVERY_BYTES))
+    if not client.index.scope.is_everything:
+        await run_in_threadpool(_require_visible, client, pieces)
     receipts = await intake.take(pieces) if pieces else []
     if any(piece.data for piece in pieces):
         request.app.state.watcher.note({piece.run_id for piece in pieces})
@@ -89,6 +92,12 @@ def journal(
             return Response(file.read(_LARGEST_ANSWER_BYTES), media_type="application/octet-stream")
     except FileNotFoundError:
         raise NotFound(f"Run {run_id} has no journal {attempt}/{stream}.") from None
+
+
+def _require_visible(client: Client, pieces: list[Piece]) -> None:
+    for run_id in {piece.run_id for piece in pieces}:
+        if client.index.known([run_id]):  # else its receipt says that there is none
+            client.index.require(run_id)
 
 
 def _path(client: Client, run_id: str, attempt: int, stream: str) -> pathlib.Path:
