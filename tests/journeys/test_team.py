@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -115,15 +116,17 @@ def test_sixty_runs_are_completed_once_each_whatever_happens_to_server_network_a
 
     url = f"http://127.0.0.1:{port}"
     relay = process(relay_script.__file__, str(relayed), str(port), name="relay", url="local")
-    server = process("-m", "runyard", "ui", "--port", str(port), "--no-browser", name="server", url="local")
+    serve = ("-m", "runyard", "server", "--home", str(tmp_path / "server"), "--name", "127.0.0.1", "--port", str(port))
+    server = process(*serve, name="server", url="local")
     processes = [relay, server]
     chance = random.Random(11)
     with ended_with_the_test(processes):
-        client = open_remotely(url, tmp_path / "desk")
+        story.env["RUNYARD_TOKEN"] = token_of("dora", tmp_path / "server", story)
+        client = open_remotely(url, tmp_path / "desk", story.env["RUNYARD_TOKEN"])
         wait_until(lambda: answers(client), "the server answers")
         story.env |= {"RUNYARD_URL": url, "RUNYARD_HOME": str(tmp_path / "desk")}
         story.run("train", f"seed={list(range(RUNS))}", "--queue", "--retries", "20")
-        through = open_remotely(f"http://127.0.0.1:{relayed}", tmp_path / "desk")
+        through = open_remotely(f"http://127.0.0.1:{relayed}", tmp_path / "desk", story.env["RUNYARD_TOKEN"])
         wait_until(lambda: answers(through), "the network is there")
         through.close()
         workers = [
@@ -164,9 +167,19 @@ def test_sixty_runs_are_completed_once_each_whatever_happens_to_server_network_a
         client.close()
 
 
-def open_remotely(url: str, home: Path) -> Client:
+def token_of(name: str, home: Path, story: Story) -> str:
+    """A new account's token, as an admin makes it on the server's machine."""
+    server = ("server", "--home", str(home))
+    story.runyard(*server, "user", "add", name)
+    said = story.runyard(*server, "token", "add", name, "--label", "workstation").stdout
+    (token,) = re.findall(r"ry_\w+", said)
+    return str(token)
+
+
+def open_remotely(url: str, home: Path, token: str) -> Client:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RUNYARD_URL", url)
+        patch.setenv("RUNYARD_TOKEN", token)
         patch.setenv("RUNYARD_HOME", str(home))
         return open_client()
 
