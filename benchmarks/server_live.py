@@ -80,9 +80,9 @@ def measure(scratch: Path, *, n_runs: int, seconds: float) -> None:
         after = psutil.Process(server.pid).cpu_times()
         used = after.user + after.system - before.user - before.system
         kept = sum(client.index.get(run_id).summary["loss"].count for run_id in ids)
-        report(
-            np.array(found), kept=kept, idle_mb=idle_mb, peak_mb=peak_mb, used_s=used, n_runs=n_runs, seconds=seconds
-        )
+        print(f"{n_runs} live runs, {HERTZ} scalars a second each, for {seconds:g} s")
+        report(np.array(found), kept=kept, idle_mb=idle_mb, peak_mb=peak_mb)
+        print(f"    processor: {100 * used / seconds:.0f} % of one core")
         client.close()
     finally:
         server.terminate()
