@@ -164,9 +164,7 @@ def test_one_that_is_refused_keeps_no_other_out(client: Client, spec: RunSpec, t
     assert good == Receipt(len(data))
 
 
-def test_what_was_written_but_never_acknowledged_is_written_anew(
-    client: Client, spec: RunSpec, tmp_path: Path
-) -> None:
+def test_what_was_written_but_never_acknowledged_is_written_anew(client: Client, spec: RunSpec, tmp_path: Path) -> None:
     data = rows(tmp_path, spec.id, range(10))
     attempt = client.folder(spec.id).attempt(1)
     attempt.mark_delivered()

@@ -16,7 +16,6 @@ from runyard.records import RunId, RunSpec, new_run_id
 from tests.server.serving import Served
 
 
-
 class Page:
     """A page that listens."""
 

@@ -221,7 +221,9 @@ class RemoteClient(Client):
 
     def _pull_edits(self, run_id: str, size: int) -> None:
         """Supervisors look for stop requests in the folder of the run."""
-        self._append(run_id, JournalPlace(0, EDITS, size), self.home.run(run_id).edits)
+        folder = self.home.run(run_id)
+        if folder.path.is_dir():
+            self._append(run_id, JournalPlace(0, EDITS, size), folder.edits)
 
     def _append(self, run_id: str, found: JournalPlace, path: Path) -> None:
         """Fetch what a copy lacks. A journal that became shorter was repaired: it is fetched anew."""
