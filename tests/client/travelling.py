@@ -14,8 +14,8 @@ from runyard.records import RunSpec, RunState, new_run_id
 
 def a_spec(**fields: Any) -> RunSpec:
     """What was asked for."""
-    fields = {"project": "weld", "name": "a run", "created_at": datetime.now(UTC)} | fields
-    return RunSpec(id=new_run_id(), **fields)
+    given: dict[str, Any] = {"project": "weld", "name": "a run", "created_at": datetime.now(UTC), **fields}
+    return RunSpec(id=new_run_id(), **given)
 
 
 def rows(folder: Path, run_id: str, steps: Iterable[int], *, attempt: int = 1, stream: str = MAIN) -> bytes:
