@@ -13,6 +13,8 @@ from runyard.executors.local import SUPERVISOR
 from tests.executors.contract import ExecutorContract, wait_for_end
 from tests.executors.ordering import STAND_IN, an_order, read_line, talk
 
+ANY = {"": b""}  # a spare for whatever comes
+
 
 @pytest.fixture
 def local(tmp_path: Path) -> Iterator[LocalExecutor]:
@@ -30,13 +32,13 @@ class TestLocalExecutor(ExecutorContract):
 class TestLocalExecutorWithSpare(ExecutorContract):
     @pytest.fixture
     def executor(self, local: LocalExecutor) -> LocalExecutor:
-        local.prepare()
+        local.prepare(ANY)
         return local
 
 
 def test_the_spare_takes_the_next_order_and_only_one(local: LocalExecutor, tmp_path: Path) -> None:
-    local.prepare()
-    local.prepare()
+    local.prepare(ANY)
+    local.prepare(ANY)
     for folder, way in (("a", "ready standby"), ("b", "ready")):
         (tmp_path / folder).mkdir()
         with talk(tmp_path / folder) as (ears, mouth):
@@ -47,9 +49,8 @@ def test_the_spare_takes_the_next_order_and_only_one(local: LocalExecutor, tmp_p
 
 
 def test_a_spare_that_died_is_replaced_by_a_fresh_supervisor(local: LocalExecutor, tmp_path: Path) -> None:
-    local.prepare()
-    spare = local._spare
-    assert spare is not None
+    local.prepare(ANY)
+    spare = local._spares[""]
     os.kill(spare.process.pid, signal.SIGKILL)
     os.waitid(os.P_PID, spare.process.pid, os.WEXITED | os.WNOWAIT)
 
@@ -73,7 +74,7 @@ def test_a_spare_that_does_not_listen_is_replaced_by_a_fresh_supervisor(tmp_path
     os.mkfifo(tmp_path / "told")
     executor = LocalExecutor(command=(sys.executable, str(deaf), str(tmp_path / "told")))
     with talk(tmp_path) as (ears, mouth):
-        executor.prepare()
+        executor.prepare(ANY)
         with open(tmp_path / "told") as told:
             assert told.readline() == "deaf\n"
 
@@ -86,9 +87,8 @@ def test_a_spare_that_does_not_listen_is_replaced_by_a_fresh_supervisor(tmp_path
 
 
 def test_closing_ends_the_spare(local: LocalExecutor) -> None:
-    local.prepare()
-    spare = local._spare
-    assert spare is not None
+    local.prepare(ANY)
+    spare = local._spares[""]
 
     local.close()
 
@@ -98,8 +98,8 @@ def test_closing_ends_the_spare(local: LocalExecutor) -> None:
 def test_a_spare_leaves_when_its_worker_is_killed(tmp_path: Path) -> None:
     program = (
         "import sys; from runyard.executors import LocalExecutor\n"
-        "executor = LocalExecutor(command=sys.argv[1:]); executor.prepare()\n"
-        "print(executor._spare.process.pid, flush=True); sys.stdin.read()\n"
+        "executor = LocalExecutor(command=sys.argv[1:]); executor.prepare({'': b''})\n"
+        "print(executor._spares[''].process.pid, flush=True); sys.stdin.read()\n"
     )
     with subprocess.Popen(
         [sys.executable, "-c", program, *STAND_IN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -119,7 +119,7 @@ def test_what_cannot_be_started_raises(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="nothing"):
         executor.start(b"{}")
     with pytest.raises(OSError, match="nothing"):
-        executor.prepare()
+        executor.prepare({"": b""})
 
 
 def test_what_supervisors_print_is_kept(local: LocalExecutor, tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_the_real_supervisor_refuses_a_broken_order_in_both_ways(tmp_path: Path)
     executor = LocalExecutor(log=log, command=SUPERVISOR)
     try:
         assert wait_for_end(executor, executor.start(b'{"no": "order"}')).code == 2
-        executor.prepare()
+        executor.prepare({"": b""})
         assert wait_for_end(executor, executor.start(b'{"no": "order"}')).code == 2
     finally:
         executor.close()

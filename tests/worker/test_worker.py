@@ -2,7 +2,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ class Holding:
     def __init__(self) -> None:
         self.held: dict[str, list[int]] = {}
 
-    def start(self, order: bytes, *, fds: Sequence[int] = ()) -> Handle:
+    def start(self, order: bytes, *, fds: Sequence[int] = (), place: str = "") -> Handle:
         run_id = str(json.loads(order)["run_id"])
         self.held[run_id] = [os.dup(fd) for fd in fds]
         return Handle(id=run_id)
@@ -40,8 +40,8 @@ class Holding:
     def stop(self, handle: Handle, *, grace_s: float) -> None:
         raise NotImplementedError
 
-    def prepare(self) -> None:
-        pass
+    def prepare(self, warm_ups: Mapping[str, bytes]) -> dict[str, Exit]:
+        return {}
 
     def close(self) -> None:
         pass

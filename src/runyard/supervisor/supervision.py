@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from runyard.errors import LeaseLost
@@ -63,7 +63,13 @@ _READ_BYTES = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class Commission:
-    """What a supervision works with; `output_fd` is the end of the child's pipe to read from, if there is one."""
+    """What a supervision works with.
+
+    Attributes:
+        began: monotonic seconds.
+        output_fd: the end of the child's pipe to read from, if there is one.
+        cpu_s: processor time of processes, by pid, before the run began.
+    """
 
     order: LaunchOrder
     spec: RunSpec
@@ -74,8 +80,9 @@ class Commission:
     connect: Connect
     environment: dict[str, str]
     oom_before: tuple[int, ...]
-    began: float  # monotonic
+    began: float
     output_fd: int | None = None
+    cpu_s: dict[int, float] = field(default_factory=dict)
 
 
 class Supervision:
@@ -140,6 +147,7 @@ class Supervision:
             disk=self._given.attempt.path,
             gpus=gpu_uuids(order.devices),
             since=spec.created_at.timestamp(),
+            cpu_s=self._given.cpu_s,
         )
         timetable.every(LOOK_S, self._look, first=now)
         timetable.every(DELIVER_S, self._deliver, first=now + DELIVER_S)
