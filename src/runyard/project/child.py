@@ -9,6 +9,7 @@ for the run. Whatever goes wrong until then ends it without a word: the cold sta
 """
 
 import fcntl
+import gc
 import os
 import signal
 import sys
@@ -162,6 +163,7 @@ def _import(project_dir: str, code_folder: str, entry: str) -> Imported:
     train = getattr(import_module(module), name or "train", None)
     if not callable(train):
         raise UsageError(f"{_file(module)} has no function '{name}'; write `def {name}(config, run):` there.")
+    gc.freeze()  # what was imported stays: to look through it at the end of the process would keep the next run waiting
     return Imported(default, train)
 
 
