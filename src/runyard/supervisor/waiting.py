@@ -35,14 +35,14 @@ class Waiting:
         output_fd: the end to read from of the pipe that it prints into; what imports print is the run's output.
     """
 
-    def __init__(self, warm_up: WarmUp) -> None:
-        """Start it.
+    def __init__(self, warm_up: WarmUp, *, import_s: float = IMPORT_S) -> None:
+        """Start it; a run that comes later than `import_s` after that does not wait for imports that are not done.
 
         Raises:
             OSError: no process could be started.
         """
         self.warm_up = warm_up
-        self._import_until = time.monotonic() + IMPORT_S
+        self._import_until = time.monotonic() + import_s
         self._is_ready = False
         self._connection, theirs = socket.socketpair()
         self.output_fd, writer = output_pipe()
