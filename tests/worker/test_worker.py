@@ -9,8 +9,8 @@ from typing import Any
 import psutil
 import pytest
 
-from runyard.devices import Slot, SlotLock, discover
-from runyard.errors import DeviceUnavailable, ServiceError
+from runyard.devices import Slot, SlotLock, discover, lock_directory
+from runyard.errors import DeviceUnavailable, ServiceError, UsageError
 from runyard.executors import Exit, Handle, LocalExecutor
 from runyard.records import Resources, RunState
 from runyard.worker import Snapshot, Worker, local_worker
@@ -162,6 +162,24 @@ def test_a_run_that_does_not_fit_this_machine_is_left_to_others(yard: Yard, mach
     a_worker(yard).run(drain=True)
 
     assert yard.states([run]) == ["QUEUED"]
+
+
+def test_a_broken_lock_costs_one_slot_and_not_the_worker(yard: Yard) -> None:
+    (lock_directory() / "cpu-0.lock").mkdir()
+    runs = yard.submit(2)
+    seen: list[Snapshot] = []
+
+    a_worker(yard).run(drain=True, on_tick=seen.append)
+
+    assert [yard.row(run).devices for run in runs] == [("cpu-1",)] * 2
+    assert (seen[0].lanes[0].state, seen[0].lanes[0].reason[:18]) == ("busy", "CPU 0 is left out.")
+
+
+def test_a_worker_refuses_locks_that_others_could_replace(yard: Yard) -> None:
+    lock_directory().chmod(0o777)
+
+    with pytest.raises(UsageError, match=r"chmod \+t"):
+        a_worker(yard)
 
 
 def test_a_machine_with_only_sick_gpus_has_no_worker(yard: Yard, machine: FakeMachine) -> None:

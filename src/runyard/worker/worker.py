@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import psutil
 
-from runyard.devices import Busy, Holder, Slot, Taken, busy_reason, cpu_slots, take
+from runyard.devices import Busy, Holder, Slot, Taken, busy_reason, cpu_slots, lock_directory, take
 from runyard.devices.slots import cores
 from runyard.errors import DeviceUnavailable, NotFound, RunFinished, RunyardError, ServiceError
 from runyard.executors import Executor, Exit, Handle, LocalExecutor
@@ -73,6 +73,10 @@ class Worker:
         is_warm: import the code of the next run while a run is under way, which takes memory for both.
         clock: Unix seconds.
         say: told, in whole sentences, what a person should know.
+
+    Raises:
+        DeviceUnavailable: there is no slot, or no folder for the locks of slots.
+        UsageError: the folder for locks protects nothing.
     """
 
     def __init__(
@@ -87,6 +91,7 @@ class Worker:
         poll_s: float = POLL_S,
         say: Callable[[str], object] = lambda text: None,
     ) -> None:
+        lock_directory()  # refuses a bad one now, and not as trouble that may pass
         self.id = worker_id or new_worker_id()
         self._client = client
         self._executor = executor
