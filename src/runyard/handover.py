@@ -4,12 +4,14 @@ A message is its length, then its bytes; descriptors come with the first byte. W
 supervisors this way, and supervisors hand runs to training processes, with the locks of the slots.
 """
 
+import os
 import socket
 import struct
 from collections.abc import Sequence
 
 _LENGTH = struct.Struct(">I")
 _MAX_FDS = 64
+_FLAGS = getattr(socket, "MSG_CMSG_CLOEXEC", 0)  # Linux: from the first moment no child process inherits them
 
 
 def send(connection: socket.socket, message: bytes, *, fds: Sequence[int] = ()) -> None:
@@ -38,11 +40,13 @@ def _receive(connection: socket.socket, size: int) -> tuple[bytes, tuple[int, ..
     data, fds = b"", list[int]()
     while len(data) < size:
         try:
-            piece, more, _, _ = socket.recv_fds(connection, size - len(data), _MAX_FDS)
+            piece, more, _, _ = socket.recv_fds(connection, size - len(data), _MAX_FDS, _FLAGS)
         except ConnectionResetError:
             return None
         if not piece:
             return None
         data += piece
         fds += more
+    for fd in fds:
+        os.set_inheritable(fd, False)  # where there is no such flag
     return data, tuple(fds)

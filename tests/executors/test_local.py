@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runyard.executors import LocalExecutor
+from runyard.executors import Exit, LocalExecutor
 from runyard.executors.local import SUPERVISOR
 from tests.executors.contract import ExecutorContract, wait_for_end
 from tests.executors.ordering import STAND_IN, an_order, read_line, talk
@@ -46,6 +46,52 @@ def test_the_spare_takes_the_next_order_and_only_one(local: LocalExecutor, tmp_p
             assert read_line(ears) == way
             mouth.write("exit 0\n")
             assert wait_for_end(local, handle).is_clean
+
+
+def test_each_place_has_a_spare_that_was_told_what_to_import_there(local: LocalExecutor, tmp_path: Path) -> None:
+    local.prepare({"a": b"{1}", "b": b"{2}"})
+    for place, way in (("b", "ready standby {2}"), ("b", "ready"), ("a", "ready standby {1}")):
+        folder = tmp_path / f"{place} {way}"
+        folder.mkdir()
+        with talk(folder) as (ears, mouth):
+            handle = local.start(an_order(folder, tell_way=True), place=place)
+            assert read_line(ears) == way
+            mouth.write("exit 0\n")
+            assert wait_for_end(local, handle).is_clean
+
+
+def test_what_is_for_any_place_is_used_where_nothing_else_is(local: LocalExecutor, tmp_path: Path) -> None:
+    local.prepare(ANY)
+
+    with talk(tmp_path) as (ears, mouth):
+        handle = local.start(an_order(tmp_path, tell_way=True), place="a")
+        assert read_line(ears) == "ready standby"
+        mouth.write("exit 0\n")
+        assert wait_for_end(local, handle).is_clean
+
+
+def test_a_spare_with_other_imports_than_are_wanted_leaves(local: LocalExecutor) -> None:
+    local.prepare({"a": b"{1}", "b": b"{2}", "c": b"{3}"})
+    before = {place: spare.process for place, spare in local._spares.items()}
+
+    local.prepare({"a": b"{1}", "b": b"{9}"})
+
+    assert before["b"].wait(30) == before["c"].wait(30) == 0
+    assert before["a"].poll() is None
+    assert {place: spare.warm_up for place, spare in local._spares.items()} == {"a": b"{1}", "b": b"{9}"}
+    assert local._spares["a"].process is before["a"]
+
+
+def test_the_end_of_a_spare_is_told_once_and_then_it_is_replaced(tmp_path: Path) -> None:
+    executor = LocalExecutor(command=(sys.executable, "-c", "raise SystemExit(7)"))
+    executor.prepare({"a": b"{}"})
+    first = executor._spares["a"].process
+    os.waitid(os.P_PID, first.pid, os.WEXITED | os.WNOWAIT)
+
+    assert executor.prepare({"a": b"{}"}) == {"a": Exit(code=7)}
+    assert executor.prepare({"a": b"{}"}) == {}
+    assert executor._spares["a"].process is not first
+    executor.close()
 
 
 def test_a_spare_that_died_is_replaced_by_a_fresh_supervisor(local: LocalExecutor, tmp_path: Path) -> None:
