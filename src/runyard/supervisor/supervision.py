@@ -56,6 +56,7 @@ WAIT_WITHOUT_PIDFD_S = 0.1
 LEFTOVER_GRACE_S = 2.0  # for what is still there when the training process has ended
 UNKILLABLE_S = 10.0  # a process that outlives SIGKILL so long hangs in the kernel
 FINAL_DELIVERY_S = 30.0
+NICE = 10  # of a supervisor whose run has ended: the cores are for the next one, which is about to start
 ROOM_WAIT_S = 600.0  # the end of a run is worth waiting ten minutes for somebody to tidy a full disk up
 
 _READ_BYTES = 1 << 20
@@ -343,6 +344,8 @@ class Supervision:
         if not self._is_foreground:  # there, the locks belong to our caller
             for fd in self._given.order.lock_fds:
                 os.close(fd)
+        if self._given.order.worker_id is not None:
+            os.nice(NICE)
 
     def _clear_tree(self, child: Child) -> None:
         """What the training process left behind ends with it: SIGTERM, a moment, SIGKILL."""
