@@ -94,6 +94,18 @@ def test_the_end_of_a_spare_is_told_once_and_then_it_is_replaced(tmp_path: Path)
     executor.close()
 
 
+def test_the_end_of_a_spare_is_told_also_when_an_order_came_in_between(tmp_path: Path) -> None:
+    leaving = (sys.executable, "-c", "import sys; '--standby' in sys.argv and sys.exit(7)")
+    executor = LocalExecutor(command=leaving)
+    executor.prepare({"a": b"{}"})
+    os.waitid(os.P_PID, executor._spares["a"].process.pid, os.WEXITED | os.WNOWAIT)
+
+    wait_for_end(executor, executor.start(b"{}", place="a"))
+
+    assert executor.prepare({}) == {"a": Exit(code=7)}
+    executor.close()
+
+
 def test_a_spare_that_died_is_replaced_by_a_fresh_supervisor(local: LocalExecutor, tmp_path: Path) -> None:
     local.prepare(ANY)
     spare = local._spares[""]

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,7 +28,7 @@ def tell(*words):
     os.close(fd)
 
 VISIBLE = os.environ["CUDA_VISIBLE_DEVICES"] or os.environ["RUNYARD_SLOTS"]
-tell("import", os.getpid(), VISIBLE)
+tell("ahead" if "RUNYARD_WAITING" in os.environ else "import", os.getpid(), VISIBLE)
 {at_import}
 
 def train(config, run):
@@ -46,6 +47,7 @@ class Theatre:
     def __init__(self, yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
         self.yard = yard
         self._ears: Pipe = yard.pipe()
+        self._kept: list[list[str]] = []
         self.go: Pipe = yard.pipe()
         self.source = yard.folder / "project" / "src" / "train.py"
         monkeypatch.setenv("EARS", self._ears.path)
@@ -58,11 +60,15 @@ class Theatre:
         return self.yard.submit(count, config=config, code=CodeState(snapshot=snapshot), **changes)
 
     def hear(self, word: str) -> tuple[int, str, str]:
-        """Pid, visible device and mark of the next to say this word; what others say before is passed over."""
-        while True:
-            said, pid, visible, *mark = self._ears.read().split()
-            if said == word:
-                return int(pid), visible, " ".join(mark)
+        """Pid, visible device and mark of the next to say this word; what others say before is kept for later."""
+        for said in self._kept:
+            if said[0] == word:
+                self._kept.remove(said)
+                break
+        else:
+            while (said := self._ears.read().split())[0] != word:
+                self._kept.append(said)
+        return int(said[1]), said[2], " ".join(said[3:])
 
     def worker(self, slots: Sequence[Slot] | None = None, **options: Any) -> Worker:  # options: those of Worker
         client = a_client(self.yard)
@@ -95,11 +101,11 @@ def test_the_next_run_gets_a_process_that_was_there_before_the_run_before_had_en
 
     with InThread(theatre.worker()):
         first = theatre.hear("train")[0]
-        second = theatre.hear("import")[0]
+        second = theatre.hear("ahead")[0]
         assert is_alive(first)
         theatre.go.tell()
         assert theatre.hear("train")[0] == second
-        third = theatre.hear("import")[0]
+        third = theatre.hear("ahead")[0]
         theatre.go.tell()
         assert theatre.hear("train")[0] == third
         theatre.go.tell()
@@ -114,7 +120,7 @@ def test_code_that_was_edited_meanwhile_is_not_what_runs(theatre: Theatre) -> No
     with InThread(theatre.worker()):
         theatre.hear("train")
         theatre.source.write_text("nonsense")
-        warm = theatre.hear("import")[0]
+        warm = theatre.hear("ahead")[0]
         theatre.go.tell(2)
 
         assert theatre.hear("train") == (warm, "cpu-0", "old")
@@ -125,7 +131,7 @@ def test_a_run_that_pushes_in_gets_its_own_code(theatre: Theatre) -> None:
 
     with InThread(theatre.worker(poll_s=60.0)) as worker:
         theatre.hear("train")
-        usual = theatre.hear("import")[0]
+        usual = theatre.hear("ahead")[0]
         theatre.submit(mark="urgent", priority=9)
         theatre.go.tell()
 
@@ -141,9 +147,9 @@ def test_a_new_forecast_replaces_what_waits(theatre: Theatre) -> None:
 
     with InThread(theatre.worker(poll_s=0.05)):
         theatre.hear("train")
-        usual = theatre.hear("import")[0]
+        usual = theatre.hear("ahead")[0]
         theatre.submit(mark="urgent", priority=9)
-        urgent = theatre.hear("import")[0]
+        urgent = theatre.hear("ahead")[0]
         assert gone(usual)
         theatre.go.tell(3)
 
@@ -155,12 +161,13 @@ def test_two_slots_have_a_process_each_with_the_devices_of_its_slot(theatre: The
 
     with InThread(theatre.worker(discover([0, 1]))):
         theatre.hear("train"), theatre.hear("train")
-        waiting = dict(theatre.hear("import")[:2] for _ in range(2))
-        theatre.go.tell(4)
-        trained = dict(theatre.hear("train")[:2] for _ in range(2))
+        waiting = dict(theatre.hear("ahead")[:2] for _ in range(2))
+        theatre.go.tell()
+        pid, visible, _ = theatre.hear("train")
+        theatre.go.tell(3)
 
     assert set(waiting.values()) == {machine.uuid(0), machine.uuid(1)}
-    assert trained == waiting
+    assert waiting[pid] == visible
     assert theatre.yard.states(runs) == ["COMPLETED"] * 4
 
 
@@ -171,10 +178,16 @@ def test_a_project_that_takes_the_gpu_at_import_is_left_cold_and_its_user_is_tol
     take_gpu = f"if 'RUNYARD_WAITING' in os.environ: {context}"
     runs = theatre.submit(3, at_import=take_gpu)
     said: list[str] = []
+    is_told = threading.Event()
 
-    with InThread(theatre.worker(discover([0]), say=said.append, poll_s=0.05)):
+    def say(text: str) -> None:
+        said.append(text)
+        is_told.set()
+
+    with InThread(theatre.worker(discover([0]), say=say, poll_s=0.05)):
         theatre.hear("train")
-        warm = theatre.hear("import")[0]
+        warm = theatre.hear("ahead")[0]
+        assert is_told.wait(60)
         assert gone(warm)
         theatre.go.tell(3)
         later = [theatre.hear("train")[0] for _ in range(2)]
@@ -225,7 +238,7 @@ def test_nothing_waits_for_an_empty_queue(theatre: Theatre) -> None:
     theatre.hear("train")
     clock.now += REST_S
     worker.step()
-    warm = theatre.hear("import")[0]
+    warm = theatre.hear("ahead")[0]
 
     theatre.yard.client.request_stop(second)
     worker.step()
@@ -240,7 +253,7 @@ def test_a_worker_that_is_ended_leaves_nothing_that_waits(theatre: Theatre, numb
     theatre.submit(2)
     process = theatre.yard.start_worker()
     theatre.hear("train")
-    warm = theatre.hear("import")[0]
+    warm = theatre.hear("ahead")[0]
     spare = psutil.Process(warm).ppid()
 
     process.send_signal(number)
@@ -256,7 +269,7 @@ def test_what_waits_survives_neither_its_supervisor_nor_harms_the_run(theatre: T
 
     with InThread(theatre.worker()):
         theatre.hear("train")
-        warm = theatre.hear("import")[0]
+        warm = theatre.hear("ahead")[0]
         os.kill(psutil.Process(warm).ppid(), signal.SIGKILL)
         assert gone(warm)
         theatre.go.tell(2)

@@ -23,6 +23,7 @@ from runyard.executors.protocol import Exit, Handle
 SUPERVISOR = (sys.executable, "-P", "-m", "runyard.supervisor")  # -P: a project's own files must not stand in for ours
 
 _HAND_OVER_S = 5.0  # a spare that does not take its order within that is replaced
+_REFUSAL_S = 1.0  # one that takes no order leaves by itself, if it is not stuck
 _LEAVE_S = 5.0  # a spare that nobody wants ends all that it has started; it is killed if that takes longer
 
 
@@ -106,11 +107,7 @@ class LocalExecutor:
         for place in list(self._spares):
             self._drop_spare(place)
         for leaving in self._leaving:
-            try:
-                leaving.wait(_LEAVE_S)
-            except subprocess.TimeoutExpired:
-                leaving.kill()
-                leaving.wait()
+            _end(leaving, within_s=_LEAVE_S)
         self._leaving.clear()
         for handle_id, process in self._processes.items():
             process.returncode = 0  # they outlive us on purpose, and Popen would warn about that
@@ -119,19 +116,16 @@ class LocalExecutor:
 
     def _hand_to_spare(self, place: str, order: bytes, fds: Sequence[int]) -> subprocess.Popen[bytes] | None:
         spare = self._spares.get(place)
-        if spare is None:
+        if spare is None or spare.process.poll() is not None:
+            return None  # `prepare` will tell how a dead one ended
+        try:
+            handover.send(spare.connection, order, fds=fds)
+        except OSError:  # it is about to leave, or stuck; it never got the whole order
+            _end(spare.process, within_s=_REFUSAL_S)
             return None
-        if spare.process.poll() is None:
-            try:
-                handover.send(spare.connection, order, fds=fds)
-            except OSError:
-                spare.process.kill()  # it is stuck; it never got the whole order
-            else:
-                spare.connection.close()
-                del self._spares[place]
-                return spare.process
-        self._drop_spare(place)
-        return None
+        spare.connection.close()
+        del self._spares[place]
+        return spare.process
 
     def _start_fresh(self, order: bytes, fds: Sequence[int]) -> subprocess.Popen[bytes]:
         with tempfile.TemporaryFile() as file:  # no pipe: it would block when the order is long
@@ -176,6 +170,14 @@ def _popen(
     return subprocess.Popen(
         command, stdin=stdin, stdout=output, stderr=output, pass_fds=tuple(fds), start_new_session=True
     )
+
+
+def _end(process: "subprocess.Popen[bytes]", *, within_s: float) -> None:
+    try:
+        process.wait(within_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _pidfd(pid: int) -> int | None:

@@ -24,7 +24,7 @@ from runyard.devices.slots import cores
 from runyard.errors import DeviceUnavailable, NotFound, RunFinished, RunyardError, ServiceError
 from runyard.executors import Executor, Exit, Handle, LocalExecutor
 from runyard.hosts import host_name, user_name
-from runyard.journal import HOST
+from runyard.journal import HOST, MAIN
 from runyard.project.snapshot import materialise
 from runyard.queue import HEARTBEAT_S, Capacity, Lease, WorkerRow, demand_of
 from runyard.records import RunId, RunSpec, RunState, WorkerId
@@ -37,7 +37,7 @@ from runyard.worker.snapshot import Observer, Snapshot
 POLL_S = 1.0  # between two looks at queue and slots when nothing happens
 REAP_S = 5.0  # between two looks for runs whose supervisor was killed
 TELL_AGAIN_S = 600.0  # before the same trouble is told again: a disk that is full all night fills no log
-REST_S = 0.5  # between the start of a run and the preparation of the next: first the cores are the run's
+REST_S = 0.5  # at least, between the start of a run and the preparation of the next: first the cores are the run's
 
 T = TypeVar("T")
 
@@ -352,13 +352,19 @@ class Worker:
         """Have the next run on each busy slot ready; what nobody is waiting for is given up."""
         warm_ups: dict[str, bytes] = {}
         if self._running and not self._stopping and self._client.queue.startable(self._capacity(())):
-            alone = [each.slots[0] for each in self._running if len(each.slots) == 1]
+            training = [each for each in self._running if self._trains(each)]
             if self._is_warm:
+                alone = [each.slots[0] for each in training if len(each.slots) == 1]
                 warm_ups = self._forecast.warm_ups(alone, lambda slot: self._capacity([slot]))
-            warm_ups = warm_ups or _ANY_RUN
+            if not warm_ups and len(training) == len(self._running):
+                warm_ups = _ANY_RUN
         for place, exit_ in self._executor.prepare(warm_ups).items():
             if exit_.code == USES_GPU:
                 self._forecast.refuse(place)
+
+    def _trains(self, each: _Running) -> bool:
+        """Whether its imports are over: two that import the same at once would take twice as long."""
+        return self._client.home.run(each.lease.run_id).attempt(each.lease.attempt).journal(MAIN).exists()
 
     def _take_free_slots(self, now: float) -> list[Taken]:
         ours = self._used_slots()
