@@ -21,9 +21,10 @@ from pathlib import Path
 import msgspec
 
 import runyard
+from runyard import handover
 from runyard.journal import Home
 from runyard.records import RunSpec, encode_spec, new_run_id
-from runyard.supervisor.order import LaunchOrder, encode_order, send_order
+from runyard.supervisor.order import LaunchOrder, encode_order
 
 SUPERVISOR = [sys.executable, "-P", "-m", "runyard.supervisor"]
 NOTE = "import os, time\nopen(os.environ['NOTES'], 'a').write(f'{time.monotonic()}\\n')\n"
@@ -104,7 +105,7 @@ def _launch_standby(order: LaunchOrder) -> tuple[float, "subprocess.Popen[bytes]
         process = subprocess.Popen([*SUPERVISOR, "--standby", "--fd", str(theirs.fileno())], pass_fds=[theirs.fileno()])
         time.sleep(1.5)  # until it stands by; nothing here is waited for in the measured time
         began = time.monotonic()
-        send_order(ours, order)
+        handover.send(ours, encode_order(order), fds=order.lock_fds)
     return began, process
 
 

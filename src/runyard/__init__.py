@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         zipped,
     )
     from runyard.errors import RunyardError, StopRun
+    from runyard.project.submitting import submit
     from runyard.tracking import Run, current_run, start_run
     from runyard.tracking.models import load_model, read_manifest
 
@@ -46,6 +47,7 @@ __all__ = [
     "runs",
     "sample",
     "start_run",
+    "submit",
     "sweep",
     "uniform",
     "value",
@@ -57,6 +59,7 @@ _HOMES = {
     "runyard.client": ("open_client",),
     "runyard.client.runs": ("runs",),
     "runyard.errors": ("RunyardError", "StopRun"),
+    "runyard.project.submitting": ("submit",),
     "runyard.tracking": ("Run", "current_run", "start_run"),
     "runyard.tracking.models": ("load_model", "read_manifest"),
 }

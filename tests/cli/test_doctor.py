@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from runyard.cli.main import run
-from runyard.devices import Holder, SlotLock
+from runyard.devices import Holder, SlotLock, lock_directory
 from runyard.journal import MAIN
 from tests.cli.builders import Yard, runyard
 
@@ -78,6 +78,23 @@ def test_held_slots_are_shown_with_their_holder(yard: Yard, capsys: pytest.Captu
         lock.release()
 
     assert found["cpu-0"][1] == f"held by anna (lr=0.1 of weld, process {os.getpid()})"
+
+
+def test_a_broken_lock_is_shown_and_a_stray_file_passed_over(yard: Yard, capsys: pytest.CaptureFixture[str]) -> None:
+    (lock_directory() / "cpu-0.lock").mkdir()
+    (lock_directory() / "no slot.lock").touch()
+
+    found = checks(yard, capsys, code=1)
+
+    assert found["cpu-0"][0] == "bad"
+    assert "cpu-0.lock cannot be opened" in found["cpu-0"][1]
+    assert found["locks"][0] == "ok"
+
+
+def test_a_lock_folder_that_protects_nothing_is_told(yard: Yard, capsys: pytest.CaptureFixture[str]) -> None:
+    lock_directory().chmod(0o777)
+
+    assert checks(yard, capsys, code=1)["locks"][0] == "bad"
 
 
 def test_variables_that_runyard_does_not_know_are_told(

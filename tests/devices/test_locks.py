@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from runyard.devices import Holder, SlotLock, lock_directory
-from runyard.errors import DeviceUnavailable
+from runyard.errors import DeviceUnavailable, UsageError
 
 ANNA = Holder(pid=4711, user="anna", what="lr=0.1", run_id="abc", since=1.0)
 
@@ -201,6 +201,18 @@ def test_a_link_in_place_of_the_folder_is_refused(locks: Path, tmp_path: Path) -
 
     with pytest.raises(DeviceUnavailable, match="RUNYARD_LOCK_DIR"):
         SlotLock("gpu")
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o770])
+def test_a_folder_in_which_others_could_replace_locks_is_refused(locks: Path, mode: int) -> None:
+    locks.mkdir()
+    locks.chmod(mode)
+
+    with pytest.raises(UsageError, match=rf"has mode {mode:o}.*`chmod \+t {locks}`"):
+        lock_directory()
+
+    locks.chmod(mode | stat.S_ISVTX)
+    assert lock_directory() == locks
 
 
 def test_a_lock_file_that_was_swept_away_does_not_make_two_holders(locks: Path) -> None:

@@ -3,7 +3,19 @@ import subprocess
 
 import pytest
 
-from runyard.devices import Busy, Holder, Slot, Taken, acquire_any, busy_reason, candidates, discover, env_for, take
+from runyard.devices import (
+    Busy,
+    Holder,
+    Slot,
+    Taken,
+    acquire_any,
+    busy_reason,
+    candidates,
+    discover,
+    env_for,
+    lock_directory,
+    take,
+)
 from runyard.errors import DeviceUnavailable, UsageError
 from tests.nvml.machine import GPU_MIB, FakeMachine
 
@@ -200,6 +212,19 @@ def test_waiting_for_a_slot_says_for_whom_and_ends_when_one_is_free(machine: Fak
     assert looks == 3
     assert len(told) == 1, "the same news is not told twice"
     assert told[0][0].startswith("GPU 0 is taken by anna")
+
+
+def test_a_slot_whose_lock_is_broken_is_left_out_with_a_sentence(machine: FakeMachine) -> None:
+    slots = discover([0, 1])
+    os.mkfifo(lock_directory() / f"{slots[0].name}.lock")
+
+    (taken,) = acquire_any(slots, me(), wait=never)
+
+    assert taken.slot == slots[1]
+    assert busy_reason(slots[0]).startswith("GPU 0 is left out. The device lock ")
+    with pytest.raises(DeviceUnavailable, match=r"GPU 0 is left out\. .* no plain file"):
+        acquire_any(slots[:1], me(), wait=never)
+    taken.lock.release()
 
 
 def test_several_gpus_are_taken_together_or_not_at_all(machine: FakeMachine) -> None:

@@ -4,29 +4,30 @@ import json
 import os
 import signal
 import socket
-import struct
 import sys
 from typing import Any
 
+from runyard import handover
+
 
 def receive(connection: socket.socket) -> dict[str, Any] | None:  # JSON
-    data, fds, _, _ = socket.recv_fds(connection, 1 << 16, 16)
-    if not data:
-        return None
-    (size,) = struct.unpack(">I", data[:4])
-    while len(data) < 4 + size:
-        data += connection.recv(1 << 16)
-    return {**json.loads(data[4:]), "lock_fds": fds}
+    received = handover.receive(connection)
+    return None if received is None else {**json.loads(received[0]), "lock_fds": received[1]}
+
+
+def option(name: str) -> str:
+    return sys.argv[sys.argv.index(name) + 1] if name in sys.argv else ""
 
 
 def main() -> None:
     if "--standby" in sys.argv:
-        with socket.socket(fileno=int(sys.argv[-1])) as connection:
+        with socket.socket(fileno=int(option("--fd"))) as connection:
             order = receive(connection)
         if order is None:
             return
     else:
         order = json.load(sys.stdin)
+    way = "" if "--standby" not in sys.argv else f"standby {option('--warm')}".strip()
     for fd in order["lock_fds"]:
         os.fstat(fd)  # raises if it did not arrive
     if order.get("on_term") == "leave":
@@ -36,7 +37,7 @@ def main() -> None:
     with open(str(order["mouth"]), "w", buffering=1) as mouth, open(str(order["ears"])) as ears:
         print(
             order.get("say", "ready"),
-            "standby" if order.get("tell_way") and "--standby" in sys.argv else "",
+            way if order.get("tell_way") else "",
             file=mouth,
         )
         for line in ears:

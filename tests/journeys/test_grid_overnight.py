@@ -21,6 +21,14 @@ def test_queued_runs_finish_with_the_code_of_the_moment_they_were_queued(story: 
     assert [run["state"] for run in runs(story)] == ["COMPLETED"] * 4
 
 
+def test_a_cold_worker_works_the_queue_as_well(story: Story) -> None:
+    story.run("train", "seed=[0,1,2]", "--queue")
+
+    story.run("work", "--drain", "--cold")
+
+    assert story.runyard("runs").stdout.count("COMPLETED") == 3
+
+
 def test_deleting_the_database_and_reindexing_changes_no_byte_of_what_runs_says(story: Story) -> None:
     story.run("train", "--grid", "--queue")
     story.run("train", "fails=true", "seed=[5,6]", "--queue")

@@ -18,6 +18,7 @@ from runyard.journal.pieces import Piece, Receipt
 from runyard.journal.reader import EventAt, Rows, read_journal
 from runyard.records import Resources, RunSpec, WorkerId, encode_spec, new_run_id
 from runyard.supervisor import LaunchOrder, supervise
+from runyard.supervisor.waiting import Waiting
 
 TIMEOUT_S = 60.0
 
@@ -141,10 +142,12 @@ class Bench:
         settled: dict[str, Any] = {"run_id": run.id, "home": str(self.home.path), "attempt": 1, **changes}
         return LaunchOrder(**settled)
 
-    def supervise(self, run: RunFolder, *, worker_id: str | None = None, **changes: Any) -> Ended:
+    def supervise(
+        self, run: RunFolder, *, worker_id: str | None = None, waiting: Waiting | None = None, **changes: Any
+    ) -> Ended:
         """Live through the first attempt of a run."""
         order = self.order(run, worker_id=WorkerId(worker_id) if worker_id else None, **changes)
-        ended = supervise(order, connect=lambda: self.client)
+        ended = supervise(order, waiting=waiting, connect=lambda: self.client)
         for actor in self._actors:
             actor.join(TIMEOUT_S)
         return ended

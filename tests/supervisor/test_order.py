@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from runyard import handover
 from runyard.errors import UsageError
 from runyard.records import RunId, WorkerId
-from runyard.supervisor.order import LaunchOrder, decode_order, encode_order, receive_order, send_order
+from runyard.supervisor.order import LaunchOrder, decode_order, encode_order, receive_order
 
 ORDER = LaunchOrder(
     run_id=RunId("abc"), home="/home", attempt=2, devices=("GPU-1",), env={"A": "b"}, worker_id=WorkerId("w")
@@ -30,7 +31,7 @@ def test_locks_travel_with_the_order(tmp_path: Path) -> None:
     order = LaunchOrder(run_id=RunId("abc"), home="/home", attempt=1, lock_fds=(lock,))
 
     with here, there:
-        send_order(here, order)
+        handover.send(here, encode_order(order), fds=order.lock_fds)
         received = receive_order(there)
 
     assert received is not None
@@ -47,7 +48,7 @@ def test_an_order_larger_than_a_packet_arrives_whole() -> None:
 
     with here, there:
         here.setblocking(True)
-        send_order(here, order)
+        handover.send(here, encode_order(order), fds=order.lock_fds)
         assert receive_order(there) == order
 
 

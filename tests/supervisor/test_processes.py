@@ -14,12 +14,13 @@ from typing import IO
 import pytest
 
 import runyard
+from runyard import handover
 from runyard.client import open_client
 from runyard.journal import HOST, MAIN, RunFolder
 from runyard.journal.events import CodeSeen, Ended, Failed, Finished, Started, Warned
 from runyard.journal.writer import JournalWriter
 from runyard.records import RunState
-from runyard.supervisor.order import encode_order, send_order
+from runyard.supervisor.order import encode_order
 from tests.supervisor.bench import TIMEOUT_S, Bench, events, gone, output
 
 SUPERVISOR = [sys.executable, "-P", "-m", "runyard.supervisor"]
@@ -82,7 +83,7 @@ def test_a_supervisor_that_stands_by_takes_one_order_with_its_locks(bench: Bench
     ours, theirs = socket.socketpair()
 
     with ours, theirs, a_supervisor("--standby", "--fd", str(theirs.fileno()), fds=[theirs.fileno()]) as process:
-        send_order(ours, bench.order(run, lock_fds=(lock,)))
+        handover.send(ours, encode_order(bench.order(run)), fds=[lock])
         assert process.wait(TIMEOUT_S) == 0
 
     os.close(lock)

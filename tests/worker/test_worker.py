@@ -2,15 +2,15 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from runyard.devices import Slot, SlotLock, discover
-from runyard.errors import DeviceUnavailable, ServiceError
+from runyard.devices import Slot, SlotLock, discover, lock_directory
+from runyard.errors import DeviceUnavailable, ServiceError, UsageError
 from runyard.executors import Exit, Handle, LocalExecutor
 from runyard.records import Resources, RunState
 from runyard.worker import Snapshot, Worker, local_worker
@@ -24,7 +24,7 @@ class Holding:
     def __init__(self) -> None:
         self.held: dict[str, list[int]] = {}
 
-    def start(self, order: bytes, *, fds: Sequence[int] = ()) -> Handle:
+    def start(self, order: bytes, *, fds: Sequence[int] = (), place: str = "") -> Handle:
         run_id = str(json.loads(order)["run_id"])
         self.held[run_id] = [os.dup(fd) for fd in fds]
         return Handle(id=run_id)
@@ -40,8 +40,8 @@ class Holding:
     def stop(self, handle: Handle, *, grace_s: float) -> None:
         raise NotImplementedError
 
-    def prepare(self) -> None:
-        pass
+    def prepare(self, warm_ups: Mapping[str, bytes]) -> dict[str, Exit]:
+        return {}
 
     def close(self) -> None:
         pass
@@ -162,6 +162,24 @@ def test_a_run_that_does_not_fit_this_machine_is_left_to_others(yard: Yard, mach
     a_worker(yard).run(drain=True)
 
     assert yard.states([run]) == ["QUEUED"]
+
+
+def test_a_broken_lock_costs_one_slot_and_not_the_worker(yard: Yard) -> None:
+    (lock_directory() / "cpu-0.lock").mkdir()
+    runs = yard.submit(2)
+    seen: list[Snapshot] = []
+
+    a_worker(yard).run(drain=True, on_tick=seen.append)
+
+    assert [yard.row(run).devices for run in runs] == [("cpu-1",)] * 2
+    assert (seen[0].lanes[0].state, seen[0].lanes[0].reason[:18]) == ("busy", "CPU 0 is left out.")
+
+
+def test_a_worker_refuses_locks_that_others_could_replace(yard: Yard) -> None:
+    lock_directory().chmod(0o777)
+
+    with pytest.raises(UsageError, match=r"chmod \+t"):
+        a_worker(yard)
 
 
 def test_a_machine_with_only_sick_gpus_has_no_worker(yard: Yard, machine: FakeMachine) -> None:

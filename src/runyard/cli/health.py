@@ -16,7 +16,7 @@ from pathlib import Path
 from runyard import __version__, devices
 from runyard.cli import formats, target
 from runyard.client import Client
-from runyard.errors import RunyardError
+from runyard.errors import DeviceUnavailable, RunyardError
 from runyard.hosts import host_name
 from runyard.journal import EDITS, Home, RunFolder
 from runyard.journal.home import HOME_VARIABLE
@@ -31,6 +31,7 @@ _DEPENDENCIES = (
 _VARIABLES = (
     *(HOME_VARIABLE, "RUNYARD_LOCK_DIR", "RUNYARD_CPU_SLOTS", "RUNYARD_FOREIGN_MIB", "RUNYARD_SLOTS"),
     *("RUNYARD_RUN_DIR", "RUNYARD_ATTEMPT", "RUNYARD_CODE", "RUNYARD_SUPERVISOR_PID"),  # set for trainings
+    "RUNYARD_WAITING",  # set while the next training imports its code
 )
 _NETWORK_DISKS = ("nfs", "cifs", "smb", "fuse.sshfs", "9p", "lustre", "afs")
 _LITTLE_BYTES = 10e9
@@ -273,9 +274,22 @@ def _problem(path: Path, run_id: str, stream: str) -> str:
 
 
 def _locks(gpu_names: set[str]) -> Iterator[Finding]:
-    folder = devices.lock_directory()
+    try:
+        folder = devices.lock_directory()
+    except RunyardError as error:
+        yield Finding(Level.BAD, "locks", str(error))
+        return
     names = sorted(path.stem for path in folder.glob("*.lock") if path.stem not in gpu_names)
-    held = [(name, holder) for name in names if (holder := devices.SlotLock(name).holder())]
+    held: list[tuple[str, devices.Holder]] = []
+    for name in names:
+        try:
+            holder = devices.SlotLock(name).holder()
+        except ValueError:
+            continue  # no slot has such a name
+        except DeviceUnavailable as error:
+            yield Finding(Level.BAD, name, str(error))
+        else:
+            held += [(name, holder)] if holder else []
     yield Finding(Level.OK, "locks", f"{folder}, {formats.plural(len(held), 'CPU slot')} held")
     for name, holder in held:
         yield Finding(Level.OK, name, f"held by {holder.sentence()}")

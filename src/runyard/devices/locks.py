@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from runyard.errors import DeviceUnavailable
+from runyard.errors import DeviceUnavailable, UsageError
 
 LOCK_DIR_VARIABLE = "RUNYARD_LOCK_DIR"
 DEFAULT_LOCK_DIR = "/tmp/runyard-locks"
@@ -45,6 +45,7 @@ def lock_directory() -> Path:
 
     Raises:
         DeviceUnavailable: it is a link or no folder, so locks in it would protect nothing.
+        UsageError: users who share it could replace each other's locks.
     """
     path = Path(os.environ.get(LOCK_DIR_VARIABLE) or DEFAULT_LOCK_DIR)
     try:
@@ -56,6 +57,11 @@ def lock_directory() -> Path:
         raise DeviceUnavailable(
             f"The folder for device locks, {path}, is a link or a file. "
             f"Remove it, or name another folder in {LOCK_DIR_VARIABLE}; all users of this machine must name the same."
+        )
+    if mode & (stat.S_IWGRP | stat.S_IWOTH) and not mode & stat.S_ISVTX:
+        raise UsageError(
+            f"The folder for device locks, {path}, has mode {stat.S_IMODE(mode):o}: whoever may write there could "
+            f"replace a lock, and two runs would share a device. `chmod +t {path}` prevents that."
         )
     return path
 

@@ -52,10 +52,11 @@ class Taken:
 
 @dataclass(frozen=True)
 class Busy:
-    """A slot that cannot be taken now, and why."""
+    """A slot that cannot be taken now, and why. One that is broken has to be repaired before it can be."""
 
     slot: Slot
     reason: str
+    is_broken: bool = False
 
 
 def discover(gpu_indices: Sequence[int] | None = None, *, cpu: bool = False) -> list[Slot]:
@@ -124,8 +125,11 @@ def take(slot: Slot, holder: Holder, *, directory: Path | None = None) -> Taken 
     if slot.problem:
         return Busy(slot, slot.problem)
     lock = SlotLock(slot.name, directory=directory)
-    if not lock.try_acquire(holder):
-        return Busy(slot, _held_sentence(slot, lock.holder()))
+    try:
+        if not lock.try_acquire(holder):
+            return Busy(slot, _held_sentence(slot, lock.holder()))
+    except DeviceUnavailable as error:
+        return Busy(slot, f"{slot.label} is left out. {error}", is_broken=True)
     reason = _foreign_use(slot, ours={holder.pid, os.getpid()})
     if reason:
         lock.release()
@@ -137,7 +141,11 @@ def busy_reason(slot: Slot, *, directory: Path | None = None) -> str:
     """Why a slot cannot be taken now, or ""; only looks."""
     if slot.problem:
         return slot.problem
-    holder = SlotLock(slot.name, directory=directory).holder()
+    lock = SlotLock(slot.name, directory=directory)
+    try:
+        holder = lock.holder()
+    except DeviceUnavailable as error:
+        return f"{slot.label} is left out. {error}"
     return _held_sentence(slot, holder) if holder else _foreign_use(slot, ours={os.getpid()})
 
 
@@ -158,7 +166,8 @@ def acquire_any(
         on_wait: told whom we wait for: at first, and whenever that changes.
 
     Raises:
-        DeviceUnavailable: there are fewer usable slots than asked for, so waiting would never end.
+        DeviceUnavailable: there are fewer usable slots than asked for, or too many locks are broken, so waiting would
+            not end.
     """
     usable = [slot for slot in slots if not slot.problem]
     if len(usable) < count:
@@ -168,11 +177,14 @@ def acquire_any(
         )
     told: list[str] = []
     while True:
-        taken, reasons = _take_up_to(usable, holder, count=count, directory=directory)
+        taken, busy = _take_up_to(usable, holder, count=count, directory=directory)
         if len(taken) == count:
             return taken
         for held in taken:
             held.lock.release()
+        reasons = [each.reason for each in busy]
+        if len(taken) + sum(not each.is_broken for each in busy) < count:
+            raise DeviceUnavailable(" ".join(reasons))
         if reasons != told:
             told = reasons
             on_wait(reasons)
@@ -181,18 +193,18 @@ def acquire_any(
 
 def _take_up_to(
     slots: Iterable[Slot], holder: Holder, *, count: int, directory: Path | None
-) -> tuple[list[Taken], list[str]]:
+) -> tuple[list[Taken], list[Busy]]:
     taken: list[Taken] = []
-    reasons: list[str] = []
+    busy: list[Busy] = []
     for slot in slots:
         result = take(slot, holder, directory=directory)
         if isinstance(result, Busy):
-            reasons.append(result.reason)
+            busy.append(result)
             continue
         taken.append(result)
         if len(taken) == count:
             break
-    return taken, reasons
+    return taken, busy
 
 
 def _gpu_slot(index: int, uuid: str, name: str, memory_bytes: int, problem: str) -> Slot:

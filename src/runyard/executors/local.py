@@ -1,34 +1,37 @@
 """Supervisors as processes of this machine.
 
-Python and our imports take some tenths of a second, in which a GPU would idle between two runs. So a
-spare supervisor can be kept that has imported everything and waits on a socket for its order; the locks
-travel through that socket too. A spare that died is noticed and replaced by a fresh process.
+Python and our imports take some tenths of a second, and those of a project seconds, in which a GPU would idle
+between two runs. So spare supervisors can be kept, one a place, that have imported everything, keep a training
+process that has done so too, and wait on a socket for an order; the locks travel through that socket. A spare
+that died is noticed and replaced by a fresh process.
 """
 
 import os
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from runyard import handover
 from runyard.executors.protocol import Exit, Handle
 
 SUPERVISOR = (sys.executable, "-P", "-m", "runyard.supervisor")  # -P: a project's own files must not stand in for ours
 
 _HAND_OVER_S = 5.0  # a spare that does not take its order within that is replaced
-_LENGTH = struct.Struct(">I")  # in front of an order on the socket
+_REFUSAL_S = 1.0  # one that takes no order leaves by itself, if it is not stuck
+_LEAVE_S = 5.0  # a spare that nobody wants ends all that it has started; it is killed if that takes longer
 
 
 @dataclass(frozen=True)
 class _Spare:
     process: subprocess.Popen[bytes]
     connection: socket.socket
+    warm_up: bytes
 
 
 class LocalExecutor:
@@ -45,11 +48,13 @@ class LocalExecutor:
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._wait_fds: dict[str, int] = {}
         self._ended: dict[str, Exit] = {}
-        self._spare: _Spare | None = None
+        self._spares: dict[str, _Spare] = {}
+        self._leaving: list[subprocess.Popen[bytes]] = []
 
-    def start(self, order: bytes, *, fds: Sequence[int] = ()) -> Handle:
-        """Start a supervisor with this order: the spare one, or a fresh one."""
-        process = self._hand_to_spare(order, fds) or self._start_fresh(order, fds)
+    def start(self, order: bytes, *, fds: Sequence[int] = (), place: str = "") -> Handle:
+        """Start a supervisor with this order: the spare one of that place, a spare one of no place, or a fresh one."""
+        process = self._hand_to_spare(place, order, fds) or self._hand_to_spare("", order, fds)
+        process = process or self._start_fresh(order, fds)
         handle = Handle(id=str(process.pid), pid=process.pid, wait_fd=_pidfd(process.pid))
         self._ended.pop(handle.id, None)  # the system has given a number out again
         self._processes[handle.id] = process
@@ -82,45 +87,45 @@ class LocalExecutor:
             process.kill()
             process.wait()
 
-    def prepare(self) -> None:
-        """Keep a spare supervisor; does nothing if one waits already."""
-        if self._spare is not None and self._spare.process.poll() is None:
-            return
-        self._drop_spare()
-        ours, theirs = socket.socketpair()
-        with theirs:
-            number = theirs.fileno()
-            try:
-                process = self._spawn(["--standby", "--fd", str(number)], stdin=subprocess.DEVNULL, fds=[number])
-            except OSError:
-                ours.close()
-                raise
-        ours.settimeout(_HAND_OVER_S)
-        self._spare = _Spare(process, ours)
+    def prepare(self, warm_ups: Mapping[str, bytes]) -> dict[str, Exit]:
+        """Keep one spare supervisor for each place, and none elsewhere."""
+        self._leaving = [process for process in self._leaving if process.poll() is None]
+        ended: dict[str, Exit] = {}
+        for place, spare in list(self._spares.items()):
+            code = spare.process.poll()
+            if code is not None:
+                ended[place] = Exit(signal=-code) if code < 0 else Exit(code=code)
+            if code is not None or warm_ups.get(place) != spare.warm_up:
+                self._drop_spare(place)
+        for place, warm_up in warm_ups.items():
+            if place not in self._spares and place not in ended:
+                self._spares[place] = self._start_spare(warm_up)
+        return ended
 
     def close(self) -> None:
-        """End the spare; leave the others alone."""
-        self._drop_spare()
+        """End the spares; leave the others alone."""
+        for place in list(self._spares):
+            self._drop_spare(place)
+        for leaving in self._leaving:
+            _end(leaving, within_s=_LEAVE_S)
+        self._leaving.clear()
         for handle_id, process in self._processes.items():
             process.returncode = 0  # they outlive us on purpose, and Popen would warn about that
             self._close_wait_fd(handle_id)
         self._processes.clear()
 
-    def _hand_to_spare(self, order: bytes, fds: Sequence[int]) -> subprocess.Popen[bytes] | None:
-        spare = self._spare
-        if spare is None:
+    def _hand_to_spare(self, place: str, order: bytes, fds: Sequence[int]) -> subprocess.Popen[bytes] | None:
+        spare = self._spares.get(place)
+        if spare is None or spare.process.poll() is not None:
+            return None  # `prepare` will tell how a dead one ended
+        try:
+            handover.send(spare.connection, order, fds=fds)
+        except OSError:  # it is about to leave, or stuck; it never got the whole order
+            _end(spare.process, within_s=_REFUSAL_S)
             return None
-        if spare.process.poll() is None:
-            try:
-                _send(spare.connection, order, fds)
-            except OSError:
-                pass  # it died, or is stuck; it never got the whole order, and is ended below
-            else:
-                spare.connection.close()
-                self._spare = None
-                return spare.process
-        self._drop_spare()
-        return None
+        spare.connection.close()
+        del self._spares[place]
+        return spare.process
 
     def _start_fresh(self, order: bytes, fds: Sequence[int]) -> subprocess.Popen[bytes]:
         with tempfile.TemporaryFile() as file:  # no pipe: it would block when the order is long
@@ -135,12 +140,23 @@ class LocalExecutor:
         with self._log.open("ab") as output:
             return _popen(command, stdin=stdin, output=output, fds=fds)
 
-    def _drop_spare(self) -> None:
-        spare, self._spare = self._spare, None
-        if spare is not None:
-            spare.connection.close()  # it leaves by itself, but nobody should have to wait for that
-            spare.process.kill()
-            spare.process.wait()
+    def _start_spare(self, warm_up: bytes) -> _Spare:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            number = theirs.fileno()
+            options = ["--standby", "--fd", str(number), *(["--warm", warm_up.decode()] if warm_up else [])]
+            try:
+                process = self._spawn(options, stdin=subprocess.DEVNULL, fds=[number])
+            except OSError:
+                ours.close()
+                raise
+        ours.settimeout(_HAND_OVER_S)
+        return _Spare(process, ours, warm_up)
+
+    def _drop_spare(self, place: str) -> None:
+        spare = self._spares.pop(place)
+        spare.connection.close()  # it ends what it has started, and leaves
+        self._leaving.append(spare.process)
 
     def _close_wait_fd(self, handle_id: str) -> None:
         fd = self._wait_fds.pop(handle_id, None)
@@ -156,12 +172,12 @@ def _popen(
     )
 
 
-def _send(connection: socket.socket, order: bytes, fds: Sequence[int]) -> None:
-    """One order as runyard.supervisor.order reads it: its length, then JSON; descriptors come with the first byte."""
-    message = _LENGTH.pack(len(order)) + order
-    sent = socket.send_fds(connection, [message], list(fds)) if fds else 0
-    if sent < len(message):  # sending nothing fails where the reader has all it needs and has closed its end
-        connection.sendall(message[sent:])
+def _end(process: "subprocess.Popen[bytes]", *, within_s: float) -> None:
+    try:
+        process.wait(within_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _pidfd(pid: int) -> int | None:

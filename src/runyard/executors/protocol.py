@@ -1,6 +1,6 @@
 """What every executor promises. An executor decides where a supervisor starts and knows nothing else of us."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -38,8 +38,11 @@ class Executor(Protocol):
           as soon as `start` has returned. Locks in them are never free in between.
     """
 
-    def start(self, order: bytes, *, fds: Sequence[int] = ()) -> Handle:
+    def start(self, order: bytes, *, fds: Sequence[int] = (), place: str = "") -> Handle:
         """Hand over an order (JSON, see runyard.supervisor.order); returns as soon as it is accepted.
+
+        Args:
+            place: what was prepared for this place may be used; else what was prepared for none in particular.
 
         Raises:
             OSError: nothing could be started.
@@ -54,8 +57,19 @@ class Executor(Protocol):
         """End the supervisor, by force after `grace_s`; returns when it is gone. Safe to call twice."""
         ...
 
-    def prepare(self) -> None:
-        """Get ready so that the next `start` is quick. Safe to call at any time, and never needed."""
+    def prepare(self, warm_ups: Mapping[str, bytes]) -> dict[str, Exit]:
+        """Get ready so that the next `start` is quick. Safe to call at any time, and never needed.
+
+        Args:
+            warm_ups: the places for which something is to be ready, and only these, with what to import there (JSON,
+                see runyard.supervisor.order; nothing: no project). The place "" is any.
+
+        Returns:
+            How that which was ready for a place has ended by itself, told once; it is replaced at the next call.
+
+        Raises:
+            OSError: nothing could be started.
+        """
         ...
 
     def close(self) -> None:

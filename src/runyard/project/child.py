@@ -1,11 +1,15 @@
-"""The training process: `python -P -X faulthandler -m runyard.project.child`.
+"""The training process: `python -P -X faulthandler -m runyard.project.child [--wait FD PROJECT_DIR ENTRY]`.
 
 It reads what was asked for, imports the project's code (from the snapshot, if the run was queued), calls
 `train(config, run)` and records how that ended. Everything else is the supervisor's. Nothing may be
 imported here that training does not need: a GPU waits for every millisecond.
+
+With --wait it imports the code before there is a run for it, says so through the unix socket FD, and waits there
+for the run. Whatever goes wrong until then ends it without a word: the cold start in its place will tell.
 """
 
 import fcntl
+import gc
 import os
 import signal
 import sys
@@ -14,7 +18,9 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
+
+import msgspec
 
 from runyard.errors import NotFound, StopRun, UsageError
 from runyard.hosts import host_name, user_name
@@ -27,6 +33,8 @@ RUN_DIR_VARIABLE = "RUNYARD_RUN_DIR"
 ATTEMPT_VARIABLE = "RUNYARD_ATTEMPT"
 SUPERVISOR_VARIABLE = "RUNYARD_SUPERVISOR_PID"
 CODE_VARIABLE = "RUNYARD_CODE"  # a folder to import the project from, instead of the project's own
+WAITING_VARIABLE = "RUNYARD_WAITING"  # set while the project is imported before there is a run
+WAIT_OPTION = "--wait"
 
 _PR_SET_PDEATHSIG = 1
 _OWN = os.path.dirname(os.path.dirname(__file__)) + os.sep
@@ -35,13 +43,21 @@ _IMPORTLIB = os.path.dirname(import_module.__code__.co_filename) + os.sep
 Train = Callable[[Any, Run], object]  # Any: the config is of the project's own class
 
 
+class Imported(NamedTuple):
+    """What the project's code gave: the default config, and the function that trains."""
+
+    default: Any  # of the project's own class
+    train: Train
+
+
 def main() -> int:
-    """Be the training process of the attempt that the environment names; return its exit code."""
+    """Be the training process of the attempt that the environment names, or that is to come; return its exit code."""
     _die_with_supervisor()
     _show_lines_at_once()
+    imported = _import_and_wait() if WAIT_OPTION in sys.argv else None
     run_dir, attempt = Path(os.environ[RUN_DIR_VARIABLE]), int(os.environ[ATTEMPT_VARIABLE])
     try:
-        _train(run_dir, attempt)
+        _train(run_dir, attempt, imported)
     except StopRun:
         return 0
     except SystemExit as leaving:
@@ -73,17 +89,45 @@ def run_inline(run_dir: Path, attempt: int) -> None:
         host.close()
 
 
-def _train(run_dir: Path, attempt: int) -> None:
+def _import_and_wait() -> Imported:
+    """Import the project, then wait for a run of it and become its process; never returns if none comes."""
+    import socket  # late, as the next: a cold start needs neither
+
+    from runyard import handover
+
+    _, number, project_dir, entry = sys.argv[-4:]
+    del sys.argv[1:]  # the project's code may look there
+    os.environ[WAITING_VARIABLE] = "1"
+    with socket.socket(fileno=int(number)) as connection:
+        connection.set_inheritable(False)
+        try:
+            imported = _import(project_dir, os.environ[CODE_VARIABLE], entry)
+            connection.send(b"r")  # ready
+            received = handover.receive(connection)
+        except BaseException:  # the project's code may raise anything; a cold start raises it again, and records it
+            os._exit(1)
+    if received is None:
+        os._exit(0)  # nobody wants us; what the imports have begun need not be ended in good order
+    variables, locks = received
+    for fd in locks:
+        os.set_inheritable(fd, True)  # as after a cold start: the slot is taken as long as anybody has them
+    del os.environ[WAITING_VARIABLE]
+    os.environ.update(msgspec.json.decode(variables, type=dict[str, str]))
+    return imported
+
+
+def _train(run_dir: Path, attempt: int, imported: Imported | None = None) -> None:
     spec = decode_spec(RunFolder(run_dir).spec.read_bytes())
     try:
-        config, train = _prepare(spec, run_dir)
+        imported = imported or _import(spec.project_dir, _code_folder(spec, run_dir), spec.entry)
+        config = _config(spec, imported)
     except BaseException as error:
         # only now, so that a SIGTERM during the imports ends the process at once
         Run.attach(run_dir, attempt).finish(_without_our_frames(error))
         raise
     run = Run.attach(run_dir, attempt, config=config)
     try:
-        train(config, run)
+        imported.train(config, run)
     except BaseException as error:
         run.finish(_without_our_frames(error))
         raise
@@ -105,20 +149,22 @@ def _judge(error: BaseException) -> tuple[RunState, str]:
     return RunState.FAILED, f"{type(error).__name__}: {error}"
 
 
-def _prepare(spec: RunSpec, run_dir: Path) -> tuple[Any, Train]:
-    """The config, of the project's own class, and the function to call."""
+def _import(project_dir: str, code_folder: str, entry: str) -> Imported:
+    """Enter the project's folder and import its code: the module of the config, then that of the entry."""
     try:
-        os.chdir(spec.project_dir)
+        os.chdir(project_dir)
     except OSError as error:
-        raise NotFound(f"The project's folder {spec.project_dir} cannot be entered: {error.strerror}.") from None
-    sys.path.insert(0, _code_folder(spec, run_dir))
-    module, _, name = spec.entry.partition(":")
-    config = _config(spec, f"{module.rpartition('.')[0]}.config".lstrip("."))
+        raise NotFound(f"The project's folder {project_dir} cannot be entered: {error.strerror}.") from None
+    sys.path.insert(0, code_folder)
+    module, _, name = entry.partition(":")
+    from runyard.config import find_config  # late: pydantic is for what comes now
+
+    default = find_config(import_module(f"{module.rpartition('.')[0]}.config".lstrip("."))).default
     train = getattr(import_module(module), name or "train", None)
     if not callable(train):
         raise UsageError(f"{_file(module)} has no function '{name}'; write `def {name}(config, run):` there.")
-    _check_signature(train, config, where=f"{name} of {_file(module)}")
-    return config, train
+    gc.freeze()  # what was imported stays: to look through it at the end of the process would keep the next run waiting
+    return Imported(default, train)
 
 
 def _code_folder(spec: RunSpec, run_dir: Path) -> str:
@@ -135,11 +181,14 @@ def _code_folder(spec: RunSpec, run_dir: Path) -> str:
     return str(materialise(spec.code.snapshot, ArtifactStore(home.artifacts), home))
 
 
-def _config(spec: RunSpec, module: str) -> Any:  # Any: of the project's own class
-    from runyard.config import find_config, revalidate  # late: a project's import error should not wait for pydantic
+def _config(spec: RunSpec, imported: Imported) -> Any:  # Any: of the project's own class
+    """The config of the run, of which `train` is known to take it."""
+    from runyard.config import revalidate  # late, as above
 
-    default = find_config(import_module(module)).default
-    return revalidate(spec.config, type(default))
+    config = revalidate(spec.config, type(imported.default))
+    module, _, name = spec.entry.partition(":")
+    _check_signature(imported.train, config, where=f"{name} of {_file(module)}")
+    return config
 
 
 def _check_signature(train: Callable[..., object], config: object, *, where: str) -> None:

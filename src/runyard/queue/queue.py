@@ -356,6 +356,12 @@ class Queue:
         with self._database.read() as tx:
             return int(tx.scalar(statement) or 0)
 
+    def next_fitting(self, capacity: Capacity) -> RunId | None:
+        """The run that `claim_next` would lease now; it may be another one in a moment."""
+        with self._database.read() as tx:
+            row = tx.execute(_next_fitting(tx, capacity)).one_or_none()
+        return RunId(row.run_id) if row else None
+
     # ---- workers ----
 
     def see_worker(self, worker: WorkerRow) -> None:

@@ -21,17 +21,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from runyard.supervisor.waiting import Waiting
+
     Connect = Callable[[], SupervisorClient]
 
 _LOCK_WAIT_S = 2.0
 
 
-def supervise(order: LaunchOrder, *, connect: "Connect | None" = None) -> Ended:
+def supervise(order: LaunchOrder, *, waiting: "Waiting | None" = None, connect: "Connect | None" = None) -> Ended:
     """Run one attempt from start to end: spawn the child, watch it, and tell how it ended.
 
     Call it in the main thread, else signals cannot be heeded. On return no process of the run is alive.
 
     Args:
+        waiting: a training process that may turn out to be what this order needs; else it is ended.
         connect: opens the client, which is closed at the end; by default the home on this machine.
 
     Raises:
@@ -43,7 +46,7 @@ def supervise(order: LaunchOrder, *, connect: "Connect | None" = None) -> Ended:
     with Signals() as signals:
         journal = _open_journal(attempt)
         try:
-            return _run_child(order, spec, attempt, journal, signals, connect or _connect_to(home))
+            return _run_child(order, spec, attempt, journal, signals, connect or _connect_to(home), waiting)
         finally:
             journal.close()
 
@@ -121,21 +124,26 @@ def _open_journal(attempt: Attempt) -> JournalWriter:
 
 
 def _run_child(
-    order: LaunchOrder, spec: RunSpec, attempt: Attempt, journal: JournalWriter, signals: Signals, connect: "Connect"
+    order: LaunchOrder,
+    spec: RunSpec,
+    attempt: Attempt,
+    journal: JournalWriter,
+    signals: Signals,
+    connect: "Connect",
+    waiting: "Waiting | None",
 ) -> Ended:
     others = _children_before() if order.foreground else frozenset()
     environment = child_environment(order.env, run_dir=attempt.run.path, attempt=attempt.number)
     oom_before = oom_kills()
     journal.event(_started(order, spec, attempt))
-    reader, writer = output_pipe()
-    try:
-        pid = spawn(environment, output_fd=writer, inherited_fds=order.lock_fds)
-    except OSError as error:
-        os.close(reader)
-        return _not_started(journal, error)
-    finally:
-        os.close(writer)
     began = time.monotonic()
+    if waiting is not None and waiting.begin(order, spec, run_dir=attempt.run.path, signals=signals):
+        pid, reader, is_warm = waiting.pid, waiting.output_fd, True
+    else:
+        try:
+            pid, reader, is_warm = *_start_cold(environment, order), False
+        except OSError as error:
+            return _not_started(journal, error)
     adopt_orphans(on=True)  # long before the child can have any
 
     # all that takes time to import comes after the child was started
@@ -156,6 +164,7 @@ def _run_child(
                 oom_before=oom_before,
                 began=began,
                 output_fd=reader,
+                cpu_s={pid: _cpu_s(pid)} if is_warm else {},
             )
         ).run()
     except BaseException:
@@ -163,6 +172,29 @@ def _run_child(
         raise
     finally:
         adopt_orphans(on=False)
+
+
+def _start_cold(environment: dict[str, str], order: LaunchOrder) -> tuple[int, int]:
+    """The pid of a fresh training process, and the end to read from of its output."""
+    reader, writer = output_pipe()
+    try:
+        return spawn(environment, output_fd=writer, inherited_fds=order.lock_fds), reader
+    except OSError:
+        os.close(reader)
+        raise
+    finally:
+        os.close(writer)
+
+
+def _cpu_s(pid: int) -> float:
+    """The processor time, in seconds, that a process has used before its run began."""
+    import psutil  # late: it is slow to import, and a process that waited has given time for that
+
+    try:
+        times = psutil.Process(pid).cpu_times()
+    except psutil.Error:  # it ended at once
+        return 0.0
+    return float(times.user + times.system)
 
 
 def _not_started(journal: JournalWriter, error: OSError) -> Ended:

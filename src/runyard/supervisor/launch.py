@@ -23,19 +23,26 @@ _PR_SET_CHILD_SUBREAPER = 36
 
 def child_environment(order_env: dict[str, str], *, run_dir: Path, attempt: int) -> dict[str, str]:
     """The variables of the training process."""
-    return {
-        **os.environ,
-        **order_env,
-        RUN_DIR_VARIABLE: str(run_dir),
-        ATTEMPT_VARIABLE: str(attempt),
-        SUPERVISOR_VARIABLE: str(os.getpid()),
-    }
+    return {**waiting_environment(order_env), **run_variables(run_dir, attempt)}
 
 
-def spawn(environment: dict[str, str], *, output_fd: int, inherited_fds: Sequence[int] = ()) -> int:
+def waiting_environment(order_env: dict[str, str]) -> dict[str, str]:
+    """The variables of a training process that has no run yet."""
+    return {**os.environ, **order_env, SUPERVISOR_VARIABLE: str(os.getpid())}
+
+
+def run_variables(run_dir: Path, attempt: int) -> dict[str, str]:
+    """Those that name the run."""
+    return {RUN_DIR_VARIABLE: str(run_dir), ATTEMPT_VARIABLE: str(attempt)}
+
+
+def spawn(
+    environment: dict[str, str], *, output_fd: int, inherited_fds: Sequence[int] = (), options: Sequence[str] = ()
+) -> int:
     """Start the training process in a session of its own; return its pid.
 
     Both its output streams go to `output_fd`; of all other descriptors only `inherited_fds` stay open.
+    `options` are those of `runyard.project.child`.
 
     Raises:
         OSError: no process could be started.
@@ -44,7 +51,7 @@ def spawn(environment: dict[str, str], *, output_fd: int, inherited_fds: Sequenc
         os.set_inheritable(fd, True)
     return os.posix_spawn(
         sys.executable,
-        [sys.executable, *_CHILD],
+        [sys.executable, *_CHILD, *options],
         environment,
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),

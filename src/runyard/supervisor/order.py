@@ -6,15 +6,12 @@ a slot never looks free between the worker that claimed it and the child that us
 """
 
 import socket
-import struct
 
 import msgspec
 
+from runyard import handover
 from runyard.errors import UsageError
-from runyard.records import RunId, WorkerId
-
-_LENGTH = struct.Struct(">I")
-_MAX_FDS = 64
+from runyard.records import RunId, RunSpec, WorkerId
 
 
 class LaunchOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -31,6 +28,18 @@ class LaunchOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     lock_fds: tuple[int, ...] = ()  # and whatever else shall be closed with them
     worker_id: WorkerId | None = None  # whose lease is to be kept alive
     foreground: bool = False  # output goes to the terminal as well, and Ctrl-C stops the run
+
+
+class WarmUp(msgspec.Struct, frozen=True, kw_only=True):
+    """What a training process must know to import a project's code before there is a run for it."""
+
+    project_dir: str
+    entry: str
+    env: dict[str, str]  # of the run's order, whole: a program may ask for its GPU while it is imported
+
+    def fits(self, order: LaunchOrder, spec: RunSpec) -> bool:
+        """Whether a process that was warmed up like this is what a cold start for this order would lead to."""
+        return (self.project_dir, self.entry, self.env) == (spec.project_dir, spec.entry, order.env)
 
 
 def encode_order(order: LaunchOrder) -> bytes:
@@ -50,26 +59,31 @@ def decode_order(data: bytes) -> LaunchOrder:
         raise UsageError(f"This is no launch order: {error}.") from None
 
 
-def send_order(connection: socket.socket, order: LaunchOrder) -> None:
-    """Hand an order, and its lock file descriptors, to a supervisor that stands by at the other end."""
-    body = encode_order(order)
-    message = _LENGTH.pack(len(body)) + body
-    sent = socket.send_fds(connection, [message], list(order.lock_fds)) if order.lock_fds else 0
-    if sent < len(message):  # sending nothing fails too, once the other end has read all and closed
-        connection.sendall(message[sent:])
+def encode_warm_up(warm_up: WarmUp) -> bytes:
+    """The warm-up as JSON."""
+    return msgspec.json.encode(warm_up)
+
+
+def decode_warm_up(data: bytes) -> WarmUp:
+    """Read a warm-up.
+
+    Raises:
+        UsageError: the bytes are none.
+    """
+    try:
+        return msgspec.json.decode(data, type=WarmUp)
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise UsageError(f"This is no warm-up: {error}.") from None
 
 
 def receive_order(connection: socket.socket) -> LaunchOrder | None:
-    """Wait for an order; None if the other end closes first. Its `lock_fds` are valid in this process."""
-    data, fds = b"", list[int]()
-    while len(data) < _LENGTH.size or len(data) < _LENGTH.size + _LENGTH.unpack_from(data)[0]:
-        try:
-            piece, more, _, _ = socket.recv_fds(connection, 1 << 16, _MAX_FDS)
-        except ConnectionResetError:
-            return None
-        if not piece:
-            return None
-        data += piece
-        fds += more
-    order = decode_order(data[_LENGTH.size :])
-    return msgspec.structs.replace(order, lock_fds=tuple(fds))
+    """Wait for an order; None if the other end closes first. Its `lock_fds` are valid in this process.
+
+    Raises:
+        UsageError: what came is no order.
+    """
+    received = handover.receive(connection)
+    if received is None:
+        return None
+    data, fds = received
+    return msgspec.structs.replace(decode_order(data), lock_fds=fds)

@@ -6,8 +6,9 @@ later attempt follow those of an earlier one.
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 
@@ -31,6 +32,7 @@ class Sampler:
         disk: a folder of the disk whose free space matters.
         gpus: UUIDs of the run's GPUs.
         since: when the run was asked for, in seconds since 1970.
+        cpu_s: processor time that processes, by pid, had used before the run began.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Sampler:
         disk: Path,
         gpus: tuple[str, ...],
         since: float,
+        cpu_s: Mapping[int, float] = MappingProxyType({}),
     ) -> None:
         self._journal = journal
         self._members = members
@@ -48,7 +51,7 @@ class Sampler:
         self._gpus = gpus
         self._since = since
         self._schema: Schema | None = None
-        self._cpu_s: dict[int, float] = {}
+        self._cpu_s = dict(cpu_s)
         self._sampled_at = time.monotonic()
         psutil.cpu_percent()  # the first call only sets the beginning of the interval
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import psutil
 
-from runyard.supervisor.tree import Tree
+from runyard.supervisor.tree import Tree, has_children
 
 _CLOCK_SLACK_S = 2.0  # start times are known to a hundredth of a second, and boot times drift with the clock
 
@@ -83,7 +83,7 @@ class Child:
         self._tree.send(signal.SIGKILL, self.members())
 
     def members(self) -> list[int]:
-        return self._tree.members() if _has_children() else []
+        return self._tree.members() if has_children() else []
 
     def close(self) -> None:
         if self.exit_fd is not None:
@@ -162,20 +162,6 @@ def _created(journal: Path) -> float:
     follower = Follower(journal)
     follower.read()
     return follower.created_ns / 1e9 if follower.created_ns else float("inf")
-
-
-def _has_children() -> bool:
-    """Whether anything of a run can be left: its supervisor is the parent of all orphans (see launch.py).
-
-    One call instead of a walk through all processes, while the next run waits for the slot.
-    """
-    if sys.platform != "linux":
-        return True
-    try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-    except ChildProcessError:
-        return False
-    return True
 
 
 def _pidfd(pid: int) -> int | None:

@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from runyard.errors import LeaseLost
@@ -56,6 +56,7 @@ WAIT_WITHOUT_PIDFD_S = 0.1
 LEFTOVER_GRACE_S = 2.0  # for what is still there when the training process has ended
 UNKILLABLE_S = 10.0  # a process that outlives SIGKILL so long hangs in the kernel
 FINAL_DELIVERY_S = 30.0
+NICE = 10  # of a supervisor whose run has ended: the cores are for the next one, which is about to start
 ROOM_WAIT_S = 600.0  # the end of a run is worth waiting ten minutes for somebody to tidy a full disk up
 
 _READ_BYTES = 1 << 20
@@ -63,7 +64,13 @@ _READ_BYTES = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class Commission:
-    """What a supervision works with; `output_fd` is the end of the child's pipe to read from, if there is one."""
+    """What a supervision works with.
+
+    Attributes:
+        began: monotonic seconds.
+        output_fd: the end of the child's pipe to read from, if there is one.
+        cpu_s: processor time of processes, by pid, before the run began.
+    """
 
     order: LaunchOrder
     spec: RunSpec
@@ -74,8 +81,9 @@ class Commission:
     connect: Connect
     environment: dict[str, str]
     oom_before: tuple[int, ...]
-    began: float  # monotonic
+    began: float
     output_fd: int | None = None
+    cpu_s: dict[int, float] = field(default_factory=dict)
 
 
 class Supervision:
@@ -140,6 +148,7 @@ class Supervision:
             disk=self._given.attempt.path,
             gpus=gpu_uuids(order.devices),
             since=spec.created_at.timestamp(),
+            cpu_s=self._given.cpu_s,
         )
         timetable.every(LOOK_S, self._look, first=now)
         timetable.every(DELIVER_S, self._deliver, first=now + DELIVER_S)
@@ -335,6 +344,8 @@ class Supervision:
         if not self._is_foreground:  # there, the locks belong to our caller
             for fd in self._given.order.lock_fds:
                 os.close(fd)
+        if self._given.order.worker_id is not None:
+            os.nice(NICE)
 
     def _clear_tree(self, child: Child) -> None:
         """What the training process left behind ends with it: SIGTERM, a moment, SIGKILL."""

@@ -25,6 +25,7 @@ from runyard.tracking.values import check_name
 
 RUN_DIR_VARIABLE = "RUNYARD_RUN_DIR"
 ATTEMPT_VARIABLE = "RUNYARD_ATTEMPT"
+WAITING_VARIABLE = "RUNYARD_WAITING"  # see runyard.project.child
 
 
 def start_run(
@@ -49,10 +50,13 @@ def start_run(
         when Runyard started the process; otherwise it is finished first, as a notebook's cell that is run again means.
 
     Raises:
-        UsageError: the project, the name or a tag is no text, or the config no mapping.
+        UsageError: the project, the name or a tag is no text, or the config no mapping; or the code is imported ahead
+            of its run, and will be imported again when that begins.
         OSError: the home cannot be written.
         FormatUnknown: the home is of another version of Runyard.
     """
+    if WAITING_VARIABLE in os.environ:
+        raise UsageError("start_run was called while the code is imported ahead of its run, which has no folder yet.")
     under = os.environ.get(RUN_DIR_VARIABLE)
     before = current_run()
     if under:

@@ -19,28 +19,30 @@ from typing import Any, TypeVar
 
 import psutil
 
-from runyard.devices import Busy, Holder, Slot, Taken, busy_reason, cpu_slots, env_for, take
+from runyard.devices import Busy, Holder, Slot, Taken, busy_reason, cpu_slots, lock_directory, take
 from runyard.devices.slots import cores
 from runyard.errors import DeviceUnavailable, NotFound, RunFinished, RunyardError, ServerAway, ServiceError
 from runyard.executors import Executor, Exit, Handle, LocalExecutor
 from runyard.hosts import host_name, user_name
-from runyard.journal import HOST
+from runyard.journal import HOST, MAIN
 from runyard.project.snapshot import materialise
 from runyard.queue import HEARTBEAT_S, Capacity, Lease, WorkerRow, demand_of
 from runyard.records import RunId, RunSpec, RunState, WorkerId
 from runyard.supervisor.order import LaunchOrder, encode_order
+from runyard.supervisor.waiting import USES_GPU
+from runyard.worker.forecast import Forecast, environment_of
 from runyard.worker.protocol import WorkerClient
 from runyard.worker.snapshot import Observer, Snapshot
 
 POLL_S = 1.0  # between two looks at queue and slots when nothing happens
 REAP_S = 5.0  # between two looks for runs whose supervisor was killed
 TELL_AGAIN_S = 600.0  # before the same trouble is told again: a disk that is full all night fills no log
-SLOTS_VARIABLE = "RUNYARD_SLOTS"
-CODE_VARIABLE = "RUNYARD_CODE"
+REST_S = 0.5  # at least, between the start of a run and the preparation of the next: first the cores are the run's
 
 T = TypeVar("T")
 
 _POLL_WITHOUT_PIDFD_S = 0.1
+_ANY_RUN = {"": b""}  # a spare supervisor without a project
 _FAILED_STARTS = 3  # so many in a row, and it is not the run that is broken
 
 
@@ -68,8 +70,13 @@ class Worker:
 
     Args:
         slots: where it may start runs; those with a problem are left out.
+        is_warm: import the code of the next run while a run is under way, which takes memory for both.
         clock: Unix seconds.
         say: told, in whole sentences, what a person should know.
+
+    Raises:
+        DeviceUnavailable: there is no slot, or no folder for the locks of slots.
+        UsageError: the folder for locks protects nothing.
     """
 
     def __init__(
@@ -78,11 +85,13 @@ class Worker:
         executor: Executor,
         slots: Sequence[Slot],
         *,
+        is_warm: bool = True,
         worker_id: WorkerId | None = None,
         clock: Callable[[], float] = time.time,
         poll_s: float = POLL_S,
         say: Callable[[str], object] = lambda text: None,
     ) -> None:
+        lock_directory()  # refuses a bad one now, and not as trouble that may pass
         self.id = worker_id or new_worker_id()
         self._client = client
         self._executor = executor
@@ -91,9 +100,11 @@ class Worker:
         self._poll_s = poll_s
         self._say = say
         self._observer = Observer(client, slots)
+        self._forecast = Forecast(client, say=say)
+        self._is_warm = is_warm
         self._running: list[_Running] = []
         self._stopping = self._announced = 0
-        self._reap_at = self._beat_at = float("-inf")
+        self._reap_at = self._beat_at = self._prepare_at = float("-inf")
         self._failed_starts = 0
         self._trouble = ""
         self._told: dict[str, float] = {}  # troubles, and when they were told
@@ -145,6 +156,8 @@ class Worker:
             self._fill(now)
         elif self._stopping > 1:
             self._ask_runs_to_stop()
+        if self._clock() >= self._prepare_at:
+            self._prepare()
 
     def ask_to_stop(self) -> None:
         """First time: start nothing more, wait for what runs. Second time: ask the runs to stop, too."""
@@ -217,7 +230,8 @@ class Worker:
         """Until a slot gets free, a supervisor ends, somebody wakes us, or it is time to look again."""
         poll = select.poll()
         poll.register(self._wake_read, select.POLLIN)
-        timeout_s = self._poll_s
+        rest_s = self._prepare_at - self._clock()
+        timeout_s = min(self._poll_s, rest_s) if rest_s > 0 else self._poll_s
         for each in self._running:
             if each.slots:
                 poll.register(each.freed_fd, select.POLLIN)
@@ -338,7 +352,9 @@ class Worker:
         free = self._take_free_slots(now)
         try:
             while free:
-                lease = self._client.queue.claim_next(self.id, self._capacity(free), now=self._clock())
+                lease = self._client.queue.claim_next(
+                    self.id, self._capacity([taken.slot for taken in free]), now=self._clock()
+                )
                 if lease is None:
                     break
                 for used in self._start(lease, free):
@@ -346,8 +362,24 @@ class Worker:
         finally:
             for taken in free:
                 taken.lock.release()
-        if self._running:
-            self._executor.prepare()
+
+    def _prepare(self) -> None:
+        """Have the next run on each busy slot ready; what nobody is waiting for is given up."""
+        warm_ups: dict[str, bytes] = {}
+        if self._running and not self._stopping and self._client.queue.startable(self._capacity(())):
+            training = [each for each in self._running if self._trains(each)]
+            if self._is_warm:
+                alone = [each.slots[0] for each in training if len(each.slots) == 1]
+                warm_ups = self._forecast.warm_ups(alone, lambda slot: self._capacity([slot]))
+            if not warm_ups and len(training) == len(self._running):
+                warm_ups = _ANY_RUN
+        for place, exit_ in self._executor.prepare(warm_ups).items():
+            if exit_.code == USES_GPU:
+                self._forecast.refuse(place)
+
+    def _trains(self, each: _Running) -> bool:
+        """Whether its imports are over: two that import the same at once would take twice as long."""
+        return self._client.home.run(each.lease.run_id).attempt(each.lease.attempt).journal(MAIN).exists()
 
     def _take_free_slots(self, now: float) -> list[Taken]:
         ours = self._used_slots()
@@ -379,7 +411,8 @@ class Worker:
         freed_fd, held_fd = os.pipe()
         try:
             order = self._order(lease, spec, used, held_fd)
-            handle = self._executor.start(encode_order(order), fds=order.lock_fds)
+            place = used[0].slot.name if len(used) == 1 else ""
+            handle = self._executor.start(encode_order(order), fds=order.lock_fds, place=place)
         except (OSError, RunyardError) as error:
             os.close(freed_fd)
             self._not_started(lease, str(error))
@@ -392,6 +425,7 @@ class Worker:
         for taken in used:
             taken.lock.describe(holder)
             taken.lock.release()  # the supervisor has it now
+        self._prepare_at = self._clock() + REST_S
         self._running.append(_Running(lease, spec, tuple(taken.slot for taken in used), handle, freed_fd))
         return used
 
@@ -401,7 +435,9 @@ class Worker:
 
     def _choose(self, spec: RunSpec, free: Sequence[Taken]) -> list[Taken]:
         """The slots for a run: the smallest GPUs that are large enough, so that large ones stay free for large runs."""
-        demand = demand_of(self._capacity(free), gpus=spec.resources.gpus, cpus=spec.resources.cpus)
+        demand = demand_of(
+            self._capacity([taken.slot for taken in free]), gpus=spec.resources.gpus, cpus=spec.resources.cpus
+        )
         if not demand.gpus:
             return [taken for taken in free if not taken.slot.is_gpu][: demand.cpu_slots]
         needed = spec.resources.gpu_memory_bytes or 0
@@ -418,22 +454,22 @@ class Worker:
             attempt=lease.attempt,
             devices=names,
             device_names=tuple(slot.device_name or slot.label for slot in slots),
-            env={**env_for(slots, len(cpu_slots())), **self._code_of(spec), SLOTS_VARIABLE: ",".join(names)},
+            env=environment_of(spec, slots, code=self._code_of(spec)),
             lock_fds=(*(taken.lock.fd for taken in used), held_fd),
             worker_id=self.id,
         )
 
-    def _code_of(self, spec: RunSpec) -> dict[str, str]:
+    def _code_of(self, spec: RunSpec) -> Path | None:
         """Where the child imports from: the code of the moment at which the run was queued."""
         if spec.code.snapshot is None:
-            return {}
-        return {CODE_VARIABLE: str(materialise(spec.code.snapshot, self._client.artifacts, self._client.home))}
+            return None
+        return materialise(spec.code.snapshot, self._client.artifacts, self._client.home)
 
-    def _capacity(self, free: Sequence[Taken]) -> Capacity:
+    def _capacity(self, free: Sequence[Slot]) -> Capacity:
         return Capacity(
-            gpu_memory_bytes=tuple(taken.slot.memory_bytes for taken in free if taken.slot.is_gpu),
+            gpu_memory_bytes=tuple(slot.memory_bytes for slot in free if slot.is_gpu),
             all_gpu_memory_bytes=tuple(slot.memory_bytes for slot in self._slots if slot.is_gpu),
-            cpu_slots=sum(not taken.slot.is_gpu for taken in free),
+            cpu_slots=sum(not slot.is_gpu for slot in free),
             all_cpu_slots=sum(not slot.is_gpu for slot in self._slots),
             cores_per_slot=self._cores_per_slot,
             cores=cores(),

@@ -180,6 +180,9 @@ def work(
     cpu: Cpu = False,
     slots: Annotated[int | None, typer.Option(help="How many CPU slots.")] = None,
     drain: Annotated[bool, typer.Option("--drain", help="End when the queue is empty.")] = False,
+    cold: Annotated[
+        bool, typer.Option("--cold", help="Import the next run's code only at its turn, which saves memory.")
+    ] = False,
 ) -> None:
     """Work the queue, unattended: every run gets a slot of its own.
 
@@ -195,7 +198,7 @@ def work(
     """
     from runyard.cli.project import work as command
 
-    command.work(_Here.folder, gpus=gpus, cpu=cpu, slots=slots, drain=drain)
+    command.work(_Here.folder, gpus=gpus, cpu=cpu, slots=slots, drain=drain, cold=cold)
 
 
 @queue_app.callback()

@@ -10,17 +10,18 @@ import typer
 
 from runyard.cli import screen
 from runyard.client import Client, open_client
-from runyard.client.submission import Sorted, sort_out
-from runyard.config import Plan, PlannedRun, expand, rehash, sweep_override
+from runyard.client.submission import Sorted
+from runyard.config import Plan, PlannedRun, expand, sweep_override
 from runyard.config.durations import parse_duration_s
 from runyard.config.experiment import load_experiment
 from runyard.devices import Slot, discover
-from runyard.errors import ConfigError, UsageError
+from runyard.errors import UsageError
 from runyard.hosts import user_name
 from runyard.index import RunRow
 from runyard.project.code import read_code
 from runyard.project.launch import Shared, estimate, own_command, specs_for
 from runyard.project.project import Project, find_project
+from runyard.project.submitting import compare, known_runs, queue
 from runyard.records import Resources, RunSpec, RunState
 
 _RETRY_WORDS = ("failed",)
@@ -163,51 +164,22 @@ def _queue(request: Request, intent: Intent) -> None:
     client = open_client()
     client.refresh()
     shared = _shared(request, intent, client)
-    known = [row for row in client.index.find(None, project=intent.project.name, limit=None) if row.data == intent.data]
-    found = sort_out(
-        list(intent.plan),
-        _as_of_today(known, intent.plan),
-        code_id=None if request.same == "config" else shared.code.code_id,
-        retry=request.retry == "failed",
-    )
+    known = known_runs(client, intent.project, intent.data)
+    code_id = None if request.same == "config" else shared.code.code_id
+    found = compare(intent.plan, known, code_id=code_id, retry=request.retry == "failed")
     if not request.json:
         _show_plan(request, intent, found, known, n_slots=len(_slots(request)))
     if request.dry:
         if request.json:
             _show_json(intent.plan, found, [])
         return
-    specs = specs_for(intent.project, [intent.plan[i] for i in found.missing], shared, name=request.name)
-    client.submit(specs)
-    for run_id in found.retried.values():
-        client.retry(run_id)
+    specs = queue(client, intent.project, intent.plan, found, shared, name=request.name)
     if request.json:
         _show_json(intent.plan, found, specs)
     elif found.todo:
         screen.say(f"{_runs(found.todo)} queued. `python run.py work` executes them; `python run.py queue` shows them.")
     else:
         screen.say("Nothing was queued: nothing is left to do.")
-
-
-def _as_of_today(known: list[RunRow], plan: Plan) -> list[RunRow]:
-    """Give runs from before the config grew the identity that their config has today."""
-    today = type(plan.default)
-    keys = _keys(plan.default.model_dump(mode="json"))
-    rows = []
-    for row in known:
-        if row.config and _keys(row.config) != keys:
-            try:
-                row = msgspec.structs.replace(row, config_id=rehash(row.config, today).config_id)
-            except ConfigError:  # a config of long ago that today's class refuses is simply another one
-                pass
-        rows.append(row)
-    return rows
-
-
-def _keys(config: Any, prefix: str = "") -> frozenset[str]:
-    found: set[str] = set()
-    for key, value in config.items():
-        found |= _keys(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}"}
-    return frozenset(found)
 
 
 def _show_plan(request: Request, intent: Intent, found: Sorted, known: list[RunRow], *, n_slots: int) -> None:

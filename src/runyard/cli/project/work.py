@@ -11,12 +11,13 @@ from runyard.errors import UsageError
 from runyard.worker import local_worker
 
 
-def work(folder: Path, *, gpus: str | None, cpu: bool, slots: int | None, drain: bool) -> None:
+def work(folder: Path, *, gpus: str | None, cpu: bool, slots: int | None, drain: bool, cold: bool) -> None:
     """Work the queue of the home, until asked to stop or, with `drain`, until it is empty."""
     client = open_client()
     client.refresh()
     page = LivePage(client) if screen.is_terminal() else LiveLines(client)
-    worker = local_worker(client, _choose(discover(parse_gpus(gpus), cpu=cpu), slots), say=page.say)
+    chosen = _choose(discover(parse_gpus(gpus), cpu=cpu), slots)
+    worker = local_worker(client, chosen, is_warm=not cold, say=page.say)
     with page:
         worker.run(drain=drain, on_tick=page.show)
     page.conclude()
