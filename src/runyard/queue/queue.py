@@ -359,7 +359,7 @@ class Queue:
     def next_fitting(self, capacity: Capacity) -> RunId | None:
         """The run that `claim_next` would lease now; it may be another one in a moment."""
         with self._database.read() as tx:
-            row = tx.execute(_next_fitting(tx, capacity)).one_or_none()
+            row = tx.execute(_next_fitting(tx, capacity, self._seen)).one_or_none()
         return RunId(row.run_id) if row else None
 
     # ---- workers ----

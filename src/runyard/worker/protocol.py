@@ -79,6 +79,10 @@ class WorkerClient(Protocol):
     @property
     def index(self) -> IndexView: ...
 
+    def spec(self, run_id: str) -> RunSpec:
+        """What was asked for; raises a RunyardError where that cannot be read."""
+        ...
+
     def receive(self, run_id: str) -> RunSpec:
         """What was asked for, with a folder to execute it in; raises a RunyardError where that cannot be read."""
         ...

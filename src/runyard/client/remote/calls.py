@@ -111,6 +111,7 @@ _READS = [
     "queue.counts",
     "queue.paused",
     "queue.startable",
+    "queue.next_fitting",
     "queue.workers",
     "queue.waiting_of_grid",
     "queue.to_top",

@@ -69,6 +69,9 @@ class RemoteQueue(Queue):
     def startable(self, capacity: Capacity) -> int:
         return self._call("startable", int, capacity=capacity)
 
+    def next_fitting(self, capacity: Capacity) -> RunId | None:
+        return self._call("next_fitting", RunId | None, capacity=capacity)  # type: ignore[arg-type]  # as above
+
     def see_worker(self, worker: WorkerRow) -> None:
         self._call("see_worker", type(None), worker=worker)
 
