@@ -15,7 +15,7 @@ import pytest
 from hypothesis import settings
 
 from tests import postgresql
-from tests.postgresql import PostgreSQL
+from tests.postgresql import PostgreSQL, database_of
 
 settings.register_profile("any machine", settings(), deadline=None)  # a busy one is no defect
 settings.load_profile("any machine")
@@ -55,7 +55,7 @@ def postgresql_server() -> PostgreSQL:
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Where a database may be opened: a file that does not exist yet, or the URL of an empty PostgreSQL database."""
     if request.param == "sqlite":
-        yield str(tmp_path / "runyard.db")
+        yield str(tmp_path / "deep" / "runyard.db")
         return
     with request.getfixturevalue("postgresql_server").database() as url:
         yield url
@@ -64,10 +64,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
     """The database of a home: None for its file, else the URL of one with tables and nothing in them."""
-    if request.param == "sqlite":
-        yield None
-        return
-    with request.getfixturevalue("postgresql_server").database(postgresql.TEMPLATE) as url:
+    with database_of(request) as url:
         yield url
 
 

@@ -25,6 +25,8 @@ _OPTIONS = (
 )
 _numbers = count()
 
+TEMPLATE = "empty_home"  # a database with all tables, and nothing in them
+
 
 def choose_folder() -> None:
     """Called by the process that starts all others; nothing is started yet."""
@@ -83,7 +85,26 @@ def start() -> PostgreSQL:
     return server
 
 
-TEMPLATE = "empty_home"  # a database with all tables, and nothing in them
+@contextmanager
+def database_of(request: pytest.FixtureRequest, template: str = TEMPLATE) -> Iterator[str | None]:
+    """For fixtures with the parameters "sqlite" and "postgresql": None, or the URL of a copy of the template."""
+    if request.param == "sqlite":
+        yield None
+        return
+    server: PostgreSQL = request.getfixturevalue("postgresql_server")
+    with server.database(template) as url:
+        yield url
+
+
+def use_database(home: Path, url: str) -> None:
+    """Let a home have this database."""
+    home.mkdir(exist_ok=True)
+    (home / "database.url").write_text(url)
+
+
+def name_of(url: str) -> str:
+    """The name of the database of a URL."""
+    return url.partition("?")[0].rpartition("/")[2]
 
 
 def _make(folder: Path) -> None:

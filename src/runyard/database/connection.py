@@ -24,7 +24,7 @@ from sqlalchemy import Connection, Engine, Table, create_engine, delete, event, 
 
 from runyard.database import postgresql
 from runyard.database.locks import lock_tables
-from runyard.database.schema import INDEX_TABLES, INDEX_VERSION, QUEUE_TABLES, QUEUE_VERSION, meta
+from runyard.database.schema import INDEX_TABLES, INDEX_VERSION, QUEUE_TABLES, QUEUE_VERSION, changes, meta
 from runyard.database.upsert import upsert
 from runyard.errors import FormatUnknown, UsageError
 
@@ -72,6 +72,8 @@ class Database:
             connection = connection.execution_options(runyard_writes=True)
             with connection.begin():
                 yield connection
+                if _is_postgresql(self.engine):
+                    connection.exec_driver_sql(postgresql.COUNT_CHANGE)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -109,9 +111,9 @@ def analyze(tx: Connection) -> None:
 
 
 def data_version(tx: Connection) -> str:
-    """A text that is another one as soon as somebody else has written; it may be so without reason, too."""
+    """A text that is another one as soon as somebody has written through another connection."""
     if _is_postgresql(tx.engine):
-        return str(tx.exec_driver_sql("SELECT pg_current_snapshot()::text").scalar_one())
+        return str(tx.exec_driver_sql(postgresql.CHANGES).scalar_one())
     return str(tx.exec_driver_sql("PRAGMA data_version").scalar_one())
 
 
@@ -191,6 +193,8 @@ def _patiently(action: Callable[[], None]) -> None:
 
 def _create_tables(tx: Connection, place: str) -> None:
     meta.create(tx, checkfirst=True)
+    if _is_postgresql(tx.engine):
+        changes.create(tx, checkfirst=True)
     is_new = _bring_to_version(tx, "index_version", INDEX_VERSION, INDEX_TABLES, place=place)
     is_new |= _bring_to_version(tx, "queue_version", QUEUE_VERSION, QUEUE_TABLES, place=place)
     if is_new:

@@ -15,6 +15,13 @@ from runyard.errors import DatabaseUnavailable, MissingExtra, UsageError
 LOCK_TIMEOUT_S = 30
 READING = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}  # all statements see one state
 
+# the last statement of a write transaction: whoever waits for the row waits for a commit and nothing else
+COUNT_CHANGE = (
+    "INSERT INTO changes SELECT pg_backend_pid() % 64, 1 WHERE pg_current_xact_id_if_assigned() IS NOT NULL "
+    "ON CONFLICT (slot) DO UPDATE SET number = changes.number + 1"
+)
+CHANGES = "SELECT coalesce(sum(number), 0) FROM changes"
+
 _OLDEST = (13,)
 _CONNECT_S = 10
 _POOL_SIZE = 2  # as for SQLite; the dashboard's threads overflow it for a moment

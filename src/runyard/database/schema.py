@@ -29,6 +29,14 @@ metadata = MetaData()
 
 meta = Table("meta", metadata, Column("key", Key, primary_key=True), Column("value", Key, nullable=False))
 
+# PostgreSQL alone: how many transactions wrote, in parts, so that two who write do not wait for each other
+changes = Table(
+    "changes",
+    metadata,
+    Column("slot", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+)
+
 # ---- index: one narrow row a run for filtering and sorting; its documents lie beside it, so that scans stay short ----
 
 runs = Table(
