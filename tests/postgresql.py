@@ -109,6 +109,7 @@ def name_of(url: str) -> str:
 
 def _make(folder: Path) -> None:
     data = folder / "data"
+    shutil.rmtree(data, ignore_errors=True)  # of somebody whom it failed
     data.mkdir()
     if os.geteuid() == 0:
         shutil.chown(data, "nobody")

@@ -17,7 +17,7 @@ READING = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}  #
 
 # the last statement of a write transaction: whoever waits for the row waits for a commit and nothing else
 COUNT_CHANGE = (
-    "INSERT INTO changes SELECT pg_backend_pid() % 64, 1 WHERE pg_current_xact_id_if_assigned() IS NOT NULL "
+    "INSERT INTO changes SELECT mod(pg_backend_pid(), 64), 1 WHERE pg_current_xact_id_if_assigned() IS NOT NULL "
     "ON CONFLICT (slot) DO UPDATE SET number = changes.number + 1"
 )
 CHANGES = "SELECT coalesce(sum(number), 0) FROM changes"
