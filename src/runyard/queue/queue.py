@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Select, and_, delete, func, insert, or_, select, update
 
-from runyard.database import Database, insert_missing, lock_queue, lock_runs, upsert
+from runyard.database import Database, again_after_deadlock, insert_missing, lock_queue, lock_runs, upsert
 from runyard.database.schema import paused_projects, queue, workers
 from runyard.errors import LeaseLost, NotFound
 from runyard.hosts import host_name
@@ -53,6 +53,7 @@ class Queue:
             row["position"] = max(row["position"], before["position"] + _STEP)
         insert_missing(connection, queue, rows, key="run_id")
 
+    @again_after_deadlock
     def requeue(
         self,
         spec: RunSpec,
@@ -198,17 +199,19 @@ class Queue:
 
     def hold(self, run_ids: Sequence[str], *, why: str, connection: Connection | None = None) -> list[RunId]:
         """Keep waiting runs from starting; return those that waited."""
-        return self._change(run_ids, WAITING, {"state": HELD, "held_reason": why}, connection)
+        return self._change(run_ids, WAITING, {"state": HELD, "held_reason": why}, connection=connection)
 
     def release(self, run_ids: Sequence[str], *, connection: Connection | None = None) -> list[RunId]:
         """Let held runs start again, at their old place; return those that were held."""
-        return self._change(run_ids, HELD, {"state": WAITING, "held_reason": None}, connection)
+        return self._change(run_ids, HELD, {"state": WAITING, "held_reason": None}, connection=connection)
 
+    @again_after_deadlock
     def hold_grid(self, grid: str, *, why: str, connection: Connection | None = None) -> list[RunId]:
         """Hold all runs of a grid that wait; return them."""
         with self._writing(connection) as tx:
             return self.hold(_of_grid(tx, grid, WAITING), why=why, connection=tx)
 
+    @again_after_deadlock
     def release_grid(self, grid: str, *, connection: Connection | None = None) -> list[RunId]:
         """Release all held runs of a grid; return them."""
         with self._writing(connection) as tx:
@@ -293,6 +296,7 @@ class Queue:
         with self._reading(connection) as tx:
             return placements.before(_places(tx), RunId(run_id), RunId(other))
 
+    @again_after_deadlock
     def place(self, places: Sequence[Placement], *, connection: Connection | None = None) -> None:
         """Put runs at new places."""
         with self._writing(connection) as tx:
@@ -346,6 +350,7 @@ class Queue:
 
     # ---- workers ----
 
+    @again_after_deadlock
     def see_worker(self, worker: WorkerRow) -> None:
         """Note that a worker is alive; forget those that have been silent for long and hold no lease."""
         row = msgspec.structs.asdict(worker) | {"slots": msgspec.json.encode(worker.slots).decode()}
@@ -403,8 +408,9 @@ class Queue:
                 for row in tx.execute(statement.order_by(queue.c.run_id))
             ]
 
+    @again_after_deadlock
     def _change(
-        self, run_ids: Sequence[str], state: str, changes: dict[str, Any], connection: Connection | None
+        self, run_ids: Sequence[str], state: str, changes: dict[str, Any], *, connection: Connection | None
     ) -> list[RunId]:
         with self._writing(connection) as tx:
             changed = {
