@@ -23,7 +23,7 @@ from runyard.database.text import Key, Words
 INDEX_VERSION = 1
 QUEUE_VERSION = 1
 
-INDEXED_CHARACTERS = 200  # of a setting, on PostgreSQL, whose index entries are short
+INDEXED_CHARACTERS = 128  # of a setting, on PostgreSQL: an entry has some 2,700 bytes, and its key 2,000 of them
 
 metadata = MetaData()
 
