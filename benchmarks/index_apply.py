@@ -1,6 +1,6 @@
 """How fast does the index take journals in, and how much room do points take, beside decoding alone?
 
-    python benchmarks/index_apply.py [--points 4000000] [--database URL]
+    python -m benchmarks.index_apply [--points 4000000] [--database URL]
 
 Deterministic data in a temporary folder. Points are numbers: a row of 20 metrics holds 20 of them.
 """

@@ -1,6 +1,6 @@
 """How long does the index take to answer, beside the same rows in bare sqlite3 and bare NumPy?
 
-    python benchmarks/index_queries.py [--runs 100000]
+    python -m benchmarks.index_queries [--runs 100000]
 
 Deterministic data in a temporary folder. Prints medians in milliseconds.
 """

@@ -1,6 +1,6 @@
 """How long does a worker take to claim a run and to keep its lease, alone and with others at the same file?
 
-    python benchmarks/queue_claim.py [--runs 1000] [--workers 4] [--database URL]
+    python -m benchmarks.queue_claim [--runs 1000] [--workers 4] [--database URL]
 
 The limit beside it is one empty write transaction of bare sqlite3 on a file of its own.
 """
@@ -22,6 +22,7 @@ from runyard.queue import Capacity, Queue
 from runyard.records import RunSpec, WorkerId, new_run_id
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+ROOT = Path(__file__).parents[1]
 SLOT = Capacity(cpu_slots=1, all_cpu_slots=1)
 
 
@@ -59,9 +60,10 @@ def claim_all(path: str, worker: str) -> None:
 
 def with_workers(path: str, count: int) -> tuple[list[float], list[float]]:
     """Claims and heartbeats of so many processes at once."""
-    command = [sys.executable, __file__, "--claim", path]
+    command = [sys.executable, "-m", "benchmarks.queue_claim", "--claim", path]
     processes = [
-        subprocess.Popen([*command, f"worker-{number}"], stdout=subprocess.PIPE, text=True) for number in range(count)
+        subprocess.Popen([*command, f"worker-{number}"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        for number in range(count)
     ]
     lines = [line.split() for process in processes for line in process.communicate()[0].splitlines()]
     return [float(claim) for claim, _ in lines], [float(beat) for _, beat in lines]

@@ -1,6 +1,6 @@
 """How long does it take to submit a grid of 1,000 runs, and how much of that is the queue?
 
-    python benchmarks/queue_submit.py [--runs 1000] [--rounds 5] [--database URL]
+    python -m benchmarks.queue_submit [--runs 1000] [--rounds 5] [--database URL]
 
 The limit beside it is the same folders and files made by bare mkdir, write and rename.
 """

@@ -35,6 +35,8 @@ _SETTINGS = (
     "SET tcp_keepalives_interval = 10",
     "SET tcp_keepalives_count = 3",
     "SET client_min_messages = warning",
+    # our questions take milliseconds, compiling one takes a hundred of them
+    "SET jit = off",
 )
 
 
