@@ -1,4 +1,4 @@
-"""Several processes work on one home and one database: nothing is done twice, nothing is lost, nobody waits for ever."""
+"""Several processes work on one home and one database: nothing is done twice, and nothing is lost."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ POINTS = 200
 
 # Claims runs until none is left, lives through each of them as a supervisor would, and pokes into those of others.
 WORK = f"""
-import sys, threading, time
+import os, sys, threading, time
 from runyard.client import open_client
 from runyard.journal import HOST, MAIN, JournalWriter
 from runyard.journal.events import Ended, Started
@@ -51,7 +51,7 @@ def execute(lease):
 def work(worker):
     try:
         while lease := client.queue.claim_next(worker, ROOM, now=time.time()):
-            print(lease.run_id, flush=True)
+            os.write(1, lease.run_id.encode() + b"\\n")  # whole, whatever the other threads write
             execute(lease)
     except BaseException as problem:
         problems.append(problem)
@@ -73,9 +73,7 @@ def test_processes_with_threads_execute_every_run_once_while_others_rebuild_and_
         specs = some_runs(RUNS)
         client.submit(specs[: RUNS // 2])
         workers = [
-            subprocess.Popen(
-                [sys.executable, "-c", WORK, str(home), f"worker{number}"], stdout=subprocess.PIPE, text=True
-            )
+            subprocess.Popen([*command(home), f"worker-{number}"], stdout=subprocess.PIPE, text=True)
             for number in range(2)
         ]
         for spec in specs[RUNS // 2 :]:
@@ -99,7 +97,8 @@ def test_processes_with_threads_execute_every_run_once_while_others_rebuild_and_
 
 def finish(home: Path) -> list[str]:
     """Execute what was held while the workers looked for the last time."""
-    done = subprocess.run(
-        [sys.executable, "-c", WORK, str(home), "last"], stdout=subprocess.PIPE, text=True, check=True
-    )
-    return done.stdout.split()
+    return subprocess.run([*command(home), "last"], stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+
+
+def command(home: Path) -> list[str]:
+    return [sys.executable, "-c", WORK, str(home)]

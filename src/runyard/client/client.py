@@ -45,7 +45,10 @@ class Client:
     def __init__(self, home: Home, *, database: str | None = None) -> None:
         """Open the database at a `postgresql://` URL, else the one that the home names, else the SQLite file in it."""
         self.home = home
-        self.database = Database.open(database or home.database_url or home.database)
+        elsewhere = database or home.database_url
+        self.database = Database.open(elsewhere or home.database)
+        if elsewhere:
+            self.database.belong_to(home.id)
         self.index = Index(self.database, home)
         self.queue = Queue(self.database)
         self.artifacts = ArtifactStore(home.artifacts)

@@ -25,13 +25,14 @@ from sqlalchemy import Connection, Engine, Table, create_engine, delete, event, 
 from runyard.database import postgresql
 from runyard.database.locks import lock_tables
 from runyard.database.schema import INDEX_TABLES, INDEX_VERSION, QUEUE_TABLES, QUEUE_VERSION, changes, meta
-from runyard.database.upsert import upsert
+from runyard.database.upsert import insert_missing, upsert
 from runyard.errors import FormatUnknown, UsageError
 
 BUSY_TIMEOUT_S = 30.0  # a bulk apply of another process holds the database for a second at most
 _POOL_SIZE = 2  # a process has one thread that writes, perhaps one that reads
 _RECYCLE_S = 300  # a connection sees what `analyze` found in another one only when it is opened anew
 _NEEDS_REINDEX = "needs_reindex"
+_HOME = "home"
 
 
 class Database:
@@ -91,6 +92,19 @@ class Database:
         """Say that the tables hold all that the folders hold."""
         with self.transaction() as tx:
             tx.execute(delete(meta).where(meta.c.key == _NEEDS_REINDEX))
+
+    def belong_to(self, home_id: str) -> None:
+        """Let nobody else's home have this database: it would remove our runs from it, since it has no folders of them.
+
+        Raises:
+            UsageError: another home has it.
+        """
+        with self.transaction() as tx:
+            insert_missing(tx, meta, [{"key": _HOME, "value": home_id}], key="key")
+            if tx.scalar(select(meta.c.value).where(meta.c.key == _HOME)) != home_id:
+                raise UsageError(
+                    f"The database {self.place} belongs to another home. Create one for this home, and give its URL."
+                )
 
     def dispose(self) -> None:
         """Close all connections; in a forked child, forget the parent's without touching them."""

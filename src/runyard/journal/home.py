@@ -145,6 +145,11 @@ class Home:
         return home
 
     @property
+    def id(self) -> str:
+        """What tells it from other homes, wherever it is moved."""
+        return str(msgspec.json.decode((self.path / "home.json").read_bytes())["id"])
+
+    @property
     def database(self) -> Path:
         return self.path / "runyard.db"
 
