@@ -140,14 +140,9 @@ def _is_postgresql(engine: Engine) -> bool:
 
 
 def _open_engine(place: str) -> Engine:
-    if postgresql.is_postgresql(place):
+    if "://" in place:
         return postgresql.connect(place)
-    if "://" in place and not place.startswith("sqlite:///"):
-        raise UsageError(
-            f"'{postgresql.masked(place)}' is no database that Runyard knows. "
-            "Give the path of an SQLite file, or postgresql://user:password@host:5432/name."
-        )
-    engine = _sqlite(Path(place.removeprefix("sqlite:///")))
+    engine = _sqlite(Path(place))
     _patiently(lambda: _switch_to_wal(engine))
     return engine
 

@@ -22,6 +22,7 @@ COUNT_CHANGE = (
 )
 CHANGES = "SELECT coalesce(sum(number), 0) FROM changes"
 
+_SCHEMES = ("postgresql://", "postgresql+psycopg://", "postgres://")
 _OLDEST = (13,)
 _CONNECT_S = 10
 _POOL_SIZE = 2  # as for SQLite; a server's threads overflow it for a moment, with two connections each
@@ -38,11 +39,6 @@ _SETTINGS = (
     # our questions take milliseconds, compiling one takes a hundred of them
     "SET jit = off",
 )
-
-
-def is_postgresql(place: str) -> bool:
-    """Whether a place is the URL of a PostgreSQL database."""
-    return place.startswith(("postgresql://", "postgresql+psycopg://", "postgres://"))
 
 
 def masked(place: str) -> str:
@@ -116,6 +112,8 @@ def _engine(place: str) -> Engine:
 
 def _url(place: str) -> URL:
     example = "It looks like postgresql://user:password@host:5432/name."
+    if not place.startswith(_SCHEMES):
+        raise UsageError(f"'{masked(place)}' is no database that Runyard knows. {example}")
     try:
         url = make_url(place)
     except (ArgumentError, ValueError):
