@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DataError, InterfaceError
 
+from runyard.database import lock_runs
 from runyard.errors import ConflictError, JournalDamaged, NotFound, RunyardError, UsageError
 from runyard.journal import RunFolder
 from runyard.journal.pieces import MAX_ATTEMPT, Piece, Receipt, is_stream
@@ -55,6 +56,7 @@ def take(client: "Client", pieces: Sequence[Piece]) -> list[Receipt]:
         for each in opened:
             os.fdatasync(each.fd)
         with client.database.transaction() as tx:
+            lock_runs(tx, [each.piece.run_id for each in opened])
             for each in opened:
                 piece = each.piece
                 try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runyard.artifacts import read_manifest
+from runyard.database import lock_code, lock_runs
 from runyard.errors import NotAllowed, NotFound, RunFinished, RunyardError, UsageError
 from runyard.index import RunRow
 from runyard.journal.events import Restored, Trashed
@@ -84,7 +85,9 @@ def empty(client: "Client", progress: Callable[[int, int], None] | None = None) 
 
 
 def _empty(client: "Client", asked: Sequence[str]) -> Freed:
-    with client.database.transaction() as tx:  # nobody submits a run with this very code meanwhile
+    with client.database.transaction() as tx:
+        lock_code(tx)  # nobody submits a run with this very code meanwhile
+        lock_runs(tx, asked)
         rows = client.index.find(None, trashed=None, limit=None)
         wanted = set(asked)
         going = [row for row in rows if row.id in wanted and row.trashed]  # not those restored a moment ago

@@ -4,6 +4,7 @@
 <home>/server.json                     only in the home of a team's server on this machine: its address
 <home>/servers/<name>/                 such a home: what this machine executes, on its way to that server
 <home>/runyard.db                      the index and the queue; can be rebuilt from all else
+<home>/database.url                    instead: where PostgreSQL holds them; may hold a password, so for the owner alone
 <home>/submitting-<…>.json             ids of runs that are being made right now: not yet runs, for anybody else
 <home>/runs/<id>/run.json              what was asked for
 <home>/runs/<id>/edits.journal         what people and the queue changed since
@@ -201,8 +202,21 @@ class Home:
             raise FormatUnknown(f"{marker} cannot be read. Remove it, and run the command again.") from None
 
     @property
+    def id(self) -> str:
+        """What tells it from other homes, wherever it is moved."""
+        return str(msgspec.json.decode((self.path / "home.json").read_bytes())["id"])
+
+    @property
     def database(self) -> Path:
         return self.path / "runyard.db"
+
+    @property
+    def database_url(self) -> str | None:
+        """The PostgreSQL database that the home has instead of an SQLite file; None if it names none."""
+        try:
+            return (self.path / "database.url").read_text().strip() or None
+        except FileNotFoundError:
+            return None
 
     @property
     def artifacts(self) -> Path:

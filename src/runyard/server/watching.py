@@ -19,6 +19,7 @@ from sqlalchemy import func, select
 
 from runyard.client import Client
 from runyard.client import reaper as reaping
+from runyard.database import data_version
 from runyard.database.schema import paused_projects, queue, runs, streams
 from runyard.errors import RunyardError
 from runyard.records import RunState
@@ -120,7 +121,7 @@ class Watcher:
         self._is_over = False
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
         self._connection = client.database.engine.connect()
-        self._version = -1
+        self._version = ""
         self._standing: _Standing | None = None
         self._slots: Any = None
         self._own = self._seen = 0
@@ -264,10 +265,8 @@ class Watcher:
 
     def _has_moved(self) -> bool:
         """Whether another connection has written since the last call."""
-        if self._client.database.engine.dialect.name != "sqlite":
-            return True
         with self._connection.begin():
-            version = int(self._connection.exec_driver_sql("PRAGMA data_version").scalar_one())
+            version = data_version(self._connection)
         is_new = version != self._version
         self._version = version
         return is_new
