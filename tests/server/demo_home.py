@@ -7,8 +7,6 @@ Folders, journals and rows come from the real client; only the training is playe
 """
 
 import argparse
-import hashlib
-import json
 import socket
 import time
 from collections.abc import Sequence
@@ -22,6 +20,7 @@ import numpy as np
 
 from runyard.client import Client, open_client
 from runyard.client.trash import put
+from runyard.config.identity import identify_stored
 from runyard.journal import HOST, MAIN, Attempt, JournalWriter
 from runyard.journal.events import (
     ArtifactStored,
@@ -131,7 +130,7 @@ def _parts() -> list[_Part]:
 def _spec(path: Path, part: _Part, codes: Sequence[CodeState], now: datetime) -> RunSpec:
     is_weld = part.grid.startswith("lr")
     shown = {key: value for key, value in _flat(part.config).items() if key in ("optim.lr", "model.depth", "crop")}
-    without_seed = {key: value for key, value in part.config.items() if key != "seed"}
+    identity = identify_stored(part.config)
     state = _state(part)
     return RunSpec(
         id=new_run_id(),
@@ -141,8 +140,8 @@ def _spec(path: Path, part: _Part, codes: Sequence[CodeState], now: datetime) ->
         experiment="learning rate" if is_weld else "crop size",
         grid=part.grid,
         config=part.config,
-        config_id=_sha(part.config),
-        group=_sha(without_seed),
+        config_id=identity.config_id,
+        group=identity.group,
         changed={key: value for key, value in shown.items() if value not in (0.1, 2, 64)},
         seed=part.config["seed"],
         tags=("baseline",) if part.index < 3 else (),
@@ -368,10 +367,6 @@ def _flat(config: dict[str, Any]) -> dict[str, Any]:
         for name, value in config.items()
         for key, inner in (value.items() if isinstance(value, dict) else [("", value)])
     }
-
-
-def _sha(config: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
 
 
 # ---- letting it go on ----

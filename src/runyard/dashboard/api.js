@@ -1,6 +1,6 @@
 /** Everything the page asks of the server; no other file fetches. The API is described at /api/v1/openapi.json. */
 
-/** @import {Project, Run, RunPage, Columns, GroupPage, ActionResult, Queue, Machine, Morning, Disk, Changed, SeriesRequest, Series, MediaItem, Output} from "./types.js" */
+/** @import {Project, Run, RunPage, Columns, GroupPage, ActionResult, Growth, Queue, Machine, Morning, Disk, Changed, SeriesRequest, Series, MediaItem, Output} from "./types.js" */
 
 const BASE = "/api/v1";
 
@@ -64,12 +64,13 @@ export async function get(path, params, signal) {
  * @param {"POST" | "PATCH" | "PUT" | "DELETE"} method
  * @param {string} path
  * @param {unknown} [body]
+ * @param {AbortSignal} [signal]
  * @returns {Promise<any>}
  */
-export async function send(method, path, body) {
+export async function send(method, path, body, signal) {
   const headers = /** @type {Record<string, string>} */ ({ "X-Runyard": "1" });
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  const response = await ask(url(path), { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+  const response = await ask(url(path), { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal });
   return response.status === 204 ? null : response.json();
 }
 
@@ -104,6 +105,13 @@ export const change = (id, change) => send("PATCH", `/runs/${part(id)}`, change)
 
 /** @param {string} action @param {readonly string[]} runs @param {unknown} [value] @returns {Promise<ActionResult>} */
 export const act = (action, runs, value) => send("POST", "/actions", { action, runs, value });
+
+/**
+ * @param {{project: string, query: string | null, points: readonly Record<string, unknown>[], is_dry: boolean}} asked
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Growth>}
+ */
+export const fillPoints = (asked, signal) => send("POST", "/grids/points", asked, signal);
 
 /** @param {string} project @param {boolean} isPaused */
 export const pause = (project, isPaused) => send("POST", `/projects/${part(project)}/${isPaused ? "pause" : "resume"}`);

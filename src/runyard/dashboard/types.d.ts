@@ -110,6 +110,15 @@ export interface Queue {
   counts: Record<string, number>;
 }
 
+/** What points of a grid take; `runs`: those that were queued. */
+export interface Growth {
+  new: number;
+  retried: number;
+  present: number;
+  names: string[];
+  runs: string[];
+}
+
 export interface Slot {
   name: string;
   label: string;

@@ -276,6 +276,16 @@ class Done(Answer):
     refused: list[Refusal]
 
 
+class Growth(Answer):
+    """What points of a grid take: new runs, old ones tried again, and what is there already. `runs`: those queued."""
+
+    new: int
+    retried: int
+    present: int
+    names: list[str]
+    runs: list[str]
+
+
 class Paused(Answer):
     project: str
     is_paused: bool
