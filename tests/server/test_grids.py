@@ -28,7 +28,11 @@ def test_missing_points_are_counted_and_then_queued(served: Served) -> None:
 
 def test_a_failed_point_is_tried_again(served: Served) -> None:
     failed = served.client.index.find('state == "FAILED"', project="weld-seam", limit=1)[0]
-    point = {"optim.lr": failed.config["optim"]["lr"], "optim.name": failed.config["optim"]["name"], "model.depth": failed.config["model"]["depth"]}
+    point = {
+        "optim.lr": failed.config["optim"]["lr"],
+        "optim.name": failed.config["optim"]["name"],
+        "model.depth": failed.config["model"]["depth"],
+    }
 
     found = served.send("POST", "/grids/points", {"project": "weld-seam", "points": [point]})
 

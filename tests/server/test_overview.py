@@ -1,13 +1,16 @@
 """The queue, machines, mornings, the disk, the trash and saved views."""
 
+import os
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from runyard.client import Client
 from runyard.devices import Holder, SlotLock
 from runyard.records import RunId, RunState
-from tests.server.serving import Served
+from tests.nvml.machine import fake_machine
+from tests.server.serving import Served, serving
 
 
 def test_the_queue_says_who_is_next_and_why_others_wait(shared: Served) -> None:
@@ -181,3 +184,52 @@ def test_what_is_held_is_released(served: Served, elsewhere: Client) -> None:
 
 def test_pausing_a_project_that_nobody_has_is_refused(served: Served) -> None:
     served.send("POST", "/projects/nobody/pause", status=404)
+
+
+def test_a_slot_is_reserved_and_given_back(served: Served) -> None:
+    machine = served.get("/machines")["machines"][0]
+    slot = next(each for each in machine["slots"] if each["state"] == "free")
+    address = f"/machines/{machine['host']}/slots/{slot['name']}/reservation"
+
+    made = served.send("PUT", address, {"hours": 3, "why": "a demonstration"})
+    seen = next(each for each in served.get("/machines")["machines"][0]["slots"] if each["name"] == slot["name"])
+    served.send("DELETE", address)
+    after = next(each for each in served.get("/machines")["machines"][0]["slots"] if each["name"] == slot["name"])
+
+    assert seen["state"] == "reserved"
+    assert seen["reservation"] == made
+    assert "a demonstration" in seen["reason"]
+    assert (after["state"], after["reservation"]) == ("free", None)
+
+
+def test_what_cannot_be_reserved_is_refused(served: Served) -> None:
+    host = served.get("/machines")["machines"][0]["host"]
+    for place, hours, status in (
+        (f"{host}/slots/none", 1, 404),
+        ("ws9/slots/cpu-0", 1, 404),
+        (f"{host}/slots/cpu-0", 0, 422),
+    ):
+        served.send("PUT", f"/machines/{place}/reservation", {"hours": hours}, status=status)
+    served.send("DELETE", f"/machines/{host}/slots/cpu-0/reservation", status=404)
+
+
+def test_a_gpu_that_others_use_shows_user_and_process(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "nvml").mkdir()
+    gpus = fake_machine(tmp_path / "nvml", monkeypatch, gpus=2)
+    gpus.also(f"compute 1 {os.getppid()} 9000")
+
+    with serving(home) as served:
+        slots = {slot["label"]: slot for slot in served.get("/machines")["machines"][0]["slots"]}
+
+    assert slots["GPU 0"]["state"] == "free"
+    assert slots["GPU 1"]["state"] == "busy"
+    assert [each["pid"] for each in slots["GPU 1"]["used_by"]] == [os.getppid()]
+    assert slots["GPU 1"]["used_by"][0]["memory_bytes"] == 9000 << 20
+
+
+def test_the_first_run_in_line_says_what_it_waits_for(served: Served) -> None:
+    first = next(row for row in served.get("/queue")["rows"] if row["place"] == 1)
+
+    assert first["reason"] == "nobody works the queue: start `python run.py work`"

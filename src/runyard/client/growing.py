@@ -77,7 +77,9 @@ def plan_points(client: "Client", project: str, query: str | None, points: Seque
     rows = client.index.find(query, project=project, limit=MOST_SIBLINGS)
     rows = [row for row in rows if row.kind == "train" and row.config]
     if not rows:
-        raise UsageError("There is no run that a new point could be made from: none of the filter was started by run.py.")
+        raise UsageError(
+            "There is no run that a new point could be made from: none of the filter was started by run.py."
+        )
     newest = rows[0]
     grid = _Siblings([row for row in rows if row.data == newest.data])
     source = client.spec(newest.id)
@@ -146,7 +148,9 @@ class _Siblings:
         for flat in self._flat:
             if key in flat and _is_meant(wanted, flat[key]):
                 return flat[key]
-        raise UsageError(f"No run of the filter has {_written({key: wanted})}; a point is made of values that runs have.")
+        raise UsageError(
+            f"No run of the filter has {_written({key: wanted})}; a point is made of values that runs have."
+        )
 
     def _line(self, key: str, values: Point) -> dict[str, list[int]]:
         """The runs that have the value of one axis, by all that is neither on an axis nor the seed."""

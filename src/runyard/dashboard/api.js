@@ -1,6 +1,6 @@
 /** Everything the page asks of the server; no other file fetches. The API is described at /api/v1/openapi.json. */
 
-/** @import {Project, Run, RunPage, Columns, GroupPage, ActionResult, Growth, Queue, Machine, Morning, Disk, Changed, SeriesRequest, Series, MediaItem, Output} from "./types.js" */
+/** @import {Project, Run, RunPage, Columns, GroupPage, ActionResult, Growth, Queue, Reservation, Machine, Morning, Disk, Changed, SeriesRequest, Series, MediaItem, Output} from "./types.js" */
 
 const BASE = "/api/v1";
 
@@ -115,6 +115,12 @@ export const fillPoints = (asked, signal) => send("POST", "/grids/points", asked
 
 /** @param {string} project @param {boolean} isPaused */
 export const pause = (project, isPaused) => send("POST", `/projects/${part(project)}/${isPaused ? "pause" : "resume"}`);
+
+const slotPath = (/** @type {string} */ host, /** @type {string} */ slot) => `/machines/${part(host)}/slots/${part(slot)}/reservation`;
+/** @param {string} host @param {string} slot @param {number} hours @param {string} why @returns {Promise<Reservation>} */
+export const reserve = (host, slot, hours, why) => send("PUT", slotPath(host, slot), { hours, why });
+/** @param {string} host @param {string} slot @returns {Promise<Reservation>} */
+export const endReservation = (host, slot) => send("DELETE", slotPath(host, slot));
 
 /** @param {readonly string[]} runs @param {string} section @param {AbortSignal} [signal] @returns {Promise<any>} */
 export const diff = (runs, section, signal) => get("/diff", { runs: list(runs), section }, signal);

@@ -119,18 +119,28 @@ export interface Growth {
   runs: string[];
 }
 
+export interface Reservation {
+  user: string;
+  since: string;
+  until: string;
+  why: string;
+}
+
 export interface Slot {
   name: string;
   label: string;
   kind: string;
   device: string | null;
-  state: "running" | "busy" | "free" | "sick";
+  state: "running" | "busy" | "reserved" | "free" | "sick";
   run_id: string | null;
   run_name: string | null;
   user: string | null;
   progress: number | Progress | null;
   eta_s: number | null;
   reason: string | null;
+  reservation: Reservation | null;
+  /** Processes on a GPU outside Runyard. */
+  used_by: { pid: number; name: string; user: string; memory_bytes: number | null }[];
   util_percent: number | null;
   memory_used_bytes: number | null;
   memory_total_bytes: number | null;

@@ -322,8 +322,29 @@ class Queue(Answer):
     eta_s: float | None
 
 
+class Process(Answer):
+    """`user` is empty where it cannot be seen from here."""
+
+    pid: int
+    name: str
+    user: str
+    memory_bytes: int | None
+
+
+class Reservation(Answer):
+    """The queue starts nothing on a slot until then; a run that is on it goes on."""
+
+    user: str
+    since: datetime
+    until: datetime
+    why: str
+
+
 class Slot(Answer):
-    """`state`: running (a run of this home), busy (somebody else's), free, sick. `progress` is a share, 0 to 1."""
+    """`state`: running (a run of this home), busy (somebody else's), reserved (and idle), free, sick.
+
+    `progress` is a share, 0 to 1. `used_by`: processes that use a GPU outside Runyard.
+    """
 
     name: str
     label: str
@@ -336,6 +357,8 @@ class Slot(Answer):
     progress: float | None
     eta_s: float | None
     reason: str | None
+    reservation: Reservation | None
+    used_by: list[Process]
     util_percent: float | None
     memory_used_bytes: int | None
     memory_total_bytes: int | None

@@ -29,8 +29,8 @@ class Points(Body):
 def fill(client: Home, watcher: Watched, asked: Points) -> Response:
     """Queue the runs that points of a grid lack: new ones, and those that failed once more.
 
-    A point is written as its neighbours in the same row and column are, with their seeds, code, data and resources. What
-    it is called and identified by is what `run.py train` gives, so that a grid that grows there later finds it done.
+    A point is written as its neighbours in the same row and column are, with their seeds, code, data and resources.
+    What identifies it is what `run.py train` gives, so that a grid that grows there later finds it done.
     """
     growth = growing.plan_points(client, asked.project, asked.query, asked.points)
     ids = [] if asked.is_dry else growing.grow(client, growth)
