@@ -98,7 +98,7 @@ def test_the_trash_gives_back_and_lets_go(served: Served, one: RunId) -> None:
     freed = served.send("POST", "/trash/empty")
     assert freed["runs"] == 1
     assert freed["size_bytes"] > 0
-    assert served.get("/trash") == {"total": 0, "runs": []}
+    assert served.get("/trash") == {"total": 0, "runs": [], "checkpoints": []}
 
 
 def test_views_are_saved_for_all(served: Served) -> None:
@@ -233,3 +233,40 @@ def test_the_first_run_in_line_says_what_it_waits_for(served: Served) -> None:
     first = next(row for row in served.get("/queue")["rows"] if row["place"] == 1)
 
     assert first["reason"] == "nobody works the queue: start `python run.py work`"
+
+
+def test_a_rule_is_previewed_carried_out_and_undone(served: Served) -> None:
+    seen = served.get("/disk/cleaning", rule="failed", older_than_days=0)
+    assert seen["count"] == len(seen["ids"]) > 3
+    assert seen["size_bytes"] > 0
+
+    done = served.send("POST", "/disk/cleaning", {"rule": "failed", "older_than_days": 0, "plan": seen["plan"]})
+
+    assert done["ids"] == seen["ids"]
+    trashed = {run["id"] for run in served.get("/trash")["runs"]}
+    assert set(seen["ids"]) <= trashed
+    served.send("POST", "/disk/cleaning", {"rule": "failed", "older_than_days": 0, "plan": seen["plan"]}, status=409)
+    served.send("POST", "/actions", {"action": "restore", "runs": done["ids"]})
+    assert served.get("/disk/cleaning", rule="failed", older_than_days=0)["plan"] == seen["plan"]
+
+
+def test_cleaned_checkpoints_stand_in_the_trash(served: Served, one: RunId) -> None:
+    rows = served.client.index.find(
+        'state == "COMPLETED"', project="weld-seam", limit=3, sort="metric:val/accuracy.max"
+    )
+    for row in rows:
+        folder = served.client.folder(row.id).checkpoints
+        folder.mkdir()
+        (folder / "last.pt").write_bytes(b"x" * 9000)
+
+    seen = served.get("/disk/cleaning", rule="checkpoints", older_than_days=0)
+    served.send("POST", "/disk/cleaning", {"rule": "checkpoints", "older_than_days": 0, "plan": seen["plan"]})
+
+    assert sorted(each["id"] for each in served.get("/trash")["checkpoints"]) == sorted(seen["ids"])
+    served.send("POST", "/actions", {"action": "restore_checkpoints", "runs": seen["ids"]})
+    assert served.get("/trash")["checkpoints"] == []
+
+
+def test_a_rule_that_is_none_is_refused(served: Served) -> None:
+    served.get("/disk/cleaning", 422, rule="everything")
+    served.get("/disk/cleaning", 422, rule="failed", older_than_days=-1)

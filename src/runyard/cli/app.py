@@ -13,11 +13,11 @@ from typer.core import TyperGroup
 
 from runyard import __version__
 from runyard.cli import completion, screen
-from runyard.cli.choices import Framework, Goal, Section
+from runyard.cli.choices import CleaningRule, Framework, Goal, Section
 
 HEADINGS = {
     "Runs": ("runs", "best", "show", "diff", "chart", "logs", "ui"),
-    "Changing runs": ("stop", "retry", "tag", "note", "rename", "rm", "trash"),
+    "Changing runs": ("stop", "retry", "tag", "note", "rename", "rm", "trash", "clean"),
     "The queue": ("reserve",),
     "Travelling": ("export", "import"),
     "Projects and the home": ("new", "reindex", "doctor"),
@@ -421,6 +421,39 @@ def new(
     command.new(name=name, framework=framework, folder=folder)
 
 
+@app.command("clean")
+def clean(
+    rule: Annotated[CleaningRule, typer.Argument(help="checkpoints, failed or trash.", show_default=False)],
+    older: Annotated[str, typer.Option(metavar="TIME", help="Only of runs that ended so long ago.")] = "30d",
+    project: OfProject = None,
+    all_projects: AllProjects = False,
+    dry: Annotated[bool, typer.Option("--dry-run", help="Only show it.")] = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Make room: checkpoints or failed runs of long ago go to the trash, or the trash goes for good.
+
+    Tagged runs are kept, and the best run of every grid keeps its checkpoints.
+
+    \b
+    runyard clean checkpoints --older 30d --dry-run
+    runyard clean failed --older 14d --all
+    runyard clean trash
+    """
+    from runyard.cli import clean as command
+    from runyard.client.cleaning import Rule
+
+    command.clean(
+        rule=Rule(rule.value),
+        older=older,
+        project=project,
+        all_projects=all_projects,
+        dry=dry,
+        yes=yes,
+        as_json=as_json,
+    )
+
+
 @app.command("reserve")
 def reserve(
     slots: Annotated[
@@ -495,15 +528,21 @@ def list_trash(as_json: Json = False) -> None:
 
 
 @trash_app.command("restore")
-def restore(runs: Annotated[list[str], typer.Argument(metavar="RUN...", show_default=False)]) -> None:
-    """Bring runs back.
+def restore(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", show_default=False)],
+    only_checkpoints: Annotated[
+        bool, typer.Option("--checkpoints", help="The checkpoints that `runyard clean` took from these runs.")
+    ] = False,
+) -> None:
+    """Bring runs back, or the checkpoints of runs.
 
     \b
     runyard trash restore 8fk2
+    runyard trash restore 8fk2 --checkpoints
     """
     from runyard.cli import trash as command
 
-    command.restore(runs=runs)
+    command.restore(runs=runs, only_checkpoints=only_checkpoints)
 
 
 @trash_app.command("empty")

@@ -1,6 +1,6 @@
 /** Everything the page asks of the server; no other file fetches. The API is described at /api/v1/openapi.json. */
 
-/** @import {Project, Run, RunPage, Columns, GroupPage, ActionResult, Growth, Queue, Reservation, Machine, Morning, Disk, Changed, SeriesRequest, Series, MediaItem, Output} from "./types.js" */
+/** @import {Project, Run, RunPage, Columns, GroupPage, ActionResult, Growth, Queue, Reservation, Machine, Morning, Disk, Cleaning, Changed, SeriesRequest, Series, MediaItem, Output} from "./types.js" */
 
 const BASE = "/api/v1";
 
@@ -167,6 +167,11 @@ export const morning = (project, since, signal) => get("/morning", { project, si
 
 /** @param {string} [project] @param {AbortSignal} [signal] @returns {Promise<Disk>} */
 export const disk = (project, signal) => get("/disk", { project }, signal);
+
+/** @param {string} rule @param {number} days @param {AbortSignal} [signal] @returns {Promise<Cleaning>} */
+export const cleaning = (rule, days, signal) => get("/disk/cleaning", { rule, older_than_days: days }, signal);
+/** @param {string} rule @param {number} days @param {string} plan of the preview @returns {Promise<{count: number, size_bytes: number, freed_bytes: number, ids: string[]}>} */
+export const clean = (rule, days, plan) => send("POST", "/disk/cleaning", { rule, older_than_days: days, plan });
 
 /** @returns {Promise<any>} */
 export const trash = () => get("/trash");

@@ -175,6 +175,17 @@ export interface Disk {
   trash_bytes: number;
 }
 
+/** What a rule would take; `plan` names exactly that. */
+export interface Cleaning {
+  rule: string;
+  plan: string;
+  count: number;
+  size_bytes: number;
+  runs: { id: string; name: string; project: string; size_bytes: number }[];
+  ids: string[];
+  kept: Record<string, number>;
+}
+
 export interface Changed {
   runs: string[];
   queue: boolean;

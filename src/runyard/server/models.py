@@ -436,9 +436,41 @@ class TrashedRun(Run):
     size_bytes: int
 
 
+class Checkpoints(Answer):
+    """Checkpoints that were taken from a run, in the trash."""
+
+    id: str
+    size_bytes: int
+
+
 class Trash(Answer):
     total: int
     runs: list[TrashedRun]
+    checkpoints: list[Checkpoints]
+
+
+class Cleaning(Answer):
+    """What a rule takes: `runs` are the 50 largest, `ids` all; `kept` counts runs that it spares, by reason.
+
+    `plan` names exactly these, to be given back by whoever confirms it.
+    """
+
+    rule: str
+    plan: str
+    count: int
+    size_bytes: int
+    runs: list[RunSize]
+    ids: list[str]
+    kept: dict[str, int]
+
+
+class Cleaned(Answer):
+    """`freed_bytes` is free at once; what went into the trash is not counted."""
+
+    count: int
+    size_bytes: int
+    freed_bytes: int
+    ids: list[str]
 
 
 class Freed(Answer):

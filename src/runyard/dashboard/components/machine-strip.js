@@ -51,7 +51,7 @@ function Lane({ machine, slot, next }) {
   const left = slot.state === "running" ? [slot.user, slot.progress === null ? "" : `${Math.round(part * 100)} %`].filter(Boolean).join(" · ") : slot.state === "busy" ? "left alone" : slot.state === "free" ? "waiting for work" : slot.state === "reserved" ? slot.reservation?.why || "left alone" : "needs a look";
   const open = () => id && select([id]);
   return html`<div
-    class=${`lane ${slot.state} ${id ? "link" : ""}`}
+    class=${`lane ${slot.state} ${id ? "opens" : ""}`}
     onMouseEnter=${() => hover(id)}
     onMouseLeave=${() => hover(null)}
     onClick=${open}
