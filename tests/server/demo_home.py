@@ -38,6 +38,7 @@ from runyard.journal.events import (
 from runyard.project.snapshot import take
 from runyard.records import CodeState, RunId, RunSpec, RunState, new_run_id
 from runyard.tracking.media.confusion_matrix import encode_predictions
+from runyard.tracking.media.curve import encode_curve
 from runyard.tracking.media.histogram import histogram_of
 from runyard.tracking.media.image import encode_image
 from runyard.tracking.media.table import encode_table
@@ -181,6 +182,7 @@ def _play(demo: Demo, part: _Part, spec: RunSpec, number: int, now: datetime, st
     _begin(spec, main, host, start_ns, number)
     quality = _quality(part, number)
     _curves(main, METRICS, _training(quality, done, number), start_ns, range(done))
+    _curves(main, ("epoch",), np.arange(done)[:, None] // 10.0, start_ns, range(done))
     _curves(host, SYSTEM, _machine(done // 2, number), start_ns, range(done // 2))
     _media(main, quality, start_ns, done, number)
     _files(demo.client, host, start_ns, number)
@@ -283,6 +285,11 @@ def _media(main: JournalWriter, quality: float, start_ns: int, done: int, number
         truth = random.integers(0, 4, 200)
         guess = np.where(random.random(200) < quality, truth, random.integers(0, 4, 200))
         data, meta = encode_predictions(truth, guess, labels=["good", "pore", "crack", "spatter"])
+        rate = np.linspace(0, 1, 60)
+        data, meta = encode_curve(
+            rate, rate ** (0.05 + 0.5 * (1 - quality)), x_label="false positives", y_label="true positives"
+        )
+        main.event(_medium("val/roc", step, "curve", "application/json", data, meta, at))
         main.event(_medium("val/confusion", step, "confusion_matrix", "application/json", data, meta, at))
     at = start_ns + int(done * STEP_S) * _SECOND
     rows = [

@@ -200,7 +200,7 @@ export interface SeriesRequest {
   buckets?: number;
   start?: number | null;
   stop?: number | null;
-  x?: "step" | "time" | "relative";
+  x?: "step" | "time" | "relative" | `metric:${string}`;
 }
 
 export interface Series {

@@ -27,7 +27,7 @@ import { count, duration, moment, short } from "./numbers.js";
 
 /**
  * @typedef {object} Look
- * @property {"step" | "relative" | "time"} x
+ * @property {import("./store.js").XKind} x
  * @property {boolean} isLogX
  * @property {boolean} isLogY
  * @property {(value: number) => string} [write] a value on the y axis
@@ -197,9 +197,9 @@ export class Plot {
     /** @type {uPlot.Axis} */
     const xAxis = { ...shared, size: 22, gap: 4, space: 56, grid: { show: false } };
     if (look.x !== "time") {
-      const write = look.x === "step" ? count : duration;
+      const write = look.x === "relative" ? duration : look.x === "step" ? count : short;
       xAxis.values = (_, splits) => splits.map((value) => (value === null ? "" : write(value)));
-      if (!look.isLogX) xAxis.incrs = look.x === "step" ? WHOLE : TIMES;
+      if (!look.isLogX && !look.x.startsWith("metric:")) xAxis.incrs = look.x === "step" ? WHOLE : TIMES;
     }
     return {
       width,
@@ -402,6 +402,7 @@ export const family = () => getComputedStyle(document.body).fontFamily;
 /** What a position on the x axis is called. @param {number} x @param {Look["x"]} kind */
 export function placeName(x, kind) {
   if (kind === "time") return moment(x);
+  if (kind.startsWith("metric:")) return `${kind.slice(7)} ${short(x)}`;
   return kind === "relative" ? duration(x) : `step ${count(Math.round(x))}`;
 }
 

@@ -47,7 +47,7 @@ export default function ChartsPanel() {
   const metrics = wanted ? all.filter((key) => wanted.test(key)) : all;
   const hasGroups = shown.value.some((item) => item.runIds.length > 1) || shown.value.length > 50;
   return html`<div class="panel-charts" ref=${scroller}>
-    <${ChartToolbar} count=${metrics.length} total=${all.length} isWrong=${wanted === null} hasGroups=${hasGroups} />
+    <${ChartToolbar} count=${metrics.length} total=${all.length} isWrong=${wanted === null} hasGroups=${hasGroups} keys=${all} />
     ${store.problem.value && html`<p class="panel-problem" role="alert">${store.problem.value}</p>`}
     ${isFallback.value && shown.value.length > 0 && html`<p class="panel-hint">The first ${shown.value.length} rows of the table. Select rows to compare these instead.</p>`}
     ${keys.value !== null && !all.length && html`<p class="panel-empty">${shown.value.length ? "None of these runs has logged a metric yet. In the training: run.log({\"train/loss\": loss}, step=step)" : "Select runs in the table to draw them."}</p>`}
