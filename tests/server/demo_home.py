@@ -285,12 +285,12 @@ def _media(main: JournalWriter, quality: float, start_ns: int, done: int, number
         truth = random.integers(0, 4, 200)
         guess = np.where(random.random(200) < quality, truth, random.integers(0, 4, 200))
         data, meta = encode_predictions(truth, guess, labels=["good", "pore", "crack", "spatter"])
+        main.event(_medium("val/confusion", step, "confusion_matrix", "application/json", data, meta, at))
         rate = np.linspace(0, 1, 60)
         data, meta = encode_curve(
             rate, rate ** (0.05 + 0.5 * (1 - quality)), x_label="false positives", y_label="true positives"
         )
         main.event(_medium("val/roc", step, "curve", "application/json", data, meta, at))
-        main.event(_medium("val/confusion", step, "confusion_matrix", "application/json", data, meta, at))
     at = start_ns + int(done * STEP_S) * _SECOND
     rows = [
         {"file": f"img_{i:03}.png", "label": "crack", "score": round(float(s), 3)}
