@@ -31,6 +31,7 @@ import { count, duration, moment, short } from "./numbers.js";
  * @property {boolean} isLogX
  * @property {boolean} isLogY
  * @property {(value: number) => string} [write] a value on the y axis
+ * @property {number} [scale] of type and lines, for a screen that is seen from afar; 1 if left out
  * @property {number} [gutter] width of the y axis, where charts stand below each other
  */
 
@@ -186,7 +187,8 @@ export class Plot {
    * @returns {uPlot.Options}
    */
   options(width, height) {
-    const font = `11px ${family()}`;
+    const scale = this.look.scale ?? 1;
+    const font = `${11 * scale}px ${family()}`;
     const shared = {
       font,
       stroke: token("--ink-3"),
@@ -195,7 +197,7 @@ export class Plot {
     };
     const { look } = this;
     /** @type {uPlot.Axis} */
-    const xAxis = { ...shared, size: 22, gap: 4, space: 56, grid: { show: false } };
+    const xAxis = { ...shared, size: 22 * scale, gap: 4 * scale, space: 56 * scale, grid: { show: false } };
     if (look.x !== "time") {
       const write = look.x === "relative" ? duration : look.x === "step" ? count : short;
       xAxis.values = (_, splits) => splits.map((value) => (value === null ? "" : write(value)));
@@ -215,9 +217,9 @@ export class Plot {
         xAxis,
         {
           ...shared,
-          gap: 5,
-          space: 34,
-          size: (_, values) => this.look.gutter ?? Math.max(34, ...(values ?? []).map((text) => 12 + String(text ?? "").length * 6.2)),
+          gap: 5 * scale,
+          space: 34 * scale,
+          size: (_, values) => this.look.gutter ?? Math.max(34, ...(values ?? []).map((text) => 12 + String(text ?? "").length * 6.2)) * scale,
           values: (_, splits) => splits.map((value) => (value === null ? "" : (this.look.write ?? short)(value))),
         },
       ],
@@ -322,7 +324,7 @@ export class Plot {
    */
   stroke(pen, line, map, width) {
     pen.strokeStyle = pen.fillStyle = line.ink;
-    pen.lineWidth = width * devicePixelRatio;
+    pen.lineWidth = width * devicePixelRatio * (this.look.scale ?? 1);
     pen.setLineDash(line.isDashed ? [5 * devicePixelRatio, 3 * devicePixelRatio] : []);
     pen.stroke(pathOf(line.x, line.y, map));
     pen.setLineDash([]);

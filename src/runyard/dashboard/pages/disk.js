@@ -31,6 +31,7 @@ export function DiskPage() {
         ${kinds.map(([kind, size], i) => html`<span key=${kind}><i class="dot" style=${{ background: `var(--c${(i % 7) + 1})` }}></i>${kind} <b>${bytes(size)}</b></span>`)}
       </div>
     </section>
+    <${Cleaner} onDone=${refresh} />
     <div class="two">
       <section class="card-block">
         <h2>By project</h2>
@@ -39,12 +40,11 @@ export function DiskPage() {
       <section class="card-block">
         <h2>Largest runs</h2>
         <${Sizes}
-          rows=${answer.runs.slice(0, 20).map((each) => ({ id: each.id, label: html`<${RunLink} run=${each.id} in=${each.project}>${each.name}</${RunLink}>`, size: each.size_bytes }))}
+          rows=${answer.runs.slice(0, 10).map((each) => ({ id: each.id, label: html`<${RunLink} run=${each.id} in=${each.project}>${each.name}</${RunLink}>`, size: each.size_bytes }))}
           onDelete=${(/** @type {string} */ id) => act("trash", [id]).then(refresh)}
         />
       </section>
     </div>
-    <${Cleaner} onDone=${refresh} />
     <${Trash} answer=${bin.answer} size=${answer.trash_bytes} refresh=${refresh} />
   </main>`;
 }

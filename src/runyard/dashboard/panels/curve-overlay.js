@@ -52,14 +52,15 @@ export function CurveOverlay({ items, shown, step }) {
   const toY = (/** @type {number} */ value) => TOP + (1 - (value - y0) / (y1 - y0)) * (HEIGHT - TOP - BOTTOM);
   const { x_label: across, y_label: up } = curves[0].content;
   const lit = hovered.value?.run;
-  const isShare = x0 === 0 && x1 === 1 && y0 === 0 && y1 === 1;
+  const ends = curves.flatMap(({ content: { x, y } }) => [Math.abs(x[0] - y[0]), Math.abs(x[x.length - 1] - y[y.length - 1])]);
+  const isFromCornerToCorner = x0 === 0 && x1 === 1 && y0 === 0 && y1 === 1 && ends.every((off) => off < 0.05); // as ROC is, where the diagonal is chance
   return html`<div class="curve-overlay">
     <svg viewBox=${`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label=${`${up || "y"} over ${across || "x"}, ${curves.length} curves`}>
       ${marks(y0, y1).map((at) => html`<line class="scatter-grid" x1=${LEFT} x2=${WIDTH - RIGHT} y1=${toY(at)} y2=${toY(at)} /><text x=${LEFT - 6} y=${toY(at) + 4} text-anchor="end">${short(at, 3)}</text>`)}
       ${marks(x0, x1).map((at) => html`<text x=${toX(at)} y=${HEIGHT - BOTTOM + 15} text-anchor="middle">${short(at, 3)}</text>`)}
       <text class="curve-label" x=${(WIDTH + LEFT) / 2} y=${HEIGHT - 3} text-anchor="middle">${across || "x"}</text>
       <text class="curve-label" transform=${`translate(10 ${(HEIGHT - BOTTOM) / 2}) rotate(-90)`} text-anchor="middle">${up || "y"}</text>
-      ${isShare && html`<line class="curve-chance" x1=${toX(0)} y1=${toY(0)} x2=${toX(1)} y2=${toY(1)} />`}
+      ${isFromCornerToCorner && html`<line class="curve-chance" x1=${toX(0)} y1=${toY(0)} x2=${toX(1)} y2=${toY(1)} />`}
       ${curves.map(({ one, content }) => html`<path key=${one.id} class=${lit && lit !== one.id ? "is-dim" : ""} d=${content.x.map((x, i) => `${i ? "L" : "M"}${toX(x).toFixed(1)} ${toY(content.y[i]).toFixed(1)}`).join("")} stroke=${`var(--c${one.colour + 1})`} stroke-dasharray=${one.isDashed ? "6 3" : undefined} onPointerEnter=${() => hover(one.id)} onPointerLeave=${() => hover(null)} />`)}
     </svg>
     <ul class="curve-legend">
