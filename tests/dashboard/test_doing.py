@@ -1,13 +1,14 @@
-"""What a person does to grid, queue, machines and disk, in a real browser; and the screen on the wall."""
+"""What a person does to runs, grid, queue, machines and disk, in a real browser; and the screen on the wall."""
 
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from runyard.client import open_client, trash
+from runyard.client import Client, open_client, trash
 from tests.dashboard.conftest import Server, Visit
 from tests.nvml.machine import FakeMachine, fake_machine
 from tests.server import demo_home
@@ -233,3 +234,94 @@ def test_a_phone_scrolls_in_one_direction(demo: Server, visit: Visit, place: str
     page.wait_for_timeout(500)
 
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE_WIDTH
+
+
+def test_a_note_is_kept_when_its_field_is_left(home: Path, demo: Server, visit: Visit) -> None:
+    page = _open(visit, demo, "#/p/weld-seam?tab=overview")
+    page.get_by_label("Note", exact=True).fill("diverges\nafter <b>epoch</b> 30")
+    page.get_by_role("heading", name="Config").click()
+
+    client = open_client(home)
+    _until_count(client, r'note == "diverges\nafter <b>epoch</b> 30"', 1)
+    client.close()
+
+
+def _until_count(client: Client, query: str, wanted: int) -> None:
+    until = time.monotonic() + 10
+    while True:
+        client.refresh()
+        if client.index.count(query) == wanted:
+            return
+        assert time.monotonic() < until, query
+
+
+def test_selected_runs_are_tagged_and_tried_again_together(home: Path, demo: Server, visit: Visit) -> None:
+    page = _open(visit, demo, '#/p/weld-seam?q=state+%3D%3D+"FAILED"')
+    bar = page.get_by_role("toolbar", name="Selected runs")
+    bar.get_by_role("button", name="Tag").click()
+    page.get_by_label("Tags", exact=True).fill("night, -baseline")
+    page.keyboard.press("Enter")
+    page.get_by_text("2 runs tagged").wait_for()
+
+    bar.get_by_role("button", name="Retry").click()
+
+    page.get_by_text("2 runs back in the queue").wait_for()
+    client = open_client(home)
+    _until_count(client, 'state == "QUEUED" and "night" in tags', 2)
+    client.close()
+
+
+def test_runs_are_grouped_by_chosen_settings(demo: Server, visit: Visit) -> None:
+    page = _open(visit, demo, "#/p/weld-seam")
+    page.get_by_role("button", name="group by").click()
+    page.locator(".group-menu .menu-item", has_text="optim.lr").click()
+    page.get_by_text("3 groups").wait_for()
+
+    page.locator(".group-menu .menu-item", has_text="model.depth").click()
+
+    page.get_by_text("6 groups").wait_for()
+    assert "group=optim.lr%2Cmodel.depth" in page.url
+
+
+def test_the_splitter_is_dragged_and_its_place_is_in_the_url(demo: Server, visit: Visit) -> None:
+    page = _open(visit, demo, "#/p/weld-seam")
+    page.locator(".splitter").hover(position={"x": 0, "y": 200})
+
+    page.mouse.down()
+    page.mouse.move(900, 400, steps=4)
+    page.mouse.up()
+
+    page.wait_for_url("**split=0.625*")
+    page.locator(".splitter").dblclick(position={"x": 0, "y": 200})
+    page.wait_for_url("**split=1.000*")
+
+
+def test_a_card_fills_the_window_until_escape(demo: Server, visit: Visit) -> None:
+    page = _open(visit, demo, "#/p/weld-seam")
+    card = page.locator('.chart-card[data-metric="train/loss"]')
+    card.locator("header").hover()
+    card.get_by_role("button", name="expand").click()
+    page.locator(".chart-card.is-large").wait_for()
+
+    page.keyboard.press("Escape")
+
+    page.locator(".chart-card.is-large").wait_for(state="detached")
+
+
+def test_a_logged_table_is_sorted_by_a_column(demo: Server, visit: Visit) -> None:
+    page = _open(visit, demo, "#/p/weld-seam?tab=media")
+    table = page.locator(".medium-table").first
+    table.get_by_role("button", name="score").click()
+
+    scores = [float(text) for text in table.locator("tbody tr td:nth-child(3)").all_inner_texts()]
+
+    assert scores == sorted(scores)
+
+
+def test_a_stored_file_is_downloaded_under_its_name(demo: Server, visit: Visit) -> None:
+    page = _open(visit, demo, "#/p/weld-seam?tab=overview")
+
+    with page.expect_download() as started:
+        page.locator('a[href*="/artifacts/"]').first.click()
+
+    assert started.value.suggested_filename == "config.json"

@@ -220,7 +220,7 @@ export class Plot {
           gap: 5 * scale,
           space: 34 * scale,
           size: (_, values) => this.look.gutter ?? Math.max(34, ...(values ?? []).map((text) => 12 + String(text ?? "").length * 6.2)) * scale,
-          values: (_, splits) => splits.map((value) => (value === null ? "" : (this.look.write ?? short)(value))),
+          values: (_, splits) => splits.map((value) => (value === null || (look.isLogY && !isRound(value)) ? "" : (this.look.write ?? short)(value))),
         },
       ],
       cursor: { points: { show: false }, x: false, y: false, drag: { x: true, y: false, setScale: false, dist: 6 } },
@@ -392,6 +392,12 @@ const WHOLE = [1, 2, 5].flatMap((digit) => [...Array(13).keys()].map((power) => 
 const TIMES = [0.01, 0.1, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400, 172_800, 432_000, 864_000];
 
 /** @typedef {{width: number, height: number, toX: (x: number) => number, toY: (y: number) => number}} Mapping */
+
+/** Whether it is 1, 2 or 5 times a power of ten: a logarithmic axis also begins somewhere. @param {number} value */
+function isRound(value) {
+  const digit = value / 10 ** Math.floor(Math.log10(value) + 1e-9);
+  return [1, 2, 5].some((each) => Math.abs(digit - each) < 1e-6);
+}
 
 /** @param {number} value */
 const same = (value) => value;
