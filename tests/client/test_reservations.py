@@ -65,6 +65,14 @@ def test_a_time_that_is_no_time_is_refused(yard: Yard) -> None:
             reserve(yard.client.reservations, hours=hours)
 
 
+def test_a_reason_steers_no_terminal(yard: Yard) -> None:
+    made = yard.client.reservations.reserve(
+        host="ws1", slot="s", label="GPU 0", user="anna", hours=1, now=NOON, why=" a\x1b[2J\ndemo\u202e "
+    )
+
+    assert made.why == "a[2J demo"
+
+
 def test_a_file_of_another_version_is_not_touched(yard: Yard) -> None:
     file = yard.client.home.path / FILE
     file.write_text('{"format": 99, "reservations": []}')

@@ -81,7 +81,10 @@ def plan_points(client: "Client", project: str, query: str | None, points: Seque
             "There is no run that a new point could be made from: none of the filter was started by run.py."
         )
     newest = rows[0]
-    grid = _Siblings([row for row in rows if row.data == newest.data])
+    axes = list(points[0])
+    if not axes or SEED in axes or any(set(point) != set(axes) for point in points):
+        raise UsageError("Points name one or more settings, all the same, and not the seed.")
+    grid = _Siblings([row for row in rows if row.data == newest.data], axes)
     source = client.spec(newest.id)
     if identify_stored(newest.config, source.uncounted).config_id != newest.config_id:
         raise ConflictError(
@@ -94,7 +97,7 @@ def plan_points(client: "Client", project: str, query: str | None, points: Seque
     found = sort_out(new, known, code_id=source.code.code_id, retry=True)
     missing = [new[place] for place in found.missing]
     return Growth(
-        specs=tuple(_specs(client, grid.rows, missing, source)),
+        specs=tuple(_specs(client, grid.rows, missing, source, axes)),
         retried=tuple(found.retried.values()),
         present=len(found.finished) + len(found.waiting),
     )
@@ -110,11 +113,20 @@ def grow(client: "Client", growth: Growth) -> list[str]:
 
 
 class _Siblings:
-    """The runs of a grid, and which of their settings go together."""
+    """The runs of a grid, and which of their settings go together. All points name the same axes.
 
-    def __init__(self, rows: Sequence[RunRow]) -> None:
-        self.rows = rows  # the newest first
+    Args:
+        rows: the newest first.
+    """
+
+    def __init__(self, rows: Sequence[RunRow], axes: Sequence[str]) -> None:
+        self.rows = rows
+        self._axes = axes
         self._flat = [flatten(row.config) for row in rows]
+        self._values: dict[tuple[str, str], Any] = {}  # of the axes, as runs hold them
+        self._lines: dict[tuple[str, str], dict[str, list[int]]] = {}  # axis and value -> the rest -> places in rows
+        for place, flat in enumerate(self._flat):
+            self._enter(place, flat)
 
     def fill(self, point: Point, uncounted: Collection[str]) -> list[_New]:
         """The configs of one point: one for each seed and each combination of the other settings.
@@ -122,10 +134,9 @@ class _Siblings:
         A combination is taken if it stands in the same row and in the same column of the grid, so that nothing is
         mixed that the project's grid would not.
         """
-        if not point or SEED in point:
-            raise UsageError("A point names one or more settings, and not the seed.")
-        values = {key: self._value(key, wanted) for key, wanted in point.items()}
-        lines = [self._line(key, values) for key in values]
+        names = {key: self._name(key, wanted) for key, wanted in point.items()}
+        values = {key: self._values[key, name] for key, name in names.items()}
+        lines = [self._lines[key, name] for key, name in names.items()]
         common = [rest for rest in lines[0] if all(rest in line for line in lines)]
         if not common:
             raise UsageError(
@@ -136,39 +147,37 @@ class _Siblings:
         for rest in common:
             neighbours = [place for line in lines for place in line[rest]]
             template = self.rows[min(neighbours)]
-            for seed in self._seeds(neighbours, values):
+            for seed in self._seeds(neighbours):
                 config = copy.deepcopy(template.config)
                 for key, value in (values | seed).items():
                     _put(config, key, value)
                 found.append(_New(config, identify_stored(config, uncounted), template))
         return found
 
-    def _value(self, key: str, wanted: Any) -> Any:
-        """The value as a run holds it."""
-        for flat in self._flat:
-            if key in flat and _is_meant(wanted, flat[key]):
-                return flat[key]
+    def _enter(self, place: int, flat: Mapping[str, Any]) -> None:
+        if not all(axis in flat for axis in self._axes):
+            return
+        rest = _text({name: value for name, value in flat.items() if name not in self._axes and name != SEED})
+        for axis in self._axes:
+            name = _text(flat[axis])
+            self._values.setdefault((axis, name), flat[axis])
+            self._lines.setdefault((axis, name), {}).setdefault(rest, []).append(place)
+
+    def _name(self, axis: str, wanted: Any) -> str:
+        """The value as it is compared; a list may also be given as its JSON, as the tables show it."""
+        for name in (_text(wanted), _text(_decoded(wanted))):
+            if (axis, name) in self._lines:
+                return name
         raise UsageError(
-            f"No run of the filter has {_written({key: wanted})}; a point is made of values that runs have."
+            f"No run of the filter has {_written({axis: wanted})}; a point is made of values that runs have."
         )
 
-    def _line(self, key: str, values: Point) -> dict[str, list[int]]:
-        """The runs that have the value of one axis, by all that is neither on an axis nor the seed."""
-        found: dict[str, list[int]] = {}
-        value = _text(values[key])
-        for place, flat in enumerate(self._flat):
-            if key in flat and _text(flat[key]) == value and all(axis in flat for axis in values):
-                rest = {name: inner for name, inner in flat.items() if name not in values and name != SEED}
-                found.setdefault(_text(rest), []).append(place)
-        return found
-
-    def _seeds(self, neighbours: Iterable[int], values: Point) -> list[dict[str, Any]]:
+    def _seeds(self, neighbours: Sequence[int]) -> list[dict[str, Any]]:
         """The seeds that at least half of the neighbouring points have; one nothing if there are no seeds."""
         by_point: dict[str, set[Any]] = {}
         for place in neighbours:
             flat = self._flat[place]
-            where = _text([flat[axis] for axis in values])
-            by_point.setdefault(where, set()).add(flat.get(SEED))
+            by_point.setdefault(_text([flat[axis] for axis in self._axes]), set()).add(flat.get(SEED))
         counted: dict[Any, int] = {}
         for seeds in by_point.values():
             for seed in seeds:
@@ -187,13 +196,16 @@ def _with_configs(client: "Client", project: str, config_ids: Sequence[str]) -> 
     return found
 
 
-def _specs(client: "Client", rows: Sequence[RunRow], missing: Sequence[_New], source: RunSpec) -> list[RunSpec]:
+def _specs(
+    client: "Client", rows: Sequence[RunRow], missing: Sequence[_New], source: RunSpec, axes: Sequence[str]
+) -> list[RunSpec]:
     """What `run.py train` would have asked for, had the grid been larger from the start."""
     if not missing:
         return []
     plan = _plan_of(client, rows, source)
     names = _names(plan, missing)
     grid = hash_ids([*(row.config_id for row in plan), *(new.config_id for new in missing)])[:_GRID_ID_LENGTH]
+    defaults = _defaults(rows, (*axes, SEED))
     now = datetime.now(UTC)
     return [
         msgspec.structs.replace(
@@ -205,7 +217,7 @@ def _specs(client: "Client", rows: Sequence[RunRow], missing: Sequence[_New], so
             config=new.config,
             config_id=new.identity.config_id,
             group=new.identity.group,
-            changed=_changed(rows, new),
+            changed=_changed(new, defaults),
             seed=new.config.get(SEED),
             user=user_name(),
             host=host_name(),
@@ -228,7 +240,7 @@ def _names(plan: Sequence[RunRow], missing: Sequence[_New]) -> list[str]:
     """Names as the whole plan would have given them, keys in the order of the other names."""
     flat = [flatten(config) for config in (*(row.config for row in plan), *(new.config for new in missing))]
     every = dict.fromkeys(key for each in flat for key in each)
-    varying = [key for key in every if len({_text(each.get(key)) for each in flat}) > 1 and key != SEED]
+    varying = [key for key in every if _varies([each.get(key) for each in flat]) and key != SEED]
     order = _order_in(plan, varying)
     shows_seed = len({each.get(SEED) for each in flat}) > 1 or any(SEED in new.template.changed for new in missing)
     ids = [*(row.config_id for row in plan), *(new.config_id for new in missing)]
@@ -251,26 +263,42 @@ def _order_in(plan: Sequence[RunRow], varying: Sequence[str]) -> list[str]:
     return list(varying)
 
 
-def _changed(rows: Sequence[RunRow], new: _New) -> dict[str, Any]:
-    """What differs from the project's default: a value that a run has without listing it there is the default."""
+def _varies(values: Sequence[Any]) -> bool:
+    first = values[0]
+    return any(value != first or isinstance(value, bool) != isinstance(first, bool) for value in values)
+
+
+def _defaults(rows: Sequence[RunRow], keys: Iterable[str]) -> dict[str, str]:
+    """The project's default of settings, as far as runs tell: what a run has without listing it as changed."""
+    found: dict[str, str] = {}
+    wanted = set(keys)
+    for row in rows:
+        if not wanted:
+            break
+        flat = flatten(row.config)
+        for key in [key for key in wanted if key in flat and key not in row.changed]:
+            found[key] = _text(flat[key])
+            wanted.discard(key)
+    return found
+
+
+def _changed(new: _New, defaults: Mapping[str, str]) -> dict[str, Any]:
+    """What differs from the project's default."""
     flat, old = flatten(new.config), flatten(new.template.config)
     changed = dict(new.template.changed)
     for key, value in flat.items():
-        if _text(value) == _text(old.get(key)):
-            continue
-        is_default = any(key not in row.changed and _text(flatten(row.config).get(key)) == _text(value) for row in rows)
-        changed.pop(key, None)
-        if not is_default:
-            changed[key] = value
-    return {key: changed[key] for key in flat if key in changed} | {
-        key: value for key, value in changed.items() if key not in flat
-    }
+        if _text(value) != _text(old.get(key)):
+            changed.pop(key, None)
+            if defaults.get(key) != _text(value):
+                changed[key] = value
+    return changed
 
 
-def _is_meant(wanted: Any, stored: Any) -> bool:
-    if isinstance(stored, list) and isinstance(wanted, str):  # lists are shown as their JSON
-        return msgspec.json.encode(stored).decode() == wanted
-    return _text(wanted) == _text(stored)
+def _decoded(value: Any) -> Any:
+    try:
+        return msgspec.json.decode(value) if isinstance(value, str) else value
+    except msgspec.DecodeError:
+        return value
 
 
 def _text(value: Any) -> str:

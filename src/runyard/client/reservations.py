@@ -66,7 +66,7 @@ class Reservations:
         if len(why) > _LONGEST_WHY:
             raise UsageError(f"The reason has {len(why):,} characters; {_LONGEST_WHY} are allowed.")
         made = Reservation(
-            host=host, slot=slot, label=label, user=user, since=now, until=now + hours * _HOUR_S, why=why.strip()
+            host=host, slot=slot, label=label, user=user, since=now, until=now + hours * _HOUR_S, why=_plain(why)
         )
         with self._file.changing() as kept:
             others = [each for each in kept if each.until > now and (each.host, each.slot) != (host, slot)]
@@ -88,6 +88,11 @@ class Reservations:
                 raise NotFound(f"'{slot[:80]}' of {host[:80]} is not reserved.")
             kept[:] = [each for each in kept if each.until > now and each is not standing]
         return standing
+
+
+def _plain(text: str) -> str:
+    """In one line, and without what steers a terminal."""
+    return "".join(each for each in " ".join(text.split()) if each.isprintable())
 
 
 def _of_slot(kept: Sequence[Reservation], host: str, slot: str, now: float) -> Reservation | None:

@@ -105,7 +105,7 @@ function RunLine({ run, colour, value }) {
   const left = run.progress?.remaining_s;
   return html`<li>
     <i class="dot" style=${{ background: `var(--c${(colour % 7) + 1})` }}></i>
-    <span class="screen-name"><b>${run.name}</b><small>${run.user}</small></span>
+    <span class="screen-name"><b>${run.name.split(/(?<=,)/).map((part) => html`${part}<wbr />`)}</b><small>${run.user}</small></span>
     <span class="screen-value">${value === null || value === undefined ? "" : measured(value)}</span>
     <span class="screen-eta">${run.state === "RUNNING" ? (left ? html`${duration(left)} <small>left</small>` : html`<small>running</small>`) : html`<small class=${stateClass(run.state)}>${stateWord(run.state)}</small>`}</span>
     ${run.state === "RUNNING" && part !== null && html`<span class="bar"><i style=${{ width: `${part * 100}%` }}></i></span>`}
