@@ -232,7 +232,7 @@ def test_a_gpu_that_others_use_shows_user_and_process(
 def test_the_first_run_in_line_says_what_it_waits_for(served: Served) -> None:
     first = next(row for row in served.get("/queue")["rows"] if row["place"] == 1)
 
-    assert first["reason"] == "nobody works the queue: start `python run.py work`"
+    assert first["reason"] == "no worker is there: start one with python run.py work"
 
 
 def test_a_rule_is_previewed_carried_out_and_undone(served: Served) -> None:

@@ -37,7 +37,7 @@ def reason(
     if place is not None and place > 1:
         return f"{place - 1:,} before it"
     if not workers:
-        return "nobody works the queue: start `python run.py work`"
+        return "no worker is there: start one with python run.py work"
     return _taken(row, slots, capacity)
 
 
