@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from runyard.client import Client, open_client, trash
+from runyard.journal import HOST, JournalWriter
+from runyard.journal.events import Started
 from tests.dashboard.conftest import Server, Visit
 from tests.nvml.machine import FakeMachine, fake_machine
 from tests.server import demo_home
@@ -325,3 +327,25 @@ def test_a_stored_file_is_downloaded_under_its_name(demo: Server, visit: Visit) 
         page.locator('a[href*="/artifacts/"]').first.click()
 
     assert started.value.suggested_filename == "config.json"
+
+
+def test_the_big_screen_turns_between_projects_that_run(home: Path, demo: Server, visit: Visit) -> None:
+    client = open_client(home)
+    again = client.index.find('state == "FAILED"', project="weld-seam", limit=1)[0]
+    client.retry(again.id)
+    attempt = client.folder(again.id).attempt(2)
+    attempt.path.mkdir(parents=True)
+    journal = JournalWriter(attempt.journal(HOST), run=again.id, attempt=2, stream=HOST)
+    journal.event(Started(time_ns=time.time_ns(), host=demo_home.ELSEWHERE, user="anna", pid=1))
+    client.index.catch_up(again.id)
+    assert client.index.get(again.id).state == "RUNNING"
+    visit.page.clock.install()
+    page = _open(visit, demo, "#/screen")
+    page.locator(".screen-dots i").nth(1).wait_for()
+    first = page.locator(".screen-head h1").inner_text()
+
+    page.clock.run_for(20_500)
+
+    page.locator(".screen-head h1", has_text=({"weld-seam", "paint-check"} - {first}).pop()).wait_for()
+    journal.close()
+    client.close()

@@ -18,7 +18,7 @@ const DAYS = [7, 14, 30, 90];
 
 /** Deletes by rule: what a rule would take is shown with its bytes before anything is done, and can be undone. @param {{onDone: () => void}} props */
 export function Cleaner({ onDone }) {
-  const rule = useSignal(RULES[0].rule);
+  const rule = useSignal(""); // a rule looks at every run of the home, so that nobody pays for one that was not asked for
   const days = useSignal(30);
   const plan = useSignal(/** @type {Cleaning | null} */ (null));
   const problem = useSignal("");
@@ -29,6 +29,7 @@ export function Cleaner({ onDone }) {
     const stop = new AbortController();
     plan.value = null;
     problem.value = "";
+    if (!rule.value) return;
     api.cleaning(rule.value, days.value, stop.signal).then(
       (found) => (plan.value = found),
       (error) => stop.signal.aborted || (problem.value = error.message),
@@ -58,13 +59,15 @@ export function Cleaner({ onDone }) {
     <h2>Clean by rule</h2>
     <div class="cleaner-choice">
       <div class="chips" role="group" aria-label="What">${RULES.map((each) => html`<button key=${each.rule} class=${`chip ${rule.value === each.rule ? "on" : ""}`} aria-pressed=${rule.value === each.rule} onClick=${() => (rule.value = each.rule)}>${each.title}</button>`)}</div>
-      <span class="faint">${about}, ended more than</span>
+      ${!rule.value && html`<span class="faint">what it would take is shown before anything is done</span>`}
+      ${rule.value && html`<span class="faint">${about}, ended more than</span>
       <div class="chips" role="group" aria-label="How long ago">${DAYS.map((each) => html`<button key=${each} class=${`chip ${days.value === each ? "on" : ""}`} aria-pressed=${days.value === each} onClick=${() => (days.value = each)}>${each} days</button>`)}
         <label class="chip cleaner-days">or <input class="input" type="number" min="0" max="36500" aria-label="Days" value=${days.value} onChange=${(/** @type {any} */ event) => (days.value = Math.max(0, Number(event.target.value) || 0))} /> days</label>
       </div>
-      <span class="faint">ago</span>
+      <span class="faint">ago</span>`}
     </div>
     ${problem.value && html`<p class="bad" role="alert">${problem.value}</p>`}
+    ${rule.value && !found && !problem.value && html`<p class="faint">Looking …</p>`}
     ${found && found.count === 0 && html`<p class="muted">Nothing to clean. ${keptWords(found.kept)}</p>`}
     ${found &&
     found.count > 0 &&

@@ -56,7 +56,7 @@ export function GridPlan({ points, onDone }) {
 /** @param {Growth} growth */
 function wordsOf({ new: fresh, retried, present, names }) {
   const parts = [];
-  if (fresh) parts.push(`${plural(fresh, "new run")}: ${names.slice(0, 3).join(", ")}${names.length > 3 ? " …" : ""}`);
+  if (fresh) parts.push(`${plural(fresh, "new run")}: ${names.slice(0, 3).map((name) => name.slice(0, 80)).join(", ")}${names.length > 3 ? " …" : ""}`);
   if (retried) parts.push(`${plural(retried, "run")} tried again`);
   if (present) parts.push(`${present} there already`);
   return parts.join(" · ");
