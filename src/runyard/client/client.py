@@ -12,6 +12,7 @@ from pathlib import Path
 
 from runyard.artifacts import ArtifactStore
 from runyard.client import reaper, submission
+from runyard.client.reservations import Reservations
 from runyard.database import Database, lock_queue, lock_runs
 from runyard.errors import JournalDamaged, NotFound, RunFinished, RunyardError
 from runyard.hosts import user_name
@@ -52,6 +53,7 @@ class Client:
         self.index = Index(self.database, home)
         self.queue = Queue(self.database)
         self.artifacts = ArtifactStore(home.artifacts)
+        self.reservations = Reservations(home)
 
     def close(self) -> None:
         """Let go of the database."""

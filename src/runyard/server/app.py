@@ -24,6 +24,7 @@ from runyard.server.routes import (
     disk,
     events,
     files,
+    grids,
     groups,
     mornings,
     output,
@@ -38,7 +39,7 @@ from runyard.server.watching import Watcher
 API = "/api/v1"
 ROUTES = (
     projects, runs, details, columns, groups, series, files, output, comparing,
-    actions, queues, mornings, disk, views, events,
+    actions, grids, queues, mornings, disk, views, events,
 )  # fmt: skip
 _THREADS = 16  # answers at a time: more only wait for each other
 
