@@ -16,6 +16,7 @@ import msgspec
 from runyard import servers
 from runyard.artifacts import ArtifactStore
 from runyard.client import reaper, submission, trash
+from runyard.client.reservations import Reservations
 from runyard.database import Database, lock_queue, lock_runs
 from runyard.database.schema import queue
 from runyard.errors import JournalDamaged, NotFound, RunFinished, RunyardError
@@ -62,6 +63,7 @@ class Client:
         self.index = Index(self.database, home)
         self.queue = Queue(self.database)
         self.artifacts = ArtifactStore(home.artifacts)
+        self.reservations = Reservations(home)
         self._user: str | None = None
 
     def acting(self, user: str, scope: Scope) -> "Client":

@@ -15,6 +15,7 @@ import { DiskPage } from "./pages/disk.js";
 import { MorningPage } from "./pages/morning.js";
 import { ProjectPage } from "./pages/project.js";
 import { QueuePage } from "./pages/queue.js";
+import { ScreenPage } from "./pages/screen.js";
 import { startRows } from "./rows.js";
 import { changed, isLive, machines, page, project, projects, queue, start } from "./state.js";
 
@@ -24,6 +25,7 @@ const PAGES = { project: ProjectPage, queue: QueuePage, morning: MorningPage, di
 function App() {
   const Page = PAGES[page.value] ?? ProjectPage;
   if (projects.value === null) return html`<${Starting} />`;
+  if (page.value === "screen") return html`<${ScreenPage} />`;
   return html`<${TopBar} />
     ${projects.value.length > 0 && html`<${MachineStrip} />`}
     <${Page} />
@@ -106,7 +108,7 @@ api.listen(
   },
 );
 effect(() => {
-  const words = { queue: "Queue", morning: "Morning", disk: "Disk" };
+  const words = { queue: "Queue", morning: "Morning", disk: "Disk", screen: "Screen" };
   document.title = `${words[/** @type {keyof typeof words} */ (page.value)] ?? project.value ?? ""} · Runyard`.replace(/^ · /, "");
 });
 render(html`<${App} />`, /** @type {Element} */ (document.getElementById("app")));

@@ -5,12 +5,15 @@
 <home>/servers/<name>/                 such a home: what this machine executes, on its way to that server
 <home>/runyard.db                      the index and the queue; can be rebuilt from all else
 <home>/database.url                    instead: where PostgreSQL holds them; may hold a password, so for the owner alone
+<home>/views.json                      views that people saved on the dashboard
+<home>/reservations.json               slots that people have for themselves
 <home>/submitting-<…>.json             ids of runs that are being made right now: not yet runs, for anybody else
 <home>/runs/<id>/run.json              what was asked for
 <home>/runs/<id>/edits.journal         what people and the queue changed since
 <home>/runs/<id>/attempts/<n>/         main.journal  host.journal  rank<k>.journal  files/
 <home>/runs/<id>/checkpoints/          what a later attempt resumes from
 <home>/runs/<id>/attempts/<n>/delivered   another machine executes this attempt, and brings its journals
+<home>/trash/checkpoints-<id>/         checkpoints that were deleted, until the trash is emptied
 <home>/trash/<id>/                     a deleted run, whole
 <home>/pulled/<id>/                    a copy of a run of a server, to read
 <home>/artifacts/<2 hex>/<sha256>      files by content

@@ -34,6 +34,7 @@ from runyard.server.routes import (
     disk,
     events,
     files,
+    grids,
     groups,
     health,
     mornings,
@@ -52,7 +53,7 @@ from runyard.server.watching import Watcher
 
 ROUTES = (
     projects, runs, details, columns, groups, series, files, output, comparing,
-    actions, queues, mornings, disk, views, events, sessions, tokens, users, deliveries, uploads, calls,
+    actions, grids, queues, mornings, disk, views, events, sessions, tokens, users, deliveries, uploads, calls,
 )  # fmt: skip
 _THREADS = 16  # answers at a time: more only wait for each other
 

@@ -82,6 +82,7 @@ PERMISSIONS: dict[tuple[str, str], Rule] = {
     ("GET", f"{API}/machines"): _SEES,
     ("GET", f"{API}/morning"): _SEES,
     ("GET", f"{API}/disk"): _SEES,
+    ("GET", f"{API}/disk/cleaning"): _SEES,
     ("GET", f"{API}/trash"): _SEES,
     ("GET", f"{API}/views"): _SEES,
     ("GET", f"{API}/views/{{name:path}}"): _SEES,
@@ -93,6 +94,10 @@ PERMISSIONS: dict[tuple[str, str], Rule] = {
     ("POST", f"{API}/projects/{{name}}/resume"): Rule(role=Role.MEMBER, audit="project.resume"),
     ("PUT", f"{API}/views/{{name:path}}"): Rule(role=Role.MEMBER, audit="view.save"),
     ("DELETE", f"{API}/views/{{name:path}}"): Rule(role=Role.MEMBER, audit="view.delete"),
+    ("POST", f"{API}/grids/points"): Rule(role=Role.MEMBER, audit="grid.grow"),
+    ("PUT", f"{API}/machines/{{host}}/slots/{{slot}}/reservation"): Rule(role=Role.MEMBER, audit="slot.reserve"),
+    ("DELETE", f"{API}/machines/{{host}}/slots/{{slot}}/reservation"): Rule(role=Role.MEMBER, audit="slot.release"),
+    ("POST", f"{API}/disk/cleaning"): Rule(role=Role.ADMIN, audit="disk.clean"),
     ("POST", f"{API}/trash/empty"): Rule(role=Role.ADMIN, audit="trash.empty"),
     # ---- other machines ----
     ("POST", f"{API}/deliveries"): Rule(role=Role.MEMBER, largest_bytes=LARGEST_DELIVERY_BYTES),

@@ -163,10 +163,10 @@ class Watcher:
         for listener in self._listening():
             listener.tell(None)
 
-    def note(self, run_ids: Iterable[str] = (), *, queue: bool = True) -> None:
+    def note(self, run_ids: Iterable[str] = (), *, queue: bool = True, machines: bool = False) -> None:
         """Tell at once what was changed through this server."""
         self._own += 1
-        self._publish(Changes(runs=set(run_ids), queue=queue))
+        self._publish(Changes(runs=set(run_ids), queue=queue, machines=machines))
 
     # ---- looking ----
 

@@ -13,12 +13,14 @@ import msgspec
 from runyard.artifacts import ArtifactStore
 from runyard.client import client as clients
 from runyard.client.client import Client
+from runyard.client.reservations import Reservations
 from runyard.index import Index
 from runyard.queue import Queue
 
 MOST_ROWS = 1000  # runs in one answer; whoever wants more asks for page after page
 
-_OF_THE_SERVER = ("now", "by", "connection", "self")
+_INJECTED = ("now", "by", "user")
+_OF_THE_SERVER = (*_INJECTED, "connection", "self")
 
 
 class Call(NamedTuple):
@@ -28,7 +30,7 @@ class Call(NamedTuple):
         name: "index.find".
         takes: a struct with its arguments.
         changes: whether it changes anything.
-        injected: of "now" and "by", those that the server adds.
+        injected: the arguments that the server adds: the time, and who is asking.
         does: one sentence.
     """
 
@@ -50,7 +52,7 @@ class Call(NamedTuple):
                 client.index.require(run_id)
         part, _, method = self.name.partition(".")
         target = client if part == "client" else getattr(client, part)
-        given = {"now": now, "by": client.by}
+        given = {"now": now, "by": client.by, "user": client.by}
         return getattr(target, method)(
             **msgspec.structs.asdict(arguments), **{name: given[name] for name in self.injected}
         )
@@ -70,7 +72,7 @@ def _call(name: str, *, changes: bool) -> Call:
         name=name,
         takes=msgspec.defstruct(name.replace(".", "_"), fields, kw_only=True, forbid_unknown_fields=True),
         changes=changes,
-        injected=tuple(each for each in ("now", "by") if each in parameters),
+        injected=tuple(each for each in _INJECTED if each in parameters),
         does=inspect.getdoc(function).partition("\n")[0] if function.__doc__ else name,  # type: ignore[union-attr]  # it has one
     )
 
@@ -87,7 +89,7 @@ def _hidden() -> dict[str, Any]:
 
 
 _HIDDEN = _hidden()
-_PARTS = {"client": Client, "index": Index, "queue": Queue, "artifacts": ArtifactStore}
+_PARTS = {"client": Client, "index": Index, "queue": Queue, "artifacts": ArtifactStore, "reservations": Reservations}
 _READS = [
     "client.spec",
     "index.find",
@@ -106,6 +108,7 @@ _READS = [
     "index.artifacts",
     "artifacts.missing",
     "artifacts.uploaded",
+    "reservations.active",
     "queue.rows",
     "queue.row",
     "queue.counts",
@@ -136,6 +139,8 @@ _CHANGES = [
     "client.note",
     "client.trash",
     "client.restore",
+    "reservations.reserve",
+    "reservations.end",
     "queue.claim_next",
     "queue.give_back",
     "queue.remove",

@@ -18,6 +18,7 @@ from runyard.client.remote import spool
 from runyard.client.remote.artifacts import RemoteArtifacts, files_of
 from runyard.client.remote.index import RemoteIndex
 from runyard.client.remote.queue import RemoteQueue
+from runyard.client.remote.reservations import RemoteReservations
 from runyard.client.remote.transport import Transport, place
 from runyard.errors import NotFound, ServerAway
 from runyard.index import RunRow
@@ -53,6 +54,7 @@ class RemoteClient(Client):
         self.transport = Transport(server)
         self.index = RemoteIndex(self.transport)
         self.queue = RemoteQueue(self.transport)
+        self.reservations = RemoteReservations(self.transport)
         self.artifacts = RemoteArtifacts(home.artifacts, home.path / "waiting", self.transport)
 
     def close(self) -> None:
