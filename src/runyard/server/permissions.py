@@ -82,7 +82,7 @@ PERMISSIONS: dict[tuple[str, str], Rule] = {
     ("GET", f"{API}/machines"): _SEES,
     ("GET", f"{API}/morning"): _SEES,
     ("GET", f"{API}/disk"): _SEES,
-    ("GET", f"{API}/disk/cleaning"): _SEES,
+    ("GET", f"{API}/disk/cleaning"): _MANAGES,
     ("GET", f"{API}/trash"): _SEES,
     ("GET", f"{API}/views"): _SEES,
     ("GET", f"{API}/views/{{name:path}}"): _SEES,
