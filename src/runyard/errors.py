@@ -6,7 +6,10 @@
     │   ├── QueryError        a filter that cannot be understood
     │   ├── NotFound          no such run, project, file, artifact
     │   ├── ProjectNotFound   the folder is no Runyard project
-    │   └── MissingExtra      an optional package is needed
+    │   ├── MissingExtra      an optional package is needed
+    │   ├── LoginNeeded       the server does not know who asks, or no longer
+    │   ├── NotAllowed        the server knows, and this account may not do it
+    │   └── TooManyAttempts   wait before the next login
     ├── ConflictError     the world moved on           exit 3
     │   ├── LeaseLost         another worker holds the run now
     │   └── RunFinished       the run has ended; it cannot be changed that way
@@ -63,6 +66,22 @@ class MissingExtra(UsageError):
 
     def __init__(self, *, extra: str, purpose: str) -> None:
         super().__init__(f"{purpose} needs an optional package. Install it with: pip install 'runyard[{extra}]'")
+
+
+class LoginNeeded(UsageError):
+    """The server does not know who asks: no token or session, or one that is wrong, expired or revoked."""
+
+
+class NotAllowed(UsageError):
+    """The server knows who asks; the role or the project does not allow it."""
+
+
+class TooManyAttempts(UsageError):
+    """Logging in failed too often; `retry_after_s` says how long to wait, in whole seconds."""
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(message)
 
 
 class ConflictError(RunyardError):

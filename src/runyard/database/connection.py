@@ -13,12 +13,12 @@ import os
 import sqlite3
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, delete, event, inspect, select
+from sqlalchemy import Connection, Engine, Table, create_engine, delete, event, func, inspect, select
 
 from runyard.database.schema import INDEX_TABLES, INDEX_VERSION, QUEUE_TABLES, QUEUE_VERSION, meta
 from runyard.database.upsert import upsert
@@ -82,6 +82,29 @@ class Database:
         """Say that the tables hold all that the folders hold."""
         with self.transaction() as tx:
             tx.execute(delete(meta).where(meta.c.key == _NEEDS_REINDEX))
+
+    def keep(self, name: str, version: int, tables: Sequence[Table]) -> None:
+        """Create tables that are kept for good, where they are missing.
+
+        Args:
+            name: of their version in `meta`.
+
+        Raises:
+            FormatUnknown: another version of Runyard created them.
+        """
+        with self.transaction() as tx:
+            if tx.dialect.name == "postgresql":  # two servers may start at once
+                tx.execute(select(func.pg_advisory_xact_lock(func.hashtext(name))))
+            found = tx.scalar(select(meta.c.value).where(meta.c.key == name))
+            if found is None:
+                for table in tables:
+                    table.create(tx, checkfirst=True)
+                upsert(tx, meta, [{"key": name, "value": str(version)}])
+            elif found != str(version):
+                raise FormatUnknown(
+                    f"{tx.engine.url.database} has {name} {found}; this Runyard knows {version}. "
+                    "Install the version that wrote it."
+                )
 
     def dispose(self) -> None:
         """Close all connections; in a forked child, forget the parent's without touching them."""

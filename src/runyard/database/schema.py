@@ -1,8 +1,9 @@
-"""All tables. Everything here but `meta` can be rebuilt from the run folders.
+"""All tables. Everything here but `meta` and the accounts can be rebuilt from the run folders.
 
-Times of runs are nanoseconds since 1970 (UTC), as in the journals; times of leases are Unix seconds.
+Times of runs are nanoseconds since 1970 (UTC), as in the journals; all other times are Unix seconds.
 A change of the index tables raises INDEX_VERSION, of the queue tables QUEUE_VERSION; nothing else
-is needed, since an older table is dropped and filled anew by `runyard reindex`.
+is needed, since an older table is dropped and filled anew by `runyard reindex`. The tables of the
+accounts are never dropped: who raises ACCOUNTS_VERSION brings the statements that lead there.
 """
 
 from sqlalchemy import (
@@ -21,6 +22,7 @@ from sqlalchemy import (
 
 INDEX_VERSION = 1
 QUEUE_VERSION = 1
+ACCOUNTS_VERSION = 1
 
 metadata = MetaData()
 
@@ -242,6 +244,92 @@ paused_projects = Table(
     Column("paused_at", Float, nullable=False),
 )
 
+# ---- accounts: made when a server first needs them; the only tables that hold what no folder does ----
+
+users = Table(
+    "users",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("role", String, nullable=False),  # viewer | member | admin
+    Column("password_hash", String),  # argon2id; none before the invitation was used
+    Column("is_disabled", Boolean(create_constraint=False), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("seen_at", Float),
+)
+
+tokens = Table(  # of machines; the token itself is shown once and is not kept
+    "tokens",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("sha256", String, nullable=False, unique=True),
+    Column("user", String, nullable=False),
+    Column("label", String, nullable=False),
+    Column("role", String, nullable=False),
+    Column("projects", Text),  # a JSON list; none: all that its owner may see
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float),
+    Column("used_at", Float),
+    Column("revoked_at", Float),
+    Index("tokens_by_user", "user"),
+)
+
+sessions = Table(  # of browsers
+    "sessions",
+    metadata,
+    Column("sha256", String, primary_key=True),
+    Column("user", String, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("seen_at", Float, nullable=False),
+    Index("sessions_by_user", "user"),
+)
+
+links = Table(  # each good for one visit: the first admin, an invitation, a new password
+    "links",
+    metadata,
+    Column("sha256", String, primary_key=True),
+    Column("kind", String, nullable=False),  # first | invitation | reset
+    Column("user", String),  # none: whoever follows it chooses the name
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("used_at", Float),
+    Index("links_by_user", "user"),
+)
+
+attempts = Table(  # failed logins of the last minutes, by name and by address
+    "attempts",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("begun_at", Float, nullable=False),
+)
+
+private_projects = Table(
+    "private_projects",
+    metadata,
+    Column("project", String, primary_key=True),
+    Column("created_at", Float, nullable=False),
+)
+
+members = Table(
+    "members",
+    metadata,
+    Column("project", String, primary_key=True),
+    Column("user", String, primary_key=True),
+    Column("created_at", Float, nullable=False),
+    Index("members_by_user", "user"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("at", Float, nullable=False),
+    Column("who", String, nullable=False),
+    Column("what", String, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+)
+
 INDEX_TABLES = [
     runs,
     run_documents,
@@ -255,3 +343,4 @@ INDEX_TABLES = [
     artifacts,
 ]
 QUEUE_TABLES = [queue, workers, paused_projects]
+ACCOUNTS_TABLES = [users, tokens, sessions, links, attempts, private_projects, members, audit]
