@@ -15,7 +15,8 @@ from starlette.routing import Match
 
 from runyard.client import Client
 from runyard.server import choose_port, create_app
-from runyard.server.app import API, ROUTES
+from runyard.server.app import ROUTES
+from runyard.server.permissions import API
 from runyard.server.running import Server
 
 WRITES = {"X-Runyard": "1"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runyard.server.app import API
+from runyard.server.permissions import API
 from tests.server.serving import WRITES, Served
 
 JSON = WRITES | {"Content-Type": "application/json"}

@@ -13,7 +13,7 @@ from runyard.accounts.membership import Membership
 from runyard.accounts.roles import Caller, Role
 from runyard.accounts.secrets import digest
 from runyard.accounts.sessions import Sessions
-from runyard.accounts.tokens import Tokens
+from runyard.accounts.tokens import Token, Tokens
 from runyard.accounts.users import User, Users, checked_name
 from runyard.database import Database
 from runyard.database.schema import ACCOUNTS_TABLES, ACCOUNTS_VERSION, users
@@ -52,7 +52,9 @@ class Accounts:
         Raises:
             LoginNeeded: it is unknown, expired or revoked, or its owner is shut out.
         """
-        found = self.tokens.check(token)
+        return self._with_token(self.tokens.check(token))
+
+    def _with_token(self, found: Token) -> Caller:
         only = None if found.projects is None else frozenset(found.projects)
         return Caller(
             name=found.user, role=found.role, only=only, hidden=self._hidden(found.user, found.role), token_id=found.id
@@ -64,8 +66,16 @@ class Accounts:
         Raises:
             LoginNeeded: it has ended, or its user is shut out.
         """
-        user = self.sessions.check(key)
-        return Caller(name=user.name, role=user.role, hidden=self._hidden(user.name, user.role), session=digest(key))
+        return self._with_session(self.sessions.check(key), digest(key))
+
+    def again(self, caller: Caller) -> Caller:
+        """The caller of before as they are today. Raises as `of_token` and `of_session` do."""
+        if caller.session:
+            return self._with_session(self.sessions.check_again(caller.session), caller.session)
+        return self._with_token(self.tokens.check_again(caller.token_id))
+
+    def _with_session(self, user: User, sha256: str) -> Caller:
+        return Caller(name=user.name, role=user.role, hidden=self._hidden(user.name, user.role), session=sha256)
 
     def _hidden(self, name: str, role: Role) -> frozenset[str]:
         return frozenset() if role is Role.ADMIN else self.projects.hidden_from(name)

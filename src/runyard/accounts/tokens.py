@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from runyard.accounts.auditing import Audit
 from runyard.accounts.roles import Role
@@ -132,8 +132,15 @@ class Tokens:
         Raises:
             LoginNeeded: it is unknown, expired or revoked, or its owner is shut out.
         """
+        return self._checked(tokens.c.sha256 == digest(token))
+
+    def check_again(self, token_id: str) -> Token:
+        """What `check` says today of a token that was shown before, given its id."""
+        return self._checked(tokens.c.id == token_id)
+
+    def _checked(self, condition: ColumnElement[bool]) -> Token:
         with self._database.read() as tx:
-            row = tx.execute(select(tokens).where(tokens.c.sha256 == digest(token))).one_or_none()
+            row = tx.execute(select(tokens).where(condition)).one_or_none()
             if row is None:
                 raise LoginNeeded(f"This server does not know the token. {_AGAIN}")
             owner = self._users.get(row.user, connection=tx)

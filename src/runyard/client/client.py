@@ -8,14 +8,17 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from pathlib import Path
+
+import msgspec
 
 from runyard.artifacts import ArtifactStore
 from runyard.client import reaper, submission
 from runyard.database import Database
 from runyard.errors import JournalDamaged, NotFound, RunFinished, RunyardError
 from runyard.hosts import user_name
-from runyard.index import Index, RunRow
+from runyard.index import Index, RunRow, Scope
 from runyard.journal import EDITS, Home, RunFolder, append_event
 from runyard.journal.events import (
     Ended,
@@ -48,6 +51,19 @@ class Client:
         self.index = Index(self.database, home)
         self.queue = Queue(self.database)
         self.artifacts = ArtifactStore(home.artifacts)
+        self._user: str | None = None
+
+    def acting(self, user: str, scope: Scope) -> "Client":
+        """This client in the hands of somebody: changes carry `user`'s name, and only `scope` is seen and changed."""
+        client = copy(self)
+        client.index = self.index.within(scope)
+        client._user = user
+        return client
+
+    @property
+    def by(self) -> str:
+        """Who changes things through this client."""
+        return self._user or user_name()
 
     def close(self) -> None:
         """Let go of the database."""
@@ -76,7 +92,12 @@ class Client:
 
         Raises:
             OSError: the disk did not take them; nothing is left behind.
+            NotAllowed: a project is not open to whoever this client acts for.
         """
+        for project in {spec.project for spec in specs}:
+            self.index.scope.require(project)
+        if self._user is not None:
+            specs = [msgspec.structs.replace(spec, user=self._user) for spec in specs]
         submission.submit(self, specs)
 
     # ---- the life of an attempt: called by workers and supervisors ----
@@ -91,6 +112,7 @@ class Client:
         Raises:
             NotFound: there is none.
         """
+        self.index.require(run_id)
         folder = self.home.run(run_id)
         if not folder.path.is_dir():
             folder = RunFolder(self.home.trash / run_id)
@@ -160,7 +182,7 @@ class Client:
         if state.is_ended:
             raise RunFinished(f"Run {run_id} ({row.name}) has ended already: {row.state}.")
         attempt = row.attempt if state is RunState.RUNNING else 0
-        self._edit(run_id, StopRequested(time_ns=time.time_ns(), by=by or user_name(), why=why, attempt=attempt))
+        self._edit(run_id, StopRequested(time_ns=time.time_ns(), by=by or self.by, why=why, attempt=attempt))
         if state is RunState.RUNNING:
             return f"{run_id} ({row.name}) was asked to stop."
         self.settle(run_id)
@@ -175,39 +197,37 @@ class Client:
         row = self.index.get(run_id)
         if not RunState(row.state).is_ended:
             raise RunFinished(f"Run {run_id} ({row.name}) is {row.state}; only a run that ended can be tried again.")
-        self._edit(run_id, Requeued(time_ns=time.time_ns(), by=by or user_name(), after_attempt=row.attempt))
+        self._edit(run_id, Requeued(time_ns=time.time_ns(), by=by or self.by, after_attempt=row.attempt))
         self.settle(run_id)
 
     def hold(self, run_ids: Iterable[str], *, why: str = "", by: str | None = None) -> int:
         """Keep waiting runs from starting; return how many."""
-        return self._edit_waiting(run_ids, lambda: Held(time_ns=time.time_ns(), by=by or user_name(), why=why))
+        return self._edit_waiting(run_ids, lambda: Held(time_ns=time.time_ns(), by=by or self.by, why=why))
 
     def release(self, run_ids: Iterable[str], *, by: str | None = None) -> int:
         """Let held runs start again; return how many."""
-        return self._edit_waiting(run_ids, lambda: Released(time_ns=time.time_ns(), by=by or user_name()))
+        return self._edit_waiting(run_ids, lambda: Released(time_ns=time.time_ns(), by=by or self.by))
 
     def set_priority(self, run_id: str, priority: int, *, by: str | None = None) -> None:
         """Give a waiting run another priority; higher ones start first."""
-        self._edit(run_id, Reordered(time_ns=time.time_ns(), by=by or user_name(), priority=priority))
+        self._edit(run_id, Reordered(time_ns=time.time_ns(), by=by or self.by, priority=priority))
         self._bring_into_order([run_id])
 
     def place(self, places: Sequence[Placement], *, by: str | None = None) -> None:
         """Put waiting runs at new places, as `queue.to_top` and the like give them."""
         for each in places:
-            event = Reordered(
-                time_ns=time.time_ns(), by=by or user_name(), priority=each.priority, position=each.position
-            )
+            event = Reordered(time_ns=time.time_ns(), by=by or self.by, priority=each.priority, position=each.position)
             self._edit(each.run_id, event)
         self._bring_into_order([each.run_id for each in places])
 
     def rename(self, run_id: str, name: str) -> None:
-        self._edit(run_id, Renamed(time_ns=time.time_ns(), name=name, by=user_name()))
+        self._edit(run_id, Renamed(time_ns=time.time_ns(), name=name, by=self.by))
 
     def tag(self, run_id: str, *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
-        self._edit(run_id, Tagged(time_ns=time.time_ns(), add=tuple(add), remove=tuple(remove)))
+        self._edit(run_id, Tagged(time_ns=time.time_ns(), add=tuple(add), remove=tuple(remove), by=self.by))
 
     def note(self, run_id: str, text: str) -> None:
-        self._edit(run_id, Noted(time_ns=time.time_ns(), text=text))
+        self._edit(run_id, Noted(time_ns=time.time_ns(), text=text, by=self.by))
 
     def edit(self, run_id: str, event: Event, *, durable: bool = True) -> None:
         """Append an event to a run's edits and bring it into the index."""

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runyard.artifacts import read_manifest
-from runyard.errors import NotFound, RunFinished, RunyardError, UsageError
-from runyard.hosts import user_name
+from runyard.errors import NotAllowed, NotFound, RunFinished, RunyardError, UsageError
 from runyard.index import RunRow
 from runyard.journal.events import Restored, Trashed
 from runyard.records import RunState
@@ -43,7 +42,7 @@ def put(client: "Client", run_ids: Sequence[str]) -> None:
             raise RunFinished(f"Run {run_id} ({row.name}) is {row.state}. Stop it first: runyard stop {run_id}")
     for run_id in run_ids:
         with _locked(client.folder(run_id).path):
-            client.edit(run_id, Trashed(time_ns=time.time_ns(), by=user_name()))
+            client.edit(run_id, Trashed(time_ns=time.time_ns(), by=client.by))
             folder = client.home.run(run_id).path
             if folder.is_dir():  # a crash may have left a trashed run in its old place
                 os.rename(folder, client.home.trash / run_id)
@@ -59,14 +58,19 @@ def restore(client: "Client", run_ids: Sequence[str]) -> None:
             folder = client.home.trash / run_id
             if folder.is_dir():
                 os.rename(folder, client.home.runs / run_id)
-            client.edit(run_id, Restored(time_ns=time.time_ns(), by=user_name()))
+            client.edit(run_id, Restored(time_ns=time.time_ns(), by=client.by))
 
 
 def empty(client: "Client", progress: Callable[[int, int], None] | None = None) -> Freed:
     """Delete all runs of the trash, and the artifacts and code that no other run refers to.
 
     The rows go after the artifacts and before the folders, so that whatever was broken off is finished next time.
+
+    Raises:
+        NotAllowed: the client sees a part of the projects only.
     """
+    if not client.index.scope.is_everything:  # what is hidden would look like what nobody needs
+        raise NotAllowed("Only who sees all projects may empty the trash: it belongs to all of them.")
     ids = [row.id for row in client.index.find(None, trashed=True, limit=None)]
     size = _delete_left_folders(client)
     runs = 0

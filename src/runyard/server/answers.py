@@ -14,12 +14,26 @@ from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from runyard.errors import ConflictError, NotFound, ProjectNotFound, QueryError, RunyardError, ServiceError, UsageError
+from runyard.errors import (
+    ConflictError,
+    LoginNeeded,
+    NotAllowed,
+    NotFound,
+    ProjectNotFound,
+    QueryError,
+    RunyardError,
+    ServiceError,
+    TooManyAttempts,
+    UsageError,
+)
 
 JSON = "application/json"
 _STATUS: Sequence[tuple[type[RunyardError], int]] = (  # the first that fits
     (NotFound, 404),
     (ProjectNotFound, 404),
+    (LoginNeeded, 401),
+    (NotAllowed, 403),
+    (TooManyAttempts, 429),
     (UsageError, 422),
     (ConflictError, 409),
     (ServiceError, 503),
@@ -60,7 +74,10 @@ def install(app: FastAPI) -> None:
 def _told(_request: Request, error: RunyardError) -> Response:
     if isinstance(error, QueryError):
         return refuse(422, str(error), position=error.position, length=error.length)
-    return refuse(status_of(error), str(error))
+    response = refuse(status_of(error), str(error))
+    if isinstance(error, TooManyAttempts):
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    return response
 
 
 def _invalid(_request: Request, error: RequestValidationError) -> Response:

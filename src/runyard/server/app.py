@@ -9,12 +9,19 @@ from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 
 from runyard import __version__
+from runyard.accounts import Accounts
 from runyard.client import open_client
 from runyard.journal import Home
 from runyard.server import answers, models
+from runyard.server.addressing import Addressing
+from runyard.server.bodies import Bodies
+from runyard.server.entrance import Entrance
 from runyard.server.guard import Guard
+from runyard.server.logins import Apart
 from runyard.server.machines import Machines
+from runyard.server.measuring import Meter
 from runyard.server.pages import Pages
+from runyard.server.permissions import API
 from runyard.server.remembering import Memory
 from runyard.server.routes import (
     actions,
@@ -25,26 +32,39 @@ from runyard.server.routes import (
     events,
     files,
     groups,
+    health,
     mornings,
     output,
     projects,
     queues,
     runs,
     series,
+    sessions,
+    tokens,
+    users,
     views,
 )
 from runyard.server.watching import Watcher
 
-API = "/api/v1"
 ROUTES = (
     projects, runs, details, columns, groups, series, files, output, comparing,
-    actions, queues, mornings, disk, views, events,
+    actions, queues, mornings, disk, views, events, sessions, tokens, users,
 )  # fmt: skip
 _THREADS = 16  # answers at a time: more only wait for each other
 
 
-def create_app(home: "Home | Path | str | None" = None) -> FastAPI:
+def create_app(
+    home: "Home | Path | str | None" = None,
+    *,
+    accounts: Accounts | None = None,
+    addressing: Addressing | None = None,
+) -> FastAPI:
     """The dashboard of one home: the page at /, the API under /api/v1.
+
+    Args:
+        accounts: who may do what; without them whoever reaches the server may do everything, so it must listen on
+            loopback.
+        addressing: under which names it answers besides those of loopback.
 
     Raises:
         FormatUnknown: another version of Runyard wrote the home.
@@ -78,10 +98,16 @@ def create_app(home: "Home | Path | str | None" = None) -> FastAPI:
     app.state.watcher = watcher
     app.state.memory = Memory(watcher)
     app.state.measured = disk.Measured(client)
+    app.state.accounts = accounts
+    app.state.apart = Apart()
+    app.state.meter = meter = Meter()
     answers.install(app)
     problem: dict[str, Any] = {"model": models.Problem, "description": "A sentence that says what is wrong."}
     for module in ROUTES:
         app.include_router(module.router, prefix=API, responses={"4XX": problem, "5XX": problem, 422: problem})
+    app.include_router(health.router, responses={"4XX": problem, "5XX": problem})
     app.mount("/", Pages())
-    app.add_middleware(Guard)
+    app.add_middleware(Bodies)  # the last one that is added is the first one that is asked
+    app.add_middleware(Entrance, accounts=accounts, meter=meter)
+    app.add_middleware(Guard, addressing=addressing or Addressing())
     return app

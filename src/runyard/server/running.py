@@ -47,6 +47,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 ws="none",
+                proxy_headers=False,  # whom to believe is decided by `addressing.py`
                 timeout_graceful_shutdown=_PATIENCE_S,
             )
         )

@@ -36,7 +36,12 @@ Since = Annotated[datetime | None, Query(description="ISO 8601; 16 hours ago if 
 def morning(client: Home, machines: Slots, project: Project = None, since: Since = None) -> Response:
     """What ended, equal failures as one, the best of each grid against the best before, and what still waits."""
     begin_ns = _begin_ns(since)
-    ours = [runs.c.is_trashed.is_(False), *([runs.c.project == project] if project is not None else [])]
+    scope = client.index.scope
+    ours = [
+        scope.condition(),
+        runs.c.is_trashed.is_(False),
+        *([runs.c.project == project] if project is not None else []),
+    ]
     ended = and_(*ours, runs.c.ended_ns >= begin_ns)
     with client.database.read() as tx:
         counts = select(runs.c.state, func.count().label("n")).where(ended).group_by(runs.c.state)
@@ -45,7 +50,7 @@ def morning(client: Home, machines: Slots, project: Project = None, since: Since
         grids = _grids(tx, ended)
         goals = {name: declared_metrics(client, name)[:_MOST_METRICS] for name in {grid[0] for grid in grids}}
         best = [found for grid in grids for goal in goals[grid[0]] if (found := _best(tx, grid, goal, begin_ns))]
-    rows, paused = client.queue.rows(project), client.queue.paused()
+    rows, paused = [row for row in client.queue.rows(project) if scope.allows(row.project)], client.queue.paused()
     return answer(
         {
             "since": from_ns(begin_ns),

@@ -30,25 +30,30 @@ def queue(client: Home, machines: Slots, project: Project = None) -> Response:
     """What runs, then what waits in the order in which it will start; places count from 1 over all projects."""
     rows, paused = client.queue.rows(), client.queue.paused()
     times = estimate(client, machines, rows, paused)
-    shown = [row for row in rows if project is None or row.project == project]
+    scope = client.index.scope
+    shown = [row for row in rows if scope.allows(row.project) and project in (None, row.project)]
     names = _names(client, [row.run_id for row in shown])
     waiting = [row.run_id for row in rows if row.state == "waiting"]
     places = {run_id: place for place, run_id in enumerate(waiting, start=1)}
-    counts = client.queue.counts(project)
     return answer(
         {
-            "paused": paused,
+            "paused": {name: by for name, by in paused.items() if scope.allows(name)},
             "rows": [_row(row, names.get(row.run_id, ""), places.get(row.run_id), paused, times) for row in shown],
-            "counts": {name: getattr(counts, name) for name in ("waiting", "held", "leased", "paused")},
+            "counts": _counts(shown, paused),
             "eta_s": times.queue_s if rows else None,
         }
     )
 
 
 @router.get("/machines", response_model=models.Machines)
-def machines(machines: Slots) -> Response:
+def machines(client: Home, machines: Slots) -> Response:
     """This machine: its slots, who is on them, and how busy they are."""
-    return answer({"machines": machines.documents()})
+    found = machines.documents()
+    if client.index.scope.is_everything:
+        return answer({"machines": found})
+    ids = [slot["run_id"] for machine in found for slot in machine["slots"] if slot["run_id"]]
+    hidden = set(ids) - set(client.index.visible(ids))
+    return answer({"machines": [each | {"slots": [_shown(slot, hidden) for slot in each["slots"]]} for each in found]})
 
 
 def estimate(client: Client, machines: Machines, rows: list[QueueRow], paused: dict[str, str]) -> Eta:
@@ -76,6 +81,24 @@ def _row(row: QueueRow, name: str, place: int | None, paused: dict[str, str], ti
         "since": datetime.fromtimestamp(since, UTC),
         "eta_s": times.runs.get(row.run_id),
     }
+
+
+def _counts(rows: list[QueueRow], paused: dict[str, str]) -> dict[str, int]:
+    waiting = [row for row in rows if row.state == "waiting"]
+    return {
+        "waiting": len(waiting),
+        "held": sum(row.state == "held" for row in rows),
+        "leased": sum(row.state == "leased" for row in rows),
+        "paused": sum(row.project in paused for row in waiting),
+    }
+
+
+def _shown(slot: dict[str, Any], hidden: set[str]) -> dict[str, Any]:
+    """A slot; of a run that may not be seen only that there is one."""
+    if slot["run_id"] not in hidden:
+        return slot
+    nothing = dict.fromkeys(("run_id", "run_name", "user", "progress", "eta_s"))
+    return slot | nothing | {"state": "busy", "reason": "a run of a private project"}
 
 
 def _reason(row: QueueRow, place: int | None, paused: dict[str, str]) -> str:

@@ -3,10 +3,12 @@
 import fcntl
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 import msgspec
 from fastapi import APIRouter
@@ -15,7 +17,7 @@ from pydantic import JsonValue
 from starlette.responses import Response
 
 from runyard.client import Client
-from runyard.errors import FormatUnknown, NotFound, UsageError
+from runyard.errors import ConflictError, FormatUnknown, NotFound, UsageError
 from runyard.server import models
 from runyard.server.answers import answer
 from runyard.server.asking import Home
@@ -26,19 +28,20 @@ FILE = "views.json"
 _FORMAT = 1
 _MOST = 500
 _LARGEST_BYTES = 64 << 10
+_OF_PROJECT = re.compile(r"#/p/([^/?]*)")
 _Name = Annotated[str, InPath(min_length=1, max_length=200)]
 
 
 @router.get("/views", response_model=models.Views)
 def views(client: Home) -> Response:
     """All views, by name."""
-    return answer({"views": _read(client)})
+    return answer({"views": _visible(client, _read(client))})
 
 
 @router.get("/views/{name:path}", response_model=models.View)
 def view(client: Home, name: _Name) -> Response:
     """One view."""
-    found = _read(client)
+    found = _visible(client, _read(client))
     if name not in found:
         raise _missing(name)
     return answer({"name": name, "view": found[name]})
@@ -50,6 +53,8 @@ def save(client: Home, name: _Name, view: dict[str, JsonValue]) -> Response:
     if len(_strict(view)) > _LARGEST_BYTES:
         raise UsageError(f"A view has at most {_LARGEST_BYTES >> 10} KiB.")
     with _changing(client) as found:
+        if name in found and name not in _visible(client, found):
+            raise ConflictError(f"There is a view '{name[:80]}' already. Choose another name.")
         if name not in found and len(found) >= _MOST:
             raise UsageError(f"There are {_MOST} views already. Delete one first.")
         found[name] = view
@@ -60,10 +65,24 @@ def save(client: Home, name: _Name, view: dict[str, JsonValue]) -> Response:
 def delete(client: Home, name: _Name) -> Response:
     """Delete a view; the others come back."""
     with _changing(client) as found:
-        if name not in found:
+        if name not in _visible(client, found):
             raise _missing(name)
         del found[name]
-    return answer({"views": found})
+    return answer({"views": _visible(client, found)})
+
+
+def _visible(client: Client, views: dict[str, Any]) -> dict[str, Any]:
+    """Without those that the page made of projects that may not be seen: `{"hash": "#/p/project…"}`."""
+    scope = client.index.scope
+    return (
+        views if scope.is_everything else {name: view for name, view in views.items() if scope.allows(_project(view))}
+    )
+
+
+def _project(view: Any) -> str:  # JSON of a page
+    address = view.get("hash") if isinstance(view, dict) else None
+    found = _OF_PROJECT.match(address) if isinstance(address, str) else None
+    return unquote(found[1]) if found else ""
 
 
 def _strict(view: dict[str, JsonValue]) -> str:
