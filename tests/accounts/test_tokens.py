@@ -63,7 +63,7 @@ def test_token_can_be_restricted_to_projects(accounts: Accounts, mia: str) -> No
     assert accounts.of_token(secret).only == frozenset({"weld", "seam"})
 
 
-@pytest.mark.parametrize("label", ["", "  ", "x" * 201])
+@pytest.mark.parametrize("label", ["", "  ", "x" * 201, "a\0b", "a\nb"])
 def test_token_needs_a_label(label: str, accounts: Accounts) -> None:
     with pytest.raises(UsageError, match="label"):
         accounts.tokens.make("ada", label=label, by="ada")

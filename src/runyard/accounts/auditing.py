@@ -71,5 +71,5 @@ class Audit:
 
 
 def _shortened(text: str) -> str:
-    text = text.replace("\0", "�")  # PostgreSQL has no NUL in texts
+    text = text.encode("utf-8", "replace").decode().replace("\0", "�")  # PostgreSQL has no NUL in texts
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"

@@ -38,8 +38,8 @@ class Membership:
 
     def make_private(self, project: str, *, by: str) -> None:
         """Hide a project from all but its members and admins. It need not have runs yet."""
-        if not 1 <= len(project) <= _LONGEST or "\0" in project:
-            raise UsageError(f"The name of a project has 1 to {_LONGEST} characters.")
+        if not 1 <= len(project) <= _LONGEST or not project.isprintable():
+            raise UsageError(f"The name of a project has 1 to {_LONGEST} printable characters.")
         with self._database.transaction() as tx:
             upsert(tx, private_projects, [{"project": project, "created_at": self._clock()}])
             self._audit.write(by, "project.private", project, connection=tx)
@@ -47,7 +47,10 @@ class Membership:
     def open(self, project: str, *, by: str) -> None:
         """Let all accounts see a project again; who belonged to it is forgotten."""
         with self._database.transaction() as tx:
-            if not tx.execute(delete(private_projects).where(private_projects.c.project == project)).rowcount:
+            if (
+                not project.isprintable()
+                or not tx.execute(delete(private_projects).where(private_projects.c.project == project)).rowcount
+            ):
                 raise ConflictError(f"The project '{project[:80]}' is not private.")
             tx.execute(delete(members).where(members.c.project == project))
             self._audit.write(by, "project.open", project, connection=tx)

@@ -71,7 +71,7 @@ class Tokens:
             UsageError: label, projects or time cannot be.
         """
         label = label.strip()
-        if not 1 <= len(label) <= _LONGEST_LABEL:
+        if not 1 <= len(label) <= _LONGEST_LABEL or not label.isprintable():
             raise UsageError(f"A token needs a label of 1 to {_LONGEST_LABEL} characters, such as the machine's name.")
         if projects is not None and not 1 <= len(projects) <= _MOST_PROJECTS:
             raise UsageError(f"A token is restricted to 1 to {_MOST_PROJECTS} projects, not {len(projects)}.")
@@ -158,7 +158,8 @@ class Tokens:
         return replace(found, role=found.role.at_most(owner.role))
 
     def _get(self, tx: Connection, token_id: str) -> Token:
-        row = tx.execute(select(tokens).where(tokens.c.id == token_id)).one_or_none()
+        known = select(tokens).where(tokens.c.id == token_id)
+        row = tx.execute(known).one_or_none() if token_id.isascii() and token_id.isalnum() else None
         if row is None:
             raise NotFound(f"There is no token '{token_id[:40]}'. `runyard server token list` lists them.")
         return _token(row)

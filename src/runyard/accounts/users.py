@@ -50,6 +50,8 @@ class Users:
         Raises:
             NotFound: there is none of this name.
         """
+        if not _NAME.fullmatch(name):
+            raise _missing(name)
         found = select(users).where(users.c.name == name)
         if connection is not None:
             row = connection.execute(found).one_or_none()
@@ -57,7 +59,7 @@ class Users:
             with self._database.read() as tx:
                 row = tx.execute(found).one_or_none()
         if row is None:
-            raise NotFound(f"There is no account '{name[:64]}'. `runyard server user list` lists them.")
+            raise _missing(name)
         return _user(row)
 
     def add(self, name: str, role: Role, *, by: str, connection: Connection | None = None) -> User:
@@ -158,6 +160,10 @@ def checked_name(name: str) -> str:
             "beginning with a letter or digit."
         )
     return found
+
+
+def _missing(name: str) -> NotFound:
+    return NotFound(f"There is no account '{name[:64]}'. `runyard server user list` lists them.")
 
 
 def _admins() -> Any:  # SQLAlchemy's type for a statement of one column

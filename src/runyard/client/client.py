@@ -45,9 +45,10 @@ class Client:
     One process may hold several; after a fork the child opens its own.
     """
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, *, database: str | None = None) -> None:
+        """Open the database at a URL, else the file in the home."""
         self.home = home
-        self.database = Database.open(home.database)
+        self.database = Database.open(database or home.database)
         self.index = Index(self.database, home)
         self.queue = Queue(self.database)
         self.artifacts = ArtifactStore(home.artifacts)
@@ -275,13 +276,16 @@ class Client:
         self.hold(waiting, why=why, by="runyard")
 
 
-def open_client(home: "str | Path | Home | None" = None) -> Client:
+def open_client(home: "str | Path | Home | None" = None, *, database: str | None = None) -> Client:
     """Open a home on this machine: the given one, else RUNYARD_HOME, else ~/.runyard.
+
+    Args:
+        database: the URL of its database; else what the home says.
 
     Raises:
         FormatUnknown: another version of Runyard wrote it.
     """
-    return Client(home if isinstance(home, Home) else Home.open(home))
+    return Client(home if isinstance(home, Home) else Home.open(home), database=database)
 
 
 def _mend(edits: Path) -> None:

@@ -56,12 +56,14 @@ _THREADS = 16  # answers at a time: more only wait for each other
 def create_app(
     home: "Home | Path | str | None" = None,
     *,
+    database: str | None = None,
     accounts: Accounts | None = None,
     addressing: Addressing | None = None,
 ) -> FastAPI:
     """The dashboard of one home: the page at /, the API under /api/v1.
 
     Args:
+        database: the URL of its database; else what the home says.
         accounts: who may do what; without them whoever reaches the server may do everything, so it must listen on
             loopback.
         addressing: under which names it answers besides those of loopback.
@@ -69,7 +71,7 @@ def create_app(
     Raises:
         FormatUnknown: another version of Runyard wrote the home.
     """
-    client = open_client(home)
+    client = open_client(home, database=database)
     machines = Machines(client)
     watcher = Watcher(client, machines)
 

@@ -39,6 +39,7 @@ def act(request: Request, client: Home, watcher: Watched, asked: Action) -> Resp
     action = _ACTIONS[asked.action]
     for run_id in _in_order(asked):
         try:
+            client.index.require(run_id)
             action(client, run_id, asked.value)
             done.append(run_id)
         except RunyardError as problem:
