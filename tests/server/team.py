@@ -44,6 +44,7 @@ class Team:
 
     def ask(self, method: str, path: str, who: str | None = None, body: Any = None, **more: Any) -> httpx.Response:
         """Ask with a token, or with none."""
+        self.served.http.cookies.clear()  # or it would go on as whoever logged in last
         headers = {"Authorization": f"Bearer {self.tokens[who]}"} if who else {"X-Runyard": "1"}
         return self.served.http.request(method, path, json=body, headers=headers | more.pop("headers", {}), **more)
 

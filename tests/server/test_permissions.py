@@ -135,7 +135,7 @@ def test_a_run_of_others_is_as_if_it_were_not_there(shared_team: Team, who: str)
     assert shared_team.get("/metrics", who, runs=hidden)["keys"] == []
     assert shared_team.get("/runs", who, project=PRIVATE)["total"] == 0
     assert shared_team.get("/runs", who, query=f'project == "{PRIVATE}"')["total"] == 0
-    body = {"runs": [hidden], "keys": ["val/loss"]}
+    body: dict[str, object] = {"runs": [hidden], "keys": ["val/loss"]}
     assert len(ask("POST", f"{API}/series", "mia", body).content) > 200
     assert b'"series":[]' in ask("POST", f"{API}/series", who, body).content
     body = {"runs": [hidden], "keys": ["val/loss"], "x": "time", "start": 0}
