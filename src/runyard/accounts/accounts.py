@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from runyard.accounts import passwords
 from runyard.accounts.attempts import Attempts
@@ -15,10 +15,11 @@ from runyard.accounts.secrets import digest
 from runyard.accounts.sessions import Sessions
 from runyard.accounts.tokens import Token, Tokens
 from runyard.accounts.users import User, Users, checked_name
-from runyard.database import Database
-from runyard.database.schema import ACCOUNTS_TABLES, ACCOUNTS_VERSION, users
+from runyard.database import Database, upsert
+from runyard.database.schema import ACCOUNTS_TABLES, ACCOUNTS_VERSION, meta, users
 from runyard.errors import LoginNeeded, UsageError
 
+_ADDRESS = "server_address"
 _WRONG = "Name or password is wrong."
 
 
@@ -43,6 +44,18 @@ class Accounts:
         self.links = Links(database, clock)
         self.projects = Membership(database, clock, self.audit, self.users)
         self.attempts = Attempts(database, clock)
+
+    # ---- where the server is ----
+
+    def note_address(self, url: str) -> None:
+        """Remember under which address people reach the server, for links that are made on the command line."""
+        with self._database.transaction() as tx:
+            upsert(tx, meta, [{"key": _ADDRESS, "value": url}])
+
+    def address(self) -> str | None:
+        """What `note_address` was told last."""
+        with self._database.read() as tx:
+            return tx.scalar(select(meta.c.value).where(meta.c.key == _ADDRESS))
 
     # ---- who asks ----
 

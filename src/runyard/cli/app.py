@@ -14,11 +14,13 @@ from typer.core import TyperGroup
 from runyard import __version__
 from runyard.cli import completion, screen
 from runyard.cli.choices import Framework, Goal, Section
+from runyard.cli.server_app import server_app
 
 HEADINGS = {
     "Runs": ("runs", "best", "show", "diff", "chart", "logs", "ui"),
     "Changing runs": ("stop", "retry", "tag", "note", "rename", "rm", "trash"),
     "Travelling": ("export", "import"),
+    "The team's server": ("login", "logout", "whoami", "server"),
     "Projects and the home": ("new", "reindex", "doctor"),
 }
 COMMANDS = tuple(name for names in HEADINGS.values() for name in names)
@@ -51,6 +53,7 @@ def _print_version(is_wanted: bool) -> None:
 app = typer.Typer(cls=HeadedGroup, rich_markup_mode=None)
 trash_app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 app.add_typer(trash_app, name="trash")
+app.add_typer(server_app, name="server")
 
 
 @app.callback()
@@ -401,6 +404,53 @@ def import_(file: Annotated[Path, typer.Argument(metavar="FILE", show_default=Fa
     from runyard.cli import import_run as command
 
     command.import_(file=file)
+
+
+@app.command("login")
+def login(
+    url: Annotated[str, typer.Argument(metavar="URL", show_default=False)],
+    token: Annotated[
+        bool, typer.Option("--token", help="Ask for a token (or read it from standard input), not for a password.")
+    ] = False,
+    ca_file: Annotated[
+        Path | None, typer.Option("--ca", metavar="FILE", help="The certificate that signed the server's.")
+    ] = None,
+) -> None:
+    """Join the team's server: asks for name and password, and keeps a token for this machine.
+
+    From then on every command means the server, on this machine and in your account.
+
+    \b
+    runyard login https://runyard.example
+    runyard login https://runyard.example --token < token.txt
+    """
+    from runyard.cli import login as command
+
+    command.login(url, is_token_given=token, ca_file=ca_file)
+
+
+@app.command("logout")
+def logout() -> None:
+    """Leave the team's server: the token is revoked and forgotten.
+
+    \b
+    runyard logout
+    """
+    from runyard.cli import login as command
+
+    command.logout()
+
+
+@app.command("whoami")
+def whoami(as_json: Json = False) -> None:
+    """Which server is meant, and for whom it takes this machine.
+
+    \b
+    runyard whoami
+    """
+    from runyard.cli import login as command
+
+    command.whoami(as_json=as_json)
 
 
 @app.command("new")

@@ -425,13 +425,13 @@ class View(Answer):
 class Session(Answer):
     """`has_accounts`: whether anybody has to log in here. `user`, `role`: who asks, if that is known.
 
-    `projects`: what a token is restricted to; null: nothing.
+    `token_id`: of the token that was shown. `projects`: what it is restricted to; null: nothing.
     """
 
     has_accounts: bool
     user: str | None
     role: str | None
-    by_token: bool
+    token_id: str | None
     projects: list[str] | None
 
 

@@ -135,6 +135,6 @@ def _document(*, has_accounts: bool, caller: Caller | None) -> dict[str, Any]:
         "has_accounts": has_accounts,
         "user": caller.name if caller else None,
         "role": str(caller.role) if caller else None,
-        "by_token": bool(caller and caller.token_id),
+        "token_id": (caller.token_id or None) if caller else None,
         "projects": sorted(caller.only) if caller and caller.only is not None else None,
     }
