@@ -11,6 +11,7 @@ from runyard.errors import LoginNeeded, NotAllowed, RunyardError, ServiceError, 
 from runyard.servers import Server
 
 _API = "/api/v1"
+_SESSION = "/session"
 _PATIENCE_S = 15.0
 _ERRORS: dict[int, type[RunyardError]] = {401: LoginNeeded, 403: NotAllowed}
 
@@ -38,7 +39,7 @@ def look(server: Server) -> Session:
     Raises:
         ServiceError: it cannot be reached, or is no Runyard server.
     """
-    return _decoded(_ask(server, "GET", "/session"), Session, server)
+    return _decoded(_ask(server, "GET", _SESSION), Session, server)
 
 
 def join(server: Server, *, name: str, password: str, label: str) -> Server:
@@ -85,6 +86,8 @@ def _ask(server: Server, method: str, path: str, document: Any = None) -> bytes:
         raise ServiceError(f"{server.url} cannot be reached: {why}. Is it the right address, and is it on?") from None
     finally:
         connection.close()
+    if response.status == 404 and path == _SESSION:
+        raise _foreign(server)
     if response.status >= 400:
         raise _error(response.status, content, retry_after, server)
     return content
