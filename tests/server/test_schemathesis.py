@@ -1,6 +1,7 @@
 """Whatever is asked, by the OpenAPI document or against it: a sentence comes back, and never a defect."""
 
 from contextlib import suppress
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -8,6 +9,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import Case, GenerationMode
+from schemathesis.core.result import Ok
 
 from runyard.server.permissions import API
 from tests.server.team import Team
@@ -21,7 +23,8 @@ _ENDLESS = f"{API}/events"
 def test_no_request_finds_a_defect(shared_team: Team) -> None:
     document = schemathesis.openapi.from_url(f"{shared_team.served.http.base_url}{API}/openapi.json")
     headers = {"Authorization": f"Bearer {shared_team.tokens['ada']}"}
-    operations = [found.ok() for found in document.exclude(path=_ENDLESS).get_all_operations()]
+    found = document.exclude(path=_ENDLESS).get_all_operations()
+    operations = [each.ok() for each in found if isinstance(each, Ok)]
     assert len(operations) > 30
 
     for operation in operations:
@@ -36,7 +39,7 @@ def test_no_request_finds_a_defect(shared_team: Team) -> None:
                 derandomize=True,
                 database=None,
             )
-            def ask(case: Case) -> None:
+            def ask(case: Case[Any]) -> None:
                 assume(len(urlencode(case.query or {}, doseq=True, errors="replace")) < _LONGEST)
                 response = case.call(headers=headers, timeout=60)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runyard import __version__
-from runyard.accounts import Accounts
+from runyard.accounts import Accounts, passwords
 from runyard.cli import screen
 from runyard.cli.progress import progress_bar
 from runyard.client import Client, open_client
@@ -43,6 +43,8 @@ class Options:
 
 def server(options: Options) -> None:
     """Serve a home to a team until SIGTERM or Ctrl-C."""
+    if options.has_accounts:
+        passwords.require()
     tls = _tls(options)
     addressing = Addressing.of(_names(options), _proxies(options))
     configure(as_json=options.is_log_json)

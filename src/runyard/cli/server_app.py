@@ -104,6 +104,7 @@ def install(
     """Write a systemd unit with the options of the server.
 
     \b
+    runyard server install
     runyard server --behind-proxy --name runyard.example install --user runyard
     """
     from runyard.cli import server_install as command
@@ -117,7 +118,11 @@ def user_add(
     name: User,
     role: Annotated[str, typer.Option(metavar="viewer|member|admin", help="What they may do.")] = "member",
 ) -> None:
-    """Make an account, and print a link by which its owner chooses a password."""
+    """Make an account, and print a link by which its owner chooses a password.
+
+    \b
+    runyard server user add mia --role member
+    """
     from runyard.cli import server_accounts as command
 
     with command.opened(*_place(context)) as accounts:
@@ -126,7 +131,11 @@ def user_add(
 
 @user_app.command("list")
 def user_list(context: typer.Context, as_json: Json = False) -> None:
-    """All accounts."""
+    """All accounts.
+
+    \b
+    runyard server user list
+    """
     from runyard.cli import server_accounts as command
 
     with command.opened(*_place(context)) as accounts:
@@ -135,7 +144,11 @@ def user_list(context: typer.Context, as_json: Json = False) -> None:
 
 @user_app.command("role")
 def user_role(context: typer.Context, name: User, role: Role) -> None:
-    """Give an account another role."""
+    """Give an account another role.
+
+    \b
+    runyard server user role mia admin
+    """
     from runyard.cli import server_accounts as command
 
     with command.opened(*_place(context)) as accounts:
@@ -144,7 +157,11 @@ def user_role(context: typer.Context, name: User, role: Role) -> None:
 
 @user_app.command("disable")
 def user_disable(context: typer.Context, name: User) -> None:
-    """Shut an account out: its sessions end, its tokens are refused."""
+    """Shut an account out: its sessions end, its tokens are refused.
+
+    \b
+    runyard server user disable mia
+    """
     from runyard.cli import server_accounts as command
 
     with command.opened(*_place(context)) as accounts:
@@ -153,7 +170,11 @@ def user_disable(context: typer.Context, name: User) -> None:
 
 @user_app.command("enable")
 def user_enable(context: typer.Context, name: User) -> None:
-    """Let an account in again."""
+    """Let an account in again.
+
+    \b
+    runyard server user enable mia
+    """
     from runyard.cli import server_accounts as command
 
     with command.opened(*_place(context)) as accounts:
@@ -162,7 +183,11 @@ def user_enable(context: typer.Context, name: User) -> None:
 
 @user_app.command("reset")
 def user_reset(context: typer.Context, name: User) -> None:
-    """Print a link by which somebody chooses a new password."""
+    """Print a link by which somebody chooses a new password.
+
+    \b
+    runyard server user reset mia
+    """
     from runyard.cli import server_accounts as command
 
     with command.opened(*_place(context)) as accounts:
@@ -180,7 +205,11 @@ def token_add(
     ] = None,
     days: Annotated[float | None, typer.Option(metavar="DAYS", help="How long it is good [for ever].")] = None,
 ) -> None:
-    """Make a token of a user, and print it: the only time."""
+    """Make a token of a user, and print it: the only time.
+
+    \b
+    runyard server token add mia --label ws3 --project weld-seam --days 90
+    """
     from runyard.cli import server_accounts as command
 
     with command.opened(*_place(context)) as accounts:
@@ -193,7 +222,11 @@ def token_list(
     user: Annotated[str | None, typer.Argument(metavar="[NAME]", show_default=False)] = None,
     as_json: Json = False,
 ) -> None:
-    """Tokens of a user, or of all: never what they are."""
+    """Tokens of a user, or of all: never what they are.
+
+    \b
+    runyard server token list mia
+    """
     from runyard.cli import server_accounts as command
 
     with command.opened(*_place(context)) as accounts:
@@ -204,7 +237,11 @@ def token_list(
 def token_revoke(
     context: typer.Context, token: Annotated[str, typer.Argument(metavar="ID", show_default=False)]
 ) -> None:
-    """Refuse a token from now on."""
+    """Refuse a token from now on.
+
+    \b
+    runyard server token revoke 8fk2m3qdp0
+    """
     from runyard.cli import server_accounts as command
 
     with command.opened(*_place(context)) as accounts:
@@ -213,7 +250,11 @@ def token_revoke(
 
 @project_app.command("private")
 def project_private(context: typer.Context, project: Project) -> None:
-    """Hide a project from all but its members and admins."""
+    """Hide a project from all but its members and admins.
+
+    \b
+    runyard server project private weld-seam
+    """
     from runyard.cli import server_accounts as command
 
     with command.opened(*_place(context)) as accounts:
@@ -222,7 +263,11 @@ def project_private(context: typer.Context, project: Project) -> None:
 
 @project_app.command("open")
 def project_open(context: typer.Context, project: Project) -> None:
-    """Let all accounts see a project again."""
+    """Let all accounts see a project again.
+
+    \b
+    runyard server project open weld-seam
+    """
     from runyard.cli import server_accounts as command
 
     with command.opened(*_place(context)) as accounts:
@@ -235,7 +280,11 @@ def project_members(
     project: Project,
     names: Annotated[list[str] | None, typer.Argument(metavar="NAME...", show_default=False)] = None,
 ) -> None:
-    """Say who belongs to a private project: these and nobody else. Without names: tell who does."""
+    """Say who belongs to a private project: these and nobody else. Without names: tell who does.
+
+    \b
+    runyard server project members weld-seam mia jon
+    """
     from runyard.cli import server_accounts as command
 
     with command.opened(*_place(context)) as accounts:
