@@ -264,3 +264,10 @@ def test_trail_tells_who_did_what(accounts: Accounts, mia: str) -> None:
 
     assert (newest.who, newest.what, newest.subject, newest.detail) == ("ada", "user.role", mia, "member to viewer")
     assert accounts.audit.count() == len(accounts.audit.read(limit=1000)) > 4
+
+
+def test_a_name_is_taken_once(accounts: Accounts, mia: str) -> None:
+    with pytest.raises(ConflictError, match="There is an account 'mia' already"):
+        accounts.invite("MIA", Role.VIEWER, by="ada")
+
+    assert accounts.users.get(mia).role is Role.MEMBER

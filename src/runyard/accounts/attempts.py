@@ -4,7 +4,7 @@ import ipaddress
 import math
 from collections.abc import Callable, Mapping
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 
 from runyard.database import Database, upsert
 from runyard.database.schema import attempts
@@ -39,6 +39,8 @@ class Attempts:
     def _charge(self, limits: Mapping[str, int]) -> None:
         now = self._clock()
         with self._database.transaction() as tx:
+            if tx.dialect.name == "postgresql":  # SQLite has one writer at a time anyway
+                tx.execute(select(func.pg_advisory_xact_lock(func.hashtext(attempts.name))))
             tx.execute(delete(attempts).where(attempts.c.begun_at <= now - WINDOW_S))
             for key, limit in limits.items():
                 ours = attempts.c.key == key

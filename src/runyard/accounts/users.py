@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from runyard.accounts.auditing import Audit
 from runyard.accounts.roles import Role
@@ -73,13 +74,11 @@ class Users:
         if connection is None:
             with self._database.transaction() as tx:
                 return self.add(name, role, by=by, connection=tx)
-        if connection.scalar(select(users.c.name).where(users.c.name == name)) is not None:
-            raise ConflictError(f"There is an account '{name}' already.")
-        connection.execute(
-            insert(users).values(
-                name=name, role=str(role), password_hash=None, is_disabled=False, created_at=self._clock(), seen_at=None
-            )
-        )
+        row = {"name": name, "role": str(role), "is_disabled": False, "created_at": self._clock()}
+        try:
+            connection.execute(insert(users), row)
+        except IntegrityError:
+            raise ConflictError(f"There is an account '{name}' already.") from None
         self._audit.write(by, "user.add", name, detail=str(role), connection=connection)
         return self.get(name, connection=connection)
 
