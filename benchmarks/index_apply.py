@@ -1,6 +1,6 @@
 """How fast does the index take journals in, and how much room do points take, beside decoding alone?
 
-    python benchmarks/index_apply.py [--points 4000000]
+    python -m benchmarks.index_apply [--points 4000000] [--database URL]
 
 Deterministic data in a temporary folder. Points are numbers: a row of 20 metrics holds 20 of them.
 """
@@ -14,6 +14,7 @@ from time import perf_counter
 
 import numpy as np
 
+from benchmarks import databases
 from runyard.database import Database
 from runyard.index import Index
 from runyard.journal import Home, JournalWriter
@@ -44,11 +45,11 @@ def journal_bytes(path: Path, run_id: str, *, keys: int, rows: int) -> None:
     main.close()
 
 
-def measure(keys: int, points: int) -> None:
+def measure(keys: int, points: int, server: str | None) -> None:
     rows = points // keys
-    with tempfile.TemporaryDirectory() as folder:
-        home = Home.open(Path(folder))
-        database = Database.open(home.database)
+    with tempfile.TemporaryDirectory() as folder, databases.empty(server, Path(folder)) as place:
+        home = Home.open(Path(folder) / "home")
+        database = Database.open(place)
         index = Index(database, home)
         spec = a_spec("r1")
         attempt = home.run(spec.id).attempt(1)
@@ -63,15 +64,13 @@ def measure(keys: int, points: int) -> None:
         Decoder().feed(data)
         decoded_s = perf_counter() - begin
         database.engine.dispose()
-        empty = home.database.stat().st_size
+        empty = databases.size_bytes(database)
         begin = perf_counter()
         index.catch_up(spec.id)
         applied_s = perf_counter() - begin
         host.event(Ended(time_ns=START_NS, state="COMPLETED"))
         index.catch_up(spec.id)
-        with database.engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        size = home.database.stat().st_size - empty
+        size = databases.size_bytes(database) - empty
         points = rows * keys
         print(
             f"{keys:3} keys a row: {points / applied_s / 1e6:6.2f} M points/s (goal 1; decoding alone "
@@ -107,9 +106,12 @@ def live(index: Index, home: Home, schema: Schema, keys: int, rows: int) -> None
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--points", type=int, default=4_000_000)
+    parser.add_argument("--database", help="URL of a PostgreSQL database; others are made beside it for a moment")
     arguments = parser.parse_args()
-    for keys in (1, 4, 20, 100):
-        measure(keys, arguments.points)
+    for server in [None, arguments.database][: 2 if arguments.database else 1]:
+        print(databases.titled(server))
+        for keys in (1, 4, 20, 100):
+            measure(keys, arguments.points, server)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How long does the index take to answer, beside the same rows in bare sqlite3 and bare NumPy?
 
-    python benchmarks/index_queries.py [--runs 100000]
+    python -m benchmarks.index_queries [--runs 100000]
 
 Deterministic data in a temporary folder. Prints medians in milliseconds.
 """
@@ -18,6 +18,7 @@ import numpy as np
 from pcodec import ChunkConfig, standalone
 from sqlalchemy import update
 
+from benchmarks import databases
 from runyard.database import Database, analyze
 from runyard.database.schema import run_metrics, runs
 from runyard.index import Index
@@ -116,18 +117,18 @@ def thousand_runs(home: Home, index: Index, database: Database) -> None:
             " c.run_id = r.id and c.key = 'optim.lr' and c.number < 0.05) and exists (select 1 from run_tags t"
             " where t.run_id = r.id and t.tag = 'baseline') order by m.max desc limit 50"
         )
-        bare_ms = timed(lambda: raw.execute(text).fetchall())
-        show("1,000 runs: the 50 best, filtered and sorted", best, "5 ms", bare_ms, "bare sqlite3, bytes only")
+        bare_ms = timed(lambda: raw.execute(text) and raw.fetchall())
+        show("1,000 runs: the 50 best, filtered and sorted", best, "5 ms", bare_ms, "bare driver, bytes only")
         hundred = ids[:100]
-        marks = ",".join("?" * 100)
+        marks = ",".join(["?" if database.engine.dialect.name == "sqlite" else "%s"] * 100)
         join = (
             'select c.steps, c.times, v."values" from chunk_values v join chunks c using (run_id, attempt, stream,'
             f" segment, block) where v.key = 'val/loss' and v.run_id in ({marks})"
         )
-        bare_ms = timed(lambda: raw.execute(join, hundred).fetchall())
+        bare_ms = timed(lambda: raw.execute(join, hundred) and raw.fetchall())
         raw.close()
     ours = timed(lambda: index.series_many(hundred, "val/loss"))
-    show("one series of 100 runs (100 points each)", ours, "15 ms", bare_ms, "bare sqlite3, bytes only")
+    show("one series of 100 runs (100 points each)", ours, "15 ms", bare_ms, "bare driver, bytes only")
 
 
 def long_series(home: Home, index: Index) -> None:
@@ -189,14 +190,21 @@ def many_runs(index: Index, database: Database, count: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=100_000)
+    parser.add_argument("--database", help="URL of a PostgreSQL database; another is made beside it for a moment")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        home = Home.open(Path(folder))
-        database = Database.open(home.database)
+    for server in [None, arguments.database][: 2 if arguments.database else 1]:
+        print(databases.titled(server))
+        measure(arguments.runs, server)
+
+
+def measure(count: int, server: str | None) -> None:
+    with tempfile.TemporaryDirectory() as folder, databases.empty(server, Path(folder)) as place:
+        home = Home.open(Path(folder) / "home")
+        database = Database.open(place)
         index = Index(database, home)
         thousand_runs(home, index, database)
         long_series(home, index)
-        many_runs(index, database, arguments.runs)
+        many_runs(index, database, count)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How long does a worker take to claim a run and to keep its lease, alone and with others at the same file?
 
-    python benchmarks/queue_claim.py [--runs 1000] [--workers 4]
+    python -m benchmarks.queue_claim [--runs 1000] [--workers 4] [--database URL]
 
 The limit beside it is one empty write transaction of bare sqlite3 on a file of its own.
 """
@@ -16,15 +16,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median, quantiles
 
+from benchmarks import databases
 from runyard.database import Database
 from runyard.queue import Capacity, Queue
 from runyard.records import RunSpec, WorkerId, new_run_id
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+ROOT = Path(__file__).parents[1]
 SLOT = Capacity(cpu_slots=1, all_cpu_slots=1)
 
 
-def fill(path: Path, count: int) -> None:
+def fill(path: str, count: int) -> None:
     """A queue with so many waiting runs."""
     specs = [
         RunSpec(
@@ -56,11 +58,12 @@ def claim_all(path: str, worker: str) -> None:
         print((claimed - begin) * 1000, (time.perf_counter() - claimed) * 1000)
 
 
-def with_workers(path: Path, count: int) -> tuple[list[float], list[float]]:
+def with_workers(path: str, count: int) -> tuple[list[float], list[float]]:
     """Claims and heartbeats of so many processes at once."""
-    command = [sys.executable, __file__, "--claim", str(path)]
+    command = [sys.executable, "-m", "benchmarks.queue_claim", "--claim", path]
     processes = [
-        subprocess.Popen([*command, f"worker-{number}"], stdout=subprocess.PIPE, text=True) for number in range(count)
+        subprocess.Popen([*command, f"worker-{number}"], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        for number in range(count)
     ]
     lines = [line.split() for process in processes for line in process.communicate()[0].splitlines()]
     return [float(claim) for claim, _ in lines], [float(beat) for _, beat in lines]
@@ -96,17 +99,20 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=1_000)
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--claim", nargs=2, metavar=("DATABASE", "WORKER"), help=argparse.SUPPRESS)
+    parser.add_argument("--database", help="URL of a PostgreSQL database; others are made beside it for a moment")
     given = parser.parse_args()
     if given.claim:
         claim_all(*given.claim)
         return
     with tempfile.TemporaryDirectory() as scratch:
-        for count in (1, given.workers):
-            path = Path(scratch) / f"{count}.db"
-            fill(path, given.runs)
-            claims, beats = with_workers(path, count)
-            show(f"claim, {count} at once", claims)
-            show(f"heartbeat, {count} at once", beats)
+        for server in [None, given.database][: 2 if given.database else 1]:
+            print(databases.titled(server))
+            for count in (1, given.workers):
+                with databases.empty(server, Path(scratch)) as place:
+                    fill(place, given.runs)
+                    claims, beats = with_workers(place, count)
+                show(f"claim, {count} at once", claims)
+                show(f"heartbeat, {count} at once", beats)
         show("bare sqlite3 transaction", bare_transactions(Path(scratch) / "bare.db", given.runs))
 
 

@@ -1,6 +1,6 @@
 """How long does it take to submit a grid of 1,000 runs, and how much of that is the queue?
 
-    python benchmarks/queue_submit.py [--runs 1000] [--rounds 5]
+    python -m benchmarks.queue_submit [--runs 1000] [--rounds 5] [--database URL]
 
 The limit beside it is the same folders and files made by bare mkdir, write and rename.
 """
@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 
+from benchmarks import databases
 from runyard.client import Client, open_client
 from runyard.records import RunSpec, encode_spec, new_run_id
 
@@ -65,10 +66,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=1_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--database", help="URL of a PostgreSQL database; another is made beside it for a moment")
     given = parser.parse_args()
+    for server in [None, given.database][: 2 if given.database else 1]:
+        print(databases.titled(server))
+        measure(given, server)
+
+
+def measure(given: argparse.Namespace, server: str | None) -> None:
     submit, rows, files = [], [], []
-    with tempfile.TemporaryDirectory() as scratch:
-        client = open_client(f"{scratch}/home")
+    with tempfile.TemporaryDirectory() as scratch, databases.empty(server, Path(scratch)) as place:
+        client = open_client(f"{scratch}/home", database=place)
         for number in range(given.rounds):
             first, second, third = a_grid(given.runs), a_grid(given.runs), a_grid(given.runs)
             submit.append(timed_ms(partial(client.submit, first)))

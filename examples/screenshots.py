@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
-DESK, LAPTOP, PHONE = (1440, 900), (1280, 800), (390, 844)
+DESK, LAPTOP, PHONE, WALL = (1440, 900), (1280, 800), (390, 844), (1920, 1080)
 SETTLE_MS = 1500  # curves are asked for, drawn, and have stopped moving
 
 
@@ -53,6 +53,7 @@ SHOTS: list[tuple[str, tuple[int, int], str, Callable[["Page"], None]]] = [
     ("queue", DESK, "#/queue", nothing),
     ("morning", DESK, "#/morning", nothing),
     ("disk", DESK, "#/disk", nothing),
+    ("screen", WALL, "#/screen", nothing),
     ("phone", PHONE, "#/p/weld-seam", nothing),
 ]
 
@@ -96,7 +97,7 @@ def take(
     )
     page = context.new_page()
     page.goto(address)
-    page.wait_for_selector(".row.run, .row.group, .page h1")
+    page.wait_for_selector(".row.run, .row.group, .page h1, .screen h1")
     page.wait_for_selector(".live.on")
     page.wait_for_timeout(SETTLE_MS)
     prepare(page)

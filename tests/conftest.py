@@ -7,14 +7,20 @@ so there a skip would hide that a promise is no longer checked, and it fails.
 import os
 import re
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
 from hypothesis import settings
 
+from tests import postgresql
+from tests.postgresql import PostgreSQL, database_of
+
 settings.register_profile("any machine", settings(), deadline=None)  # a busy one is no defect
 settings.load_profile("any machine")
+
+IS_FIRST_PROCESS = "PYTEST_XDIST_WORKER" not in os.environ
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
 
@@ -30,6 +36,36 @@ ALLOWED_SKIPS = (
 def pytest_configure() -> None:
     """Let Ctrl-C reach the processes that tests start: a shell's background job inherits that it is ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    if IS_FIRST_PROCESS:
+        postgresql.choose_folder()
+
+
+def pytest_unconfigure() -> None:
+    if IS_FIRST_PROCESS:
+        postgresql.stop()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> PostgreSQL:
+    """A real one, started when the first test asks for it."""
+    return postgresql.start()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Where a database may be opened: a file that does not exist yet, or the URL of an empty PostgreSQL database."""
+    if request.param == "sqlite":
+        yield str(tmp_path / "deep" / "runyard.db")
+        return
+    with request.getfixturevalue("postgresql_server").database() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> Iterator[str | None]:
+    """The database of a home: None for its file, else the URL of one with tables and nothing in them."""
+    with database_of(request) as url:
+        yield url
 
 
 @pytest.hookimpl(wrapper=True)

@@ -16,6 +16,7 @@
     └── ServiceError      something else failed        exit 4
         ├── FormatUnknown     written by another version of Runyard
         ├── JournalDamaged    bytes that are no journal
+        ├── DatabaseUnavailable  nobody answers at the database's URL
         ├── DeviceUnavailable no GPU, or one that does not answer
         └── NotYet            a command that exists but does nothing so far
 
@@ -110,6 +111,10 @@ class FormatUnknown(ServiceError):
 
 class JournalDamaged(ServiceError):
     """Bytes that are no journal, or not the journal that was asked for."""
+
+
+class DatabaseUnavailable(ServiceError):
+    """Nobody answers where the database should be."""
 
 
 class DeviceUnavailable(ServiceError):

@@ -91,6 +91,7 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     config: dict[str, Any] = {}
     config_id: str = ""  # identity of the config, 64 hex digits
     group: str = ""  # identity without the seed
+    uncounted: tuple[str, ...] = ()  # dotted keys of the config that do not count for its identity
     changed: dict[str, Any] = {}  # dotted keys that differ from the project's default
     seed: int | None = None
     tags: tuple[str, ...] = ()

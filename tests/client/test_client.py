@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import event
 
 from runyard.client import Client, open_client
-from runyard.errors import NotFound, RunFinished
+from runyard.errors import NotFound, RunFinished, UsageError
 from runyard.journal.events import Noted
 from runyard.queue import Capacity
 from runyard.records import RunId, RunSpec, WorkerId
@@ -42,6 +42,15 @@ def agrees_after_a_reindex(client: Client) -> bool:
     before = order(client)
     client.reindex()
     return order(client) == before
+
+
+def test_a_database_belongs_to_one_home(tmp_path: Path, database_url: str | None) -> None:
+    place = database_url or str(tmp_path / "elsewhere.db")
+    open_client(tmp_path / "home", database=place).close()
+    open_client(tmp_path / "home", database=place).close()
+
+    with pytest.raises(UsageError, match="belongs to another home"):
+        open_client(tmp_path / "other", database=place)
 
 
 def test_a_waiting_run_is_cancelled(client: Client) -> None:

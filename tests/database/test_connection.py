@@ -6,10 +6,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, insert, inspect, select, update
 from sqlalchemy.exc import IntegrityError
 
-from runyard.database import INDEX_VERSION, Database, upsert
+from runyard.database import INDEX_VERSION, Database, lock_runs, upsert
 from runyard.database.schema import meta, runs, workers
 from runyard.errors import FormatUnknown
 
@@ -30,6 +30,7 @@ def count_up(path: str, times: int) -> None:
     database = Database.open(path)
     for _ in range(times):
         with database.transaction() as tx:
+            lock_runs(tx, ["r1"])
             pid = tx.execute(select(workers.c.pid)).scalar_one()
             tx.execute(update(workers).values(pid=pid + 1))
 
@@ -43,29 +44,26 @@ def run_processes(target: object, arguments: list[tuple[object, ...]]) -> None:
     assert [process.exitcode for process in processes] == [0] * len(processes)
 
 
-def test_several_processes_create_one_database_at_the_same_time(tmp_path: Path) -> None:
-    path = tmp_path / "deep" / "runyard.db"
+def test_several_processes_create_one_database_at_the_same_time(place: str) -> None:
+    run_processes(open_and_insert, [(place, number) for number in range(4)])
 
-    run_processes(open_and_insert, [(str(path), number) for number in range(4)])
-
-    with Database.open(path).read() as tx:
+    with Database.open(place).read() as tx:
         assert tx.scalar(select(func.count()).select_from(workers)) == 4
 
 
-def test_read_then_write_loses_no_update_of_another_process(tmp_path: Path) -> None:
-    path = tmp_path / "runyard.db"
-    database = Database.open(path)
+def test_read_then_write_loses_no_update_of_another_process(place: str) -> None:
+    database = Database.open(place)
     with database.transaction() as tx:
         tx.execute(insert(workers).values(a_worker(1)))
 
-    run_processes(count_up, [(str(path), 100), (str(path), 100)])
+    run_processes(count_up, [(place, 100), (place, 100)])
 
     with database.read() as tx:
         assert tx.scalar(select(workers.c.pid)) == 201
 
 
-def test_a_transaction_that_raises_leaves_nothing(tmp_path: Path) -> None:
-    database = Database.open(tmp_path / "runyard.db")
+def test_a_transaction_that_raises_leaves_nothing(place: str) -> None:
+    database = Database.open(place)
 
     def insert_twice() -> None:
         with database.transaction() as tx:
@@ -79,8 +77,8 @@ def test_a_transaction_that_raises_leaves_nothing(tmp_path: Path) -> None:
         assert tx.execute(select(workers)).all() == []
 
 
-def test_a_reader_sees_one_state_while_somebody_writes(tmp_path: Path) -> None:
-    database = Database.open(tmp_path / "runyard.db")
+def test_a_reader_sees_one_state_while_somebody_writes(place: str) -> None:
+    database = Database.open(place)
 
     with database.read() as reader:
         before = reader.scalar(select(func.count()).select_from(workers))
@@ -101,8 +99,8 @@ def test_a_database_that_nobody_holds_any_more_is_closed(tmp_path: Path) -> None
     assert not [file for file in psutil.Process().open_files() if file.path.startswith(str(tmp_path))]
 
 
-def test_upsert_inserts_or_updates(tmp_path: Path) -> None:
-    database = Database.open(tmp_path / "runyard.db")
+def test_upsert_inserts_or_updates(place: str) -> None:
+    database = Database.open(place)
 
     with database.transaction() as tx:
         upsert(tx, workers, [a_worker(1), a_worker(2)])
@@ -120,18 +118,17 @@ def test_files_are_in_wal_mode_with_foreign_keys(tmp_path: Path) -> None:
         assert tx.exec_driver_sql("PRAGMA busy_timeout").scalar() == 30_000
 
 
-def test_new_tables_wait_for_a_reindex(tmp_path: Path) -> None:
-    database = Database.open(tmp_path / "runyard.db")
+def test_new_tables_wait_for_a_reindex(place: str) -> None:
+    database = Database.open(place)
     assert database.needs_reindex
 
     database.mark_reindexed()
 
-    assert not Database.open(tmp_path / "runyard.db").needs_reindex
+    assert not Database.open(place).needs_reindex
 
 
-def test_tables_of_an_older_version_are_created_anew(tmp_path: Path) -> None:
-    path = tmp_path / "runyard.db"
-    database = Database.open(path)
+def test_tables_of_an_older_version_are_created_anew(place: str) -> None:
+    database = Database.open(place)
     database.mark_reindexed()
     with database.transaction() as tx:
         tx.execute(update(meta).where(meta.c.key == "index_version").values(value="0"))
@@ -139,19 +136,18 @@ def test_tables_of_an_older_version_are_created_anew(tmp_path: Path) -> None:
         tx.execute(insert(workers).values(a_worker(1)))
     database.dispose()
 
-    database = Database.open(path)
+    database = Database.open(place)
 
     assert database.needs_reindex
     with database.read() as tx:
         assert tx.execute(select(runs)).all() == []
-        assert "old" not in [row[1] for row in tx.exec_driver_sql("PRAGMA table_info(runs)")]
+        assert "old" not in [column["name"] for column in inspect(tx).get_columns("runs")]
         assert len(tx.execute(select(workers)).all()) == 1  # the queue has a version of its own
 
 
-def test_tables_of_a_newer_version_are_refused_with_both_versions(tmp_path: Path) -> None:
-    path = tmp_path / "runyard.db"
-    with Database.open(path).transaction() as tx:
+def test_tables_of_a_newer_version_are_refused_with_both_versions(place: str) -> None:
+    with Database.open(place).transaction() as tx:
         tx.execute(update(meta).where(meta.c.key == "index_version").values(value=str(INDEX_VERSION + 1)))
 
     with pytest.raises(FormatUnknown, match=rf"index_version {INDEX_VERSION + 1}; this Runyard knows {INDEX_VERSION}"):
-        Database.open(path)
+        Database.open(place)

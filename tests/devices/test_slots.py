@@ -227,6 +227,18 @@ def test_a_slot_whose_lock_is_broken_is_left_out_with_a_sentence(machine: FakeMa
     taken.lock.release()
 
 
+def test_a_closed_slot_is_left_alone_and_its_reason_is_told(machine: FakeMachine) -> None:
+    slots = discover([0, 1])
+    told: list[list[str]] = []
+
+    (taken,) = acquire_any(slots, me(), wait=never, closed=lambda slot: "reserved" if slot == slots[0] else "")
+    with pytest.raises(AssertionError):
+        acquire_any(slots[:1], me(), wait=never, on_wait=told.append, closed=lambda slot: "reserved by anna")
+
+    assert taken.slot == slots[1]
+    assert told == [["reserved by anna"]]
+
+
 def test_several_gpus_are_taken_together_or_not_at_all(machine: FakeMachine) -> None:
     slots = discover([0, 1])
     other = take(slots[1], Holder(pid=os.getpid(), user="anna"))

@@ -82,9 +82,9 @@ class Journal:
 class Yard:
     """A home, its database and its index."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, database_url: str | None = None) -> None:
         self.home = Home.open(path)
-        self.database = Database.open(self.home.database)
+        self.database = Database.open(database_url or self.home.database)
         self.index = Index(self.database, self.home)
         self._open: dict[tuple[str, int, str], Journal] = {}
 

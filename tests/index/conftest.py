@@ -7,7 +7,7 @@ from tests.index.builders import Yard
 
 
 @pytest.fixture
-def yard(tmp_path: Path) -> Iterator[Yard]:
-    yard = Yard(tmp_path / "home")
+def yard(tmp_path: Path, database_url: str | None) -> Iterator[Yard]:
+    yard = Yard(tmp_path / "home", database_url)
     yield yard
     yard.database.dispose()

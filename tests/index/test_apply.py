@@ -108,8 +108,8 @@ def a_header(run: str) -> bytes:
     return record
 
 
-def deliver_all(path: str, times: int) -> None:
-    yard = Yard(Path(path))
+def deliver_all(path: str, database_url: str | None, times: int) -> None:
+    yard = Yard(Path(path), database_url)
     data = yard.index.journal_path("r1", 1, "main").read_bytes()
     for begin in range(0, len(data), 5000):
         for _ in range(times):
@@ -118,10 +118,12 @@ def deliver_all(path: str, times: int) -> None:
                 yard.index.apply("r1", 1, "main", offset, data[offset : begin + 5000])
 
 
-def test_two_processes_that_deliver_the_same_bytes_store_them_once(yard: Yard, tmp_path: Path) -> None:
+def test_two_processes_that_deliver_the_same_bytes_store_them_once(
+    yard: Yard, tmp_path: Path, database_url: str | None
+) -> None:
     yard.add()
     yard.journal().log_many(range(20_000), {"loss": [float(step) for step in range(20_000)]})
-    processes = [SPAWN.Process(target=deliver_all, args=(str(tmp_path / "home"), 2)) for _ in range(2)]
+    processes = [SPAWN.Process(target=deliver_all, args=(str(tmp_path / "home"), database_url, 2)) for _ in range(2)]
     for process in processes:
         process.start()
     for process in processes:

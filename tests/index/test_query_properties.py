@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -11,9 +10,10 @@ from hypothesis import strategies as st
 
 from runyard.index import RunRow, flatten
 from tests.index.builders import Yard, a_spec, days, ended, started
+from tests.postgresql import database_of
 
-NUMBERS = [-1, 0, 0.5, 1, 2, 1e300]
-TEXTS = ["", "a", "A", "ab", "it's", '"', "%", "ü"]
+NUMBERS = [-1, 0, 0.5, 1, 2, 1e300, -(2.0**70), 2**70]
+TEXTS = ["", "a", "A", "ab", "a b", "it's", '"', "%", "\\", "ü", "Z", "\x01", "😀", "\ufffd"]
 VALUES = [*NUMBERS, *TEXTS, True, False, None]
 TAGS = ["a", "it's", "ü"]
 
@@ -28,10 +28,14 @@ class Expression:
     holds: Holds
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
     """Fifty runs that have and lack everything in many combinations."""
-    yard = Yard(Path(tmp_path_factory.mktemp("home")))
+    with database_of(request) as url:
+        yield from fifty_runs(Yard(tmp_path_factory.mktemp("home"), url))
+
+
+def fifty_runs(yard: Yard) -> Iterator[Yard]:
     for number in range(50):
         config = {f"k{key}": VALUES[(number * 7 + key * 5) % len(VALUES)] for key in range(3) if (number + key) % 4}
         run_id = f"r{number:02}"

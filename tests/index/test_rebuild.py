@@ -33,6 +33,7 @@ from runyard.journal.events import (
 )
 from runyard.records import RunState, decode_spec
 from tests.index.builders import Yard, a_spec, all_rows, at, started
+from tests.postgresql import TEMPLATE, PostgreSQL
 
 SECONDS = st.integers(0, 50)
 TEXT = st.text("ab'✓", max_size=3)
@@ -113,6 +114,33 @@ def test_the_order_and_the_size_of_deliveries_do_not_matter(
         assert rebuilt == grown
         assert all_rows(fresh) == grown
         fresh.dispose()
+        yard.database.dispose()
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(streams=STREAMS, edits=st.lists(EDITS, max_size=4), is_queued=st.booleans(), data=st.data())
+def test_deliveries_to_postgresql_grow_the_rows_that_sqlite_builds(
+    postgresql_server: PostgreSQL,
+    streams: dict[tuple[int, str], list[object]],
+    edits: list[Event],
+    is_queued: bool,
+    data: st.DataObject,
+) -> None:
+    with tempfile.TemporaryDirectory() as folder, postgresql_server.database(TEMPLATE) as url:
+        yard = Yard(Path(folder) / "home", url)
+        yard.add(a_spec(is_queued=is_queued, retries=1, tags=("a", "b")))
+        for (attempt, stream), items in streams.items():
+            write(yard, attempt, stream, items)
+        if edits:
+            yard.edit(*edits)
+
+        deliver_in_random_pieces(yard, data)
+        grown = yard.rows()
+        sqlite = Database.open(Path(folder) / "other.db")
+        Index(sqlite, yard.home).reindex()
+
+        assert all_rows(sqlite) == grown
+        sqlite.dispose()
         yard.database.dispose()
 
 

@@ -8,9 +8,9 @@ from runyard.queue import Queue
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
+def database(tmp_path: Path, database_url: str | None) -> Iterator[Database]:
     """An empty database."""
-    opened = Database.open(tmp_path / "runyard.db")
+    opened = Database.open(database_url or tmp_path / "runyard.db")
     yield opened
     opened.dispose()
 

@@ -243,15 +243,16 @@ def test_workers_are_listed_while_they_are_heard_of(queue: Queue, database: Data
 
 
 def test_four_processes_claim_400_runs_and_each_run_exactly_once(
-    queue: Queue, database: Database, tmp_path: Path
+    queue: Queue, database: Database, database_url: str | None, tmp_path: Path
 ) -> None:
+    place = database_url or str(tmp_path / "runyard.db")
     specs = [a_run() for _ in range(400)]
     submit(queue, database, *specs)
     database.dispose()
 
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", CLAIM_ALL, str(tmp_path / "runyard.db"), f"worker-{number}"],
+            [sys.executable, "-c", CLAIM_ALL, place, f"worker-{number}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -7,8 +7,6 @@ Folders, journals and rows come from the real client; only the training is playe
 """
 
 import argparse
-import hashlib
-import json
 import socket
 import time
 from collections.abc import Sequence
@@ -22,6 +20,7 @@ import numpy as np
 
 from runyard.client import Client, open_client
 from runyard.client.trash import put
+from runyard.config.identity import identify_stored
 from runyard.journal import HOST, MAIN, Attempt, JournalWriter
 from runyard.journal.events import (
     ArtifactStored,
@@ -39,6 +38,7 @@ from runyard.journal.events import (
 from runyard.project.snapshot import take
 from runyard.records import CodeState, RunId, RunSpec, RunState, new_run_id
 from runyard.tracking.media.confusion_matrix import encode_predictions
+from runyard.tracking.media.curve import encode_curve
 from runyard.tracking.media.histogram import histogram_of
 from runyard.tracking.media.image import encode_image
 from runyard.tracking.media.table import encode_table
@@ -131,7 +131,7 @@ def _parts() -> list[_Part]:
 def _spec(path: Path, part: _Part, codes: Sequence[CodeState], now: datetime) -> RunSpec:
     is_weld = part.grid.startswith("lr")
     shown = {key: value for key, value in _flat(part.config).items() if key in ("optim.lr", "model.depth", "crop")}
-    without_seed = {key: value for key, value in part.config.items() if key != "seed"}
+    identity = identify_stored(part.config)
     state = _state(part)
     return RunSpec(
         id=new_run_id(),
@@ -141,8 +141,8 @@ def _spec(path: Path, part: _Part, codes: Sequence[CodeState], now: datetime) ->
         experiment="learning rate" if is_weld else "crop size",
         grid=part.grid,
         config=part.config,
-        config_id=_sha(part.config),
-        group=_sha(without_seed),
+        config_id=identity.config_id,
+        group=identity.group,
         changed={key: value for key, value in shown.items() if value not in (0.1, 2, 64)},
         seed=part.config["seed"],
         tags=("baseline",) if part.index < 3 else (),
@@ -182,6 +182,7 @@ def _play(demo: Demo, part: _Part, spec: RunSpec, number: int, now: datetime, st
     _begin(spec, main, host, start_ns, number)
     quality = _quality(part, number)
     _curves(main, METRICS, _training(quality, done, number), start_ns, range(done))
+    _curves(main, ("epoch",), np.arange(done)[:, None] // 10.0, start_ns, range(done))
     _curves(host, SYSTEM, _machine(done // 2, number), start_ns, range(done // 2))
     _media(main, quality, start_ns, done, number)
     _files(demo.client, host, start_ns, number)
@@ -285,6 +286,11 @@ def _media(main: JournalWriter, quality: float, start_ns: int, done: int, number
         guess = np.where(random.random(200) < quality, truth, random.integers(0, 4, 200))
         data, meta = encode_predictions(truth, guess, labels=["good", "pore", "crack", "spatter"])
         main.event(_medium("val/confusion", step, "confusion_matrix", "application/json", data, meta, at))
+        rate = np.linspace(0, 1, 60)
+        data, meta = encode_curve(
+            rate, rate ** (0.05 + 0.5 * (1 - quality)), x_label="false positives", y_label="true positives"
+        )
+        main.event(_medium("val/roc", step, "curve", "application/json", data, meta, at))
     at = start_ns + int(done * STEP_S) * _SECOND
     rows = [
         {"file": f"img_{i:03}.png", "label": "crack", "score": round(float(s), 3)}
@@ -368,10 +374,6 @@ def _flat(config: dict[str, Any]) -> dict[str, Any]:
         for name, value in config.items()
         for key, inner in (value.items() if isinstance(value, dict) else [("", value)])
     }
-
-
-def _sha(config: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
 
 
 # ---- letting it go on ----

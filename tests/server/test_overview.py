@@ -1,13 +1,16 @@
 """The queue, machines, mornings, the disk, the trash and saved views."""
 
+import os
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from runyard.client import Client
 from runyard.devices import Holder, SlotLock
 from runyard.records import RunId, RunState
-from tests.server.serving import Served
+from tests.nvml.machine import fake_machine
+from tests.server.serving import Served, serving
 
 
 def test_the_queue_says_who_is_next_and_why_others_wait(shared: Served) -> None:
@@ -95,7 +98,7 @@ def test_the_trash_gives_back_and_lets_go(served: Served, one: RunId) -> None:
     freed = served.send("POST", "/trash/empty")
     assert freed["runs"] == 1
     assert freed["size_bytes"] > 0
-    assert served.get("/trash") == {"total": 0, "runs": []}
+    assert served.get("/trash") == {"total": 0, "runs": [], "checkpoints": []}
 
 
 def test_views_are_saved_for_all(served: Served) -> None:
@@ -181,3 +184,89 @@ def test_what_is_held_is_released(served: Served, elsewhere: Client) -> None:
 
 def test_pausing_a_project_that_nobody_has_is_refused(served: Served) -> None:
     served.send("POST", "/projects/nobody/pause", status=404)
+
+
+def test_a_slot_is_reserved_and_given_back(served: Served) -> None:
+    machine = served.get("/machines")["machines"][0]
+    slot = next(each for each in machine["slots"] if each["state"] == "free")
+    address = f"/machines/{machine['host']}/slots/{slot['name']}/reservation"
+
+    made = served.send("PUT", address, {"hours": 3, "why": "a demonstration"})
+    seen = next(each for each in served.get("/machines")["machines"][0]["slots"] if each["name"] == slot["name"])
+    served.send("DELETE", address)
+    after = next(each for each in served.get("/machines")["machines"][0]["slots"] if each["name"] == slot["name"])
+
+    assert seen["state"] == "reserved"
+    assert seen["reservation"] == made
+    assert "a demonstration" in seen["reason"]
+    assert (after["state"], after["reservation"]) == ("free", None)
+
+
+def test_what_cannot_be_reserved_is_refused(served: Served) -> None:
+    host = served.get("/machines")["machines"][0]["host"]
+    for place, hours, status in (
+        (f"{host}/slots/none", 1, 404),
+        ("ws9/slots/cpu-0", 1, 404),
+        (f"{host}/slots/cpu-0", 0, 422),
+    ):
+        served.send("PUT", f"/machines/{place}/reservation", {"hours": hours}, status=status)
+    served.send("DELETE", f"/machines/{host}/slots/cpu-0/reservation", status=404)
+
+
+def test_a_gpu_that_others_use_shows_user_and_process(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "nvml").mkdir()
+    gpus = fake_machine(tmp_path / "nvml", monkeypatch, gpus=2)
+    gpus.also(f"compute 1 {os.getppid()} 9000")
+
+    with serving(home) as served:
+        slots = {slot["label"]: slot for slot in served.get("/machines")["machines"][0]["slots"]}
+
+    assert slots["GPU 0"]["state"] == "free"
+    assert slots["GPU 1"]["state"] == "busy"
+    assert [each["pid"] for each in slots["GPU 1"]["used_by"]] == [os.getppid()]
+    assert slots["GPU 1"]["used_by"][0]["memory_bytes"] == 9000 << 20
+
+
+def test_the_first_run_in_line_says_what_it_waits_for(served: Served) -> None:
+    first = next(row for row in served.get("/queue")["rows"] if row["place"] == 1)
+
+    assert first["reason"] == "no worker is there: start one with python run.py work"
+
+
+def test_a_rule_is_previewed_carried_out_and_undone(served: Served) -> None:
+    seen = served.get("/disk/cleaning", rule="failed", older_than_days=0)
+    assert seen["count"] == len(seen["ids"]) > 3
+    assert seen["size_bytes"] > 0
+
+    done = served.send("POST", "/disk/cleaning", {"rule": "failed", "older_than_days": 0, "plan": seen["plan"]})
+
+    assert done["ids"] == seen["ids"]
+    trashed = {run["id"] for run in served.get("/trash")["runs"]}
+    assert set(seen["ids"]) <= trashed
+    served.send("POST", "/disk/cleaning", {"rule": "failed", "older_than_days": 0, "plan": seen["plan"]}, status=409)
+    served.send("POST", "/actions", {"action": "restore", "runs": done["ids"]})
+    assert served.get("/disk/cleaning", rule="failed", older_than_days=0)["plan"] == seen["plan"]
+
+
+def test_cleaned_checkpoints_stand_in_the_trash(served: Served, one: RunId) -> None:
+    rows = served.client.index.find(
+        'state == "COMPLETED"', project="weld-seam", limit=3, sort="metric:val/accuracy.max"
+    )
+    for row in rows:
+        folder = served.client.folder(row.id).checkpoints
+        folder.mkdir()
+        (folder / "last.pt").write_bytes(b"x" * 9000)
+
+    seen = served.get("/disk/cleaning", rule="checkpoints", older_than_days=0)
+    served.send("POST", "/disk/cleaning", {"rule": "checkpoints", "older_than_days": 0, "plan": seen["plan"]})
+
+    assert sorted(each["id"] for each in served.get("/trash")["checkpoints"]) == sorted(seen["ids"])
+    served.send("POST", "/actions", {"action": "restore_checkpoints", "runs": seen["ids"]})
+    assert served.get("/trash")["checkpoints"] == []
+
+
+def test_a_rule_that_is_none_is_refused(served: Served) -> None:
+    served.get("/disk/cleaning", 422, rule="everything")
+    served.get("/disk/cleaning", 422, rule="failed", older_than_days=-1)

@@ -138,6 +138,7 @@ def test_everything_about_a_run(shared: Served, one_shared: RunId) -> None:
         "image",
         "histogram",
         "confusion_matrix",
+        "curve",
         "table",
         "figure",
         "text",

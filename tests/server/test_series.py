@@ -107,3 +107,32 @@ def test_too_many_series_are_refused(shared: Served) -> None:
 
 def test_the_metrics_of_runs(shared: Served, one_shared: RunId) -> None:
     assert shared.get("/metrics", runs=one_shared)["keys"] == shared.client.index.keys(one_shared)
+
+
+def test_a_curve_runs_along_another_metric(shared: Served, one_shared: RunId) -> None:
+    series = shared.client.index.series(one_shared, "val/loss")
+    epochs = shared.client.index.series(one_shared, "epoch").values
+
+    found = curves(shared, runs=[one_shared], keys=["val/loss"], x="metric:epoch")[one_shared, "val/loss"]
+
+    assert found["x"].tolist() == sorted(set(epochs.tolist()))
+    first = series.values[epochs == 0]
+    assert [found[name][0] for name in ("min", "max", "last")] == [first.min(), first.max(), first[-1]]
+    assert found["mean"][0] == pytest.approx(first.mean())
+
+
+def test_a_part_along_another_metric_is_cut_by_it(shared: Served, one_shared: RunId) -> None:
+    low, high = np.quantile(shared.client.index.series(one_shared, "train/loss").values, (0.2, 0.7)).tolist()
+
+    found = curves(shared, runs=[one_shared], keys=["val/loss"], x="metric:train/loss", start=low, stop=high)
+
+    x = found[one_shared, "val/loss"]["x"]
+    assert x.min() >= low
+    assert x.max() <= high
+    assert (np.diff(x) >= 0).all()
+
+
+def test_a_run_without_the_other_metric_has_no_curve(shared: Served, one_shared: RunId) -> None:
+    assert curves(shared, runs=[one_shared], keys=["val/loss"], x="metric:never") == {}
+    shared.send("POST", "/series", {"runs": [one_shared], "keys": ["lr"], "x": "metric:"}, status=422)
+    shared.send("POST", "/series", {"runs": [one_shared], "keys": ["lr"], "x": "epoch"}, status=422)

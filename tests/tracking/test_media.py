@@ -216,6 +216,30 @@ def test_what_is_no_confusion_matrix_costs_a_warning(run: Run, run_dir: Path, gi
     assert len(events_in(run_dir, Warned)) == 1
 
 
+def test_a_curve_is_kept_with_its_labels_and_without_what_is_not_finite(run: Run, run_dir: Path) -> None:
+    run.log_curve("roc", [0, 0.5, 1], np.array([0, np.nan, 1.0]), x_label="false positives", y_label="hits", step=3)
+
+    event = only_medium(run_dir)
+    assert (event.kind, event.step) == ("curve", 3)
+    assert json.loads(event.data) == {"x": [0, 1], "y": [0, 1], "x_label": "false positives", "y_label": "hits"}
+
+
+def test_a_long_curve_is_thinned_between_its_ends(run: Run, run_dir: Path) -> None:
+    run.log_curve("pr", np.linspace(0, 1, 50_000), np.linspace(1, 0, 50_000))
+
+    found = json.loads(only_medium(run_dir).data)
+    assert len(found["x"]) == 2000
+    assert (found["x"][0], found["x"][-1], found["y"][-1]) == (0, 1, 0)
+
+
+@pytest.mark.parametrize(("x", "y"), [([1], [1, 2]), ([], []), (["a"], [1]), ([float("nan")], [1])])
+def test_what_is_no_curve_costs_a_warning(run: Run, run_dir: Path, x: list[Any], y: list[Any]) -> None:
+    run.log_curve("roc", x, y)
+
+    assert events_in(run_dir, Media) == []
+    assert len(events_in(run_dir, Warned)) == 1
+
+
 def test_a_figure_becomes_png_and_stays_open(run: Run, run_dir: Path) -> None:
     figures = pytest.importorskip("matplotlib.figure", reason="runyard[figures] is not installed")
     figure = figures.Figure(figsize=(2, 1))

@@ -2,7 +2,9 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 from runyard.devices import Slot, SlotLock, discover, lock_directory
 from runyard.errors import DeviceUnavailable, ServiceError, UsageError
 from runyard.executors import Exit, Handle, LocalExecutor
+from runyard.hosts import host_name
 from runyard.records import Resources, RunState
 from runyard.worker import Snapshot, Worker, local_worker
 from tests.nvml.machine import FakeMachine
@@ -154,6 +157,29 @@ def test_a_gpu_in_use_outside_is_left_alone_and_its_user_is_shown(yard: Yard, ma
     lane = seen[0].lanes[0]
     assert (lane.slot, lane.state) == ("GPU 0", "busy")
     assert lane.reason.startswith("GPU 0 is used outside Runyard by")
+
+
+def test_a_reserved_gpu_is_left_alone_until_it_is_given_back(yard: Yard, machine: FakeMachine) -> None:
+    machine.has_gpus(1)
+    (run,) = yard.submit()
+    slot = discover()[0]
+    where = {"host": host_name(), "slot": slot.name}
+    with closing(a_client(yard)) as client:
+        client.reservations.reserve(
+            **where, label=slot.label, user="anna", hours=1, now=time.time(), why="a demonstration"
+        )
+        worker = Worker(client, Holding(), [slot])
+        worker.step()
+        waiting, lane = yard.row(run).state, worker.snapshot().lanes[0]
+
+        client.reservations.end(**where, now=time.time())
+        worker.step()
+        leased = client.queue.leases_of_host()
+        worker.close()
+
+    assert waiting == RunState.QUEUED
+    assert "reserved by anna" in lane.reason
+    assert [lease.run_id for lease in leased] == [run]
 
 
 def test_a_run_that_does_not_fit_this_machine_is_left_to_others(yard: Yard, machine: FakeMachine) -> None:

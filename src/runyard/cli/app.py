@@ -13,12 +13,13 @@ from typer.core import TyperGroup
 
 from runyard import __version__
 from runyard.cli import completion, screen
-from runyard.cli.choices import Framework, Goal, Section
+from runyard.cli.choices import CleaningRule, Framework, Goal, Section
 from runyard.cli.server_app import server_app
 
 HEADINGS = {
     "Runs": ("runs", "best", "show", "diff", "chart", "logs", "ui"),
-    "Changing runs": ("stop", "retry", "tag", "note", "rename", "rm", "trash"),
+    "Changing runs": ("stop", "retry", "tag", "note", "rename", "rm", "trash", "clean"),
+    "The queue": ("reserve",),
     "Travelling": ("export", "import"),
     "The team's server": ("login", "logout", "whoami", "server"),
     "Projects and the home": ("new", "reindex", "doctor"),
@@ -470,6 +471,61 @@ def new(
     command.new(name=name, framework=framework, folder=folder)
 
 
+@app.command("clean")
+def clean(
+    rule: Annotated[CleaningRule, typer.Argument(help="checkpoints, failed or trash.", show_default=False)],
+    older: Annotated[str, typer.Option(metavar="TIME", help="Only of runs that ended so long ago.")] = "30d",
+    project: OfProject = None,
+    all_projects: AllProjects = False,
+    dry: Annotated[bool, typer.Option("--dry-run", help="Only show it.")] = False,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Make room: checkpoints or failed runs of long ago go to the trash, or the trash goes for good.
+
+    Tagged runs are kept, and the best run of every grid keeps its checkpoints.
+
+    \b
+    runyard clean checkpoints --older 30d --dry-run
+    runyard clean failed --older 14d --all
+    runyard clean trash
+    """
+    from runyard.cli import clean as command
+    from runyard.client.cleaning import Rule
+
+    command.clean(
+        rule=Rule(rule.value),
+        older=older,
+        project=project,
+        all_projects=all_projects,
+        dry=dry,
+        yes=yes,
+        as_json=as_json,
+    )
+
+
+@app.command("reserve")
+def reserve(
+    slots: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SLOT...", help="GPUs by number [list what is reserved].", show_default=False),
+    ] = None,
+    duration: Annotated[str | None, typer.Option("--for", metavar="TIME", help="How long: 4h, 90m, 2d.")] = None,
+    why: Annotated[str, typer.Option(help="The reason, shown to the others.")] = "",
+    end: Annotated[bool, typer.Option("--end", help="Give them back to the queue now.")] = False,
+) -> None:
+    """Keep the queue off GPUs of this machine for some hours; who reserved one may train on it in a terminal.
+
+    \b
+    runyard reserve                              what is reserved
+    runyard reserve 0 --for 4h --why 'a demo'
+    runyard reserve 0 --end
+    """
+    from runyard.cli import reserve as command
+
+    command.reserve(slots=slots or [], duration=duration, why=why, is_end=end)
+
+
 @app.command("reindex")
 def reindex() -> None:
     """Rebuild the database from the run folders, which are the truth. Nothing is lost by it.
@@ -522,15 +578,21 @@ def list_trash(as_json: Json = False) -> None:
 
 
 @trash_app.command("restore")
-def restore(runs: Annotated[list[str], typer.Argument(metavar="RUN...", show_default=False)]) -> None:
-    """Bring runs back.
+def restore(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", show_default=False)],
+    only_checkpoints: Annotated[
+        bool, typer.Option("--checkpoints", help="The checkpoints that `runyard clean` took from these runs.")
+    ] = False,
+) -> None:
+    """Bring runs back, or the checkpoints of runs.
 
     \b
     runyard trash restore 8fk2
+    runyard trash restore 8fk2 --checkpoints
     """
     from runyard.cli import trash as command
 
-    command.restore(runs=runs)
+    command.restore(runs=runs, only_checkpoints=only_checkpoints)
 
 
 @trash_app.command("empty")

@@ -21,6 +21,14 @@ class Section(StrEnum):
     OUTPUT = "output"
 
 
+class CleaningRule(StrEnum):
+    """What `runyard clean` takes."""
+
+    CHECKPOINTS = "checkpoints"
+    FAILED = "failed"
+    TRASH = "trash"
+
+
 class Framework(StrEnum):
     """What a new project's model is written in."""
 

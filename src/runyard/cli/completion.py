@@ -53,7 +53,7 @@ def column(incomplete: str) -> list[str]:
 def _ask(statement: str, incomplete: str) -> Iterator[tuple[str, ...]]:
     home = Path(os.environ.get("RUNYARD_HOME") or Path.home() / ".runyard").expanduser()
     database = home / "runyard.db"
-    if not database.is_file():
+    if not database.is_file() or (home / "database.url").exists():  # PostgreSQL would take too long to ask
         return
     pattern = incomplete.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
     try:

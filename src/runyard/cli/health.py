@@ -16,6 +16,7 @@ from pathlib import Path
 from runyard import __version__, devices
 from runyard.cli import formats, target
 from runyard.client import Client
+from runyard.database.postgresql import described
 from runyard.errors import DeviceUnavailable, RunyardError
 from runyard.hosts import host_name
 from runyard.journal import EDITS, Home, RunFolder
@@ -91,7 +92,10 @@ def home(place: Home) -> Iterator[Finding]:
 
 
 def database(place: Home) -> Iterator[Finding]:
-    """Whether SQLite finds its file in order. Asked before anything else opens it."""
+    """Which database, and whether it is in order. Asked before anything else opens it."""
+    if place.database_url:
+        yield Finding(Level.OK, "database", described(place.database_url))
+        return
     if not place.database.exists():
         yield Finding(Level.OK, "database", "not there yet; the first command makes it")
         return
@@ -101,7 +105,7 @@ def database(place: Home) -> Iterator[Finding]:
     except sqlite3.Error as error:
         answer = str(error)
     if answer == "ok":
-        yield Finding(Level.OK, "database", formats.size(place.database.stat().st_size))
+        yield Finding(Level.OK, "database", f"SQLite, {formats.size(place.database.stat().st_size)}")
     else:
         advice = "Nothing is lost: `runyard reindex` puts it aside and builds a new one from the run folders."
         yield Finding(Level.BAD, "database", f"damaged: {answer}", advice)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from runyard.cli import columns, documents, formats, questions, screen, tables, target
 from runyard.cli.progress import progress_bar
-from runyard.client import trash
+from runyard.client import checkpoints, trash
 
 
 def list_(*, as_json: bool) -> None:
@@ -12,8 +12,16 @@ def list_(*, as_json: bool) -> None:
     with target.opened() as client:
         rows = client.index.find(None, trashed=True, limit=None)
         sizes = {row.id: trash.folder_size(client.folder(row.id).path) for row in rows}
+        kept = {run_id: trash.folder_size(folder) for run_id, folder in checkpoints.in_trash(client).items()}
     if as_json:
-        documents.write({"runs": [documents.run(row) | {"size_bytes": sizes[row.id]} for row in rows]})
+        documents.write(
+            {"runs": [documents.run(row) | {"size_bytes": sizes[row.id]} for row in rows], "checkpoints": kept}
+        )
+        return
+    if kept:
+        count, size = formats.plural(len(kept), "run"), formats.size(sum(kept.values()))
+        screen.remark(f"Checkpoints of {count}, {size}: {', '.join(list(kept)[:8])}{' …' if len(kept) > 8 else ''}")
+    if not rows and kept:
         return
     if not rows:
         screen.remark("The trash is empty.")
@@ -29,9 +37,14 @@ def list_(*, as_json: bool) -> None:
     )
 
 
-def restore(*, runs: list[str]) -> None:
-    """Bring runs back."""
+def restore(*, runs: list[str], only_checkpoints: bool) -> None:
+    """Bring runs back, or the checkpoints of runs."""
     with target.opened() as client:
+        if only_checkpoints:
+            found = target.find_runs(client, runs)
+            checkpoints.restore(client, [row.id for row in found])
+            screen.say(f"Checkpoints of {formats.plural(len(found), 'run')} restored.")
+            return
         rows = list({row.id: row for row in (target.find_trashed(client, text) for text in runs)}.values())
         trash.restore(client, [row.id for row in rows])
     screen.say(f"{formats.plural(len(rows), 'run')} restored: {', '.join(row.id for row in rows)}")
@@ -40,11 +53,12 @@ def restore(*, runs: list[str]) -> None:
 def empty(*, yes: bool) -> None:
     """Delete for good what is in the trash, and say how much room that made."""
     with target.opened() as client:
-        count = client.index.count(None, trashed=True)
-        if not count:
+        count, kept = client.index.count(None, trashed=True), len(checkpoints.in_trash(client))
+        if not count and not kept:
             screen.remark("The trash is empty.")
             return
-        questions.confirm(f"Delete {formats.plural(count, 'run')} for good?", yes=yes)
+        also = f" and checkpoints of {formats.plural(kept, 'run')}" if kept else ""
+        questions.confirm(f"Delete {formats.plural(count, 'run')}{also} for good?", yes=yes)
         with progress_bar("Deleting") as progress:
             freed = trash.empty(client, progress)
     screen.say(f"{formats.plural(freed.runs, 'run')} deleted, {formats.size(freed.size_bytes)} freed.")

@@ -15,7 +15,8 @@ import msgspec
 
 from runyard.artifacts import ArtifactStore
 from runyard.client import reaper, submission
-from runyard.database import Database
+from runyard.client.reservations import Reservations
+from runyard.database import Database, lock_queue, lock_runs
 from runyard.errors import JournalDamaged, NotFound, RunFinished, RunyardError
 from runyard.hosts import user_name
 from runyard.index import Index, RunRow, Scope
@@ -46,12 +47,16 @@ class Client:
     """
 
     def __init__(self, home: Home, *, database: str | None = None) -> None:
-        """Open the database at a URL, else the file in the home."""
+        """Open the database at a `postgresql://` URL, else the one that the home names, else the SQLite file in it."""
         self.home = home
-        self.database = Database.open(database or home.database)
+        elsewhere = database or home.database_url
+        self.database = Database.open(elsewhere or home.database)
+        if elsewhere:
+            self.database.belong_to(home.id)
         self.index = Index(self.database, home)
         self.queue = Queue(self.database)
         self.artifacts = ArtifactStore(home.artifacts)
+        self.reservations = Reservations(home)
         self._user: str | None = None
 
     def acting(self, user: str, scope: Scope) -> "Client":
@@ -82,6 +87,7 @@ class Client:
         """Rebuild the index and the queue from the run folders; return the number of runs."""
         count = self.index.reindex(progress)
         with self.database.transaction() as connection:  # nobody submits or claims between the look and the change
+            lock_queue(connection)
             waiting = self.index.find('state == "QUEUED" or state == "HELD" or state == "RUNNING"', limit=None)
             self.queue.rebuild(connection, list(self._with_specs(waiting)), now=time.time())
         return count
@@ -148,7 +154,8 @@ class Client:
         Args:
             given_up: the number of an attempt that was claimed and will never begin.
         """
-        with self.database.transaction() as tx:  # nobody changes the run between the look and the change
+        with self.database.transaction() as tx:
+            lock_runs(tx, [run_id])  # nobody changes the run between the look and the change
             row = self.index.get(run_id)
             if row.state in (RunState.QUEUED, RunState.HELD):
                 held = row.reason if row.state == RunState.HELD else None
@@ -246,7 +253,8 @@ class Client:
     def _bring_into_order(self, run_ids: Sequence[str]) -> None:
         """Give the queue what the edits say: when two people move one run, their last words count in both."""
         with self.database.transaction() as tx:
-            for run_id in run_ids:
+            lock_runs(tx, run_ids)
+            for run_id in sorted(run_ids):
                 row = self.index.get(run_id)
                 self.queue.reorder(run_id, priority=row.priority, position=row.position, connection=tx)
 
@@ -280,10 +288,11 @@ def open_client(home: "str | Path | Home | None" = None, *, database: str | None
     """Open a home on this machine: the given one, else RUNYARD_HOME, else ~/.runyard.
 
     Args:
-        database: the URL of its database; else what the home says.
+        database: the `postgresql://` URL of its database; else what the home says (`Home.database_url`).
 
     Raises:
         FormatUnknown: another version of Runyard wrote it.
+        UsageError, MissingExtra, DatabaseUnavailable: the database cannot be used, see `Database.open`.
     """
     return Client(home if isinstance(home, Home) else Home.open(home), database=database)
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from runyard.database import keep_code
 from runyard.errors import ConflictError, FormatUnknown, NotFound
 from runyard.index import RunRow
 from runyard.journal import RunFolder
@@ -89,6 +90,7 @@ def submit(client: "Client", specs: Sequence[RunSpec]) -> None:
             for spec in specs:
                 _create_folder(client.home.runs, spec)
             with client.database.transaction() as connection:
+                keep_code(connection)
                 _require_code(client, specs)
                 client.index.add_runs(specs, connection=connection)
                 client.queue.add(connection, [spec for spec in specs if spec.is_queued], now=time.time())

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runyard.artifacts import read_manifest
+from runyard.client import checkpoints
+from runyard.database import lock_code, lock_runs
 from runyard.errors import NotAllowed, NotFound, RunFinished, RunyardError, UsageError
 from runyard.index import RunRow
 from runyard.journal.events import Restored, Trashed
@@ -62,7 +64,7 @@ def restore(client: "Client", run_ids: Sequence[str]) -> None:
 
 
 def empty(client: "Client", progress: Callable[[int, int], None] | None = None) -> Freed:
-    """Delete all runs of the trash, and the artifacts and code that no other run refers to.
+    """Delete all runs and checkpoints of the trash, and the artifacts and code that no other run refers to.
 
     The rows go after the artifacts and before the folders, so that whatever was broken off is finished next time.
 
@@ -73,6 +75,7 @@ def empty(client: "Client", progress: Callable[[int, int], None] | None = None) 
         raise NotAllowed("Only who sees all projects may empty the trash: it belongs to all of them.")
     ids = [row.id for row in client.index.find(None, trashed=True, limit=None)]
     size = _delete_left_folders(client)
+    size += sum(_delete_folder(folder) for folder in checkpoints.in_trash(client).values())
     runs = 0
     for batch in range(0, len(ids), _AT_ONCE):
         with ExitStack() as locks:
@@ -84,7 +87,9 @@ def empty(client: "Client", progress: Callable[[int, int], None] | None = None) 
 
 
 def _empty(client: "Client", asked: Sequence[str]) -> Freed:
-    with client.database.transaction() as tx:  # nobody submits a run with this very code meanwhile
+    with client.database.transaction() as tx:
+        lock_code(tx)  # nobody submits a run with this very code meanwhile
+        lock_runs(tx, asked)
         rows = client.index.find(None, trashed=None, limit=None)
         wanted = set(asked)
         going = [row for row in rows if row.id in wanted and row.trashed]  # not those restored a moment ago

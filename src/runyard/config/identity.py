@@ -6,7 +6,7 @@ number), so that changing a field from int to float keeps the ids of old runs.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import Enum
@@ -46,6 +46,30 @@ def identify(config: BaseModel) -> Identity:
         return Identity(config_id, config_id)
     del tree[SEED]
     return Identity(config_id, _hash(tree))
+
+
+def identify_stored(config: Mapping[str, Any], uncounted: Collection[str] = ()) -> Identity:
+    """Hash a config as run.json holds it, without its class.
+
+    Args:
+        uncounted: dotted keys of settings that do not count, as `uncounted_keys` lists them.
+    """
+    tree = _without(canonical(config), uncounted)
+    config_id = _hash(tree)
+    tree.pop(SEED, None)
+    return Identity(config_id, _hash(tree))
+
+
+def uncounted_keys(config: BaseModel) -> tuple[str, ...]:
+    """Dotted keys of the settings of a config that do not count for its identity."""
+    found: list[str] = []
+    for name, info in type(config).model_fields.items():
+        value = getattr(config, name)
+        if not counts_for_identity(info):
+            found.append(name)
+        elif isinstance(value, BaseModel):
+            found += [f"{name}.{key}" for key in uncounted_keys(value)]
+    return tuple(found)
 
 
 def hash_ids(ids: list[str]) -> str:
@@ -93,6 +117,21 @@ def _collect(value: Any, each: Any) -> Any:
     if isinstance(value, datetime | date | time | timedelta):
         return to_jsonable_python(value)
     return each(to_jsonable_python(value, fallback=str))
+
+
+def _without(tree: dict[str, Any], keys: Collection[str]) -> dict[str, Any]:
+    """The tree without the settings of these dotted keys."""
+    inner: dict[str, list[str]] = {}
+    for key in keys:
+        name, _, rest = key.partition(".")
+        inner.setdefault(name, []).append(rest)
+    kept = {}
+    for name, value in tree.items():
+        if name not in inner:
+            kept[name] = value
+        elif "" not in inner[name] and isinstance(value, dict):
+            kept[name] = _without(value, inner[name])
+    return kept
 
 
 def _canonical_float(value: float) -> Any:

@@ -32,6 +32,7 @@ const DONE = {
   release: "released",
   trash: "moved to the trash",
   restore: "restored",
+  restore_checkpoints: "given back their checkpoints",
   priority: "given a new priority",
   top: "moved to the top",
   bottom: "moved to the end",

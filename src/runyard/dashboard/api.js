@@ -1,6 +1,6 @@
 /** Everything the page asks of the server; no other file fetches. The API is described at /api/v1/openapi.json. */
 
-/** @import {Project, Run, RunPage, Columns, GroupPage, ActionResult, Queue, Machine, Morning, Disk, Changed, SeriesRequest, Series, MediaItem, Output, Session, Link, Token, User, PrivateProject, AuditEntry} from "./types.js" */
+/** @import {Project, Run, RunPage, Columns, GroupPage, ActionResult, Growth, Queue, Reservation, Machine, Morning, Disk, Cleaning, Changed, SeriesRequest, Series, MediaItem, Output, Session, Link, Token, User, PrivateProject, AuditEntry} from "./types.js" */
 
 const BASE = "/api/v1";
 
@@ -69,12 +69,13 @@ export async function get(path, params, signal) {
  * @param {"POST" | "PATCH" | "PUT" | "DELETE"} method
  * @param {string} path
  * @param {unknown} [body]
+ * @param {AbortSignal} [signal]
  * @returns {Promise<any>}
  */
-export async function send(method, path, body) {
+export async function send(method, path, body, signal) {
   const headers = /** @type {Record<string, string>} */ ({ "X-Runyard": "1" });
   if (body !== undefined) headers["Content-Type"] = "application/json";
-  const response = await ask(url(path), { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+  const response = await ask(url(path), { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal });
   return response.status === 204 ? null : response.json();
 }
 
@@ -146,8 +147,21 @@ export const change = (id, change) => send("PATCH", `/runs/${part(id)}`, change)
 /** @param {string} action @param {readonly string[]} runs @param {unknown} [value] @returns {Promise<ActionResult>} */
 export const act = (action, runs, value) => send("POST", "/actions", { action, runs, value });
 
+/**
+ * @param {{project: string, query: string | null, points: readonly Record<string, unknown>[], is_dry: boolean}} asked
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Growth>}
+ */
+export const fillPoints = (asked, signal) => send("POST", "/grids/points", asked, signal);
+
 /** @param {string} project @param {boolean} isPaused */
 export const pause = (project, isPaused) => send("POST", `/projects/${part(project)}/${isPaused ? "pause" : "resume"}`);
+
+const slotPath = (/** @type {string} */ host, /** @type {string} */ slot) => `/machines/${part(host)}/slots/${part(slot)}/reservation`;
+/** @param {string} host @param {string} slot @param {number} hours @param {string} why @returns {Promise<Reservation>} */
+export const reserve = (host, slot, hours, why) => send("PUT", slotPath(host, slot), { hours, why });
+/** @param {string} host @param {string} slot @returns {Promise<Reservation>} */
+export const endReservation = (host, slot) => send("DELETE", slotPath(host, slot));
 
 /** @param {readonly string[]} runs @param {string} section @param {AbortSignal} [signal] @returns {Promise<any>} */
 export const diff = (runs, section, signal) => get("/diff", { runs: list(runs), section }, signal);
@@ -194,6 +208,11 @@ export const morning = (project, since, signal) => get("/morning", { project, si
 
 /** @param {string} [project] @param {AbortSignal} [signal] @returns {Promise<Disk>} */
 export const disk = (project, signal) => get("/disk", { project }, signal);
+
+/** @param {string} rule @param {number} days @param {AbortSignal} [signal] @returns {Promise<Cleaning>} */
+export const cleaning = (rule, days, signal) => get("/disk/cleaning", { rule, older_than_days: days }, signal);
+/** @param {string} rule @param {number} days @param {string} plan of the preview @returns {Promise<{count: number, size_bytes: number, freed_bytes: number, ids: string[]}>} */
+export const clean = (rule, days, plan) => send("POST", "/disk/cleaning", { rule, older_than_days: days, plan });
 
 /** @returns {Promise<any>} */
 export const trash = () => get("/trash");

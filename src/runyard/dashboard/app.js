@@ -18,6 +18,7 @@ import { LoginPage } from "./pages/login.js";
 import { MorningPage } from "./pages/morning.js";
 import { ProjectPage } from "./pages/project.js";
 import { QueuePage } from "./pages/queue.js";
+import { ScreenPage } from "./pages/screen.js";
 import { WelcomePage } from "./pages/welcome.js";
 import { startRows } from "./rows.js";
 import { loadSession, mustLogIn, session, welcomeKey } from "./session.js";
@@ -31,6 +32,7 @@ function App() {
   if (welcomeKey.value) return html`<${WelcomePage} />`;
   if (mustLogIn.value) return html`<${LoginPage} />`;
   if (projects.value === null) return html`<${Starting} />`;
+  if (page.value === "screen") return html`<${ScreenPage} />`;
   return html`<${TopBar} />
     ${projects.value.length > 0 && html`<${MachineStrip} />`}
     <${Page} />
@@ -135,7 +137,7 @@ const stopWaiting = effect(() => {
   });
 });
 effect(() => {
-  const words = { queue: "Queue", morning: "Morning", disk: "Disk", account: "Tokens and password", admin: "Accounts" };
+  const words = { queue: "Queue", morning: "Morning", disk: "Disk", screen: "Screen", account: "Tokens and password", admin: "Accounts" };
   document.title = `${words[/** @type {keyof typeof words} */ (page.value)] ?? project.value ?? ""} · Runyard`.replace(/^ · /, "");
 });
 render(html`<${App} />`, /** @type {Element} */ (document.getElementById("app")));

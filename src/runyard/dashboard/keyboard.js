@@ -3,6 +3,7 @@ import { act } from "./actions.js";
 import { regroup } from "./components/group-menu.js";
 import { helpIsOpen } from "./components/help.js";
 import { tableKeys } from "./components/run-table.js";
+import { toggleScreen } from "./pages/screen.js";
 import { groupBy, page, select, selectedRuns, tab } from "./state.js";
 
 /** @type {Record<string, (event: KeyboardEvent) => void>} */
@@ -32,6 +33,10 @@ export function startKeyboard() {
     if (target.closest("input, textarea, select, [contenteditable], dialog, .menu")) return;
     if (event.key === "?") {
       helpIsOpen.value = true;
+      return;
+    }
+    if (event.key === "b" || (event.key === "Escape" && page.peek() === "screen")) {
+      toggleScreen();
       return;
     }
     const isButton = target.closest("button, a, [role=tab]") !== null;

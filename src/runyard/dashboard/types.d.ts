@@ -158,18 +158,37 @@ export interface Queue {
   counts: Record<string, number>;
 }
 
+/** What points of a grid take; `runs`: those that were queued. */
+export interface Growth {
+  new: number;
+  retried: number;
+  present: number;
+  names: string[];
+  runs: string[];
+}
+
+export interface Reservation {
+  user: string;
+  since: string;
+  until: string;
+  why: string;
+}
+
 export interface Slot {
   name: string;
   label: string;
   kind: string;
   device: string | null;
-  state: "running" | "busy" | "free" | "sick";
+  state: "running" | "busy" | "reserved" | "free" | "sick";
   run_id: string | null;
   run_name: string | null;
   user: string | null;
   progress: number | Progress | null;
   eta_s: number | null;
   reason: string | null;
+  reservation: Reservation | null;
+  /** Processes on a GPU outside Runyard. */
+  used_by: { pid: number; name: string; user: string; memory_bytes: number | null }[];
   util_percent: number | null;
   memory_used_bytes: number | null;
   memory_total_bytes: number | null;
@@ -204,6 +223,17 @@ export interface Disk {
   trash_bytes: number;
 }
 
+/** What a rule would take; `plan` names exactly that. */
+export interface Cleaning {
+  rule: string;
+  plan: string;
+  count: number;
+  size_bytes: number;
+  runs: { id: string; name: string; project: string; size_bytes: number }[];
+  ids: string[];
+  kept: Record<string, number>;
+}
+
 export interface Changed {
   runs: string[];
   queue: boolean;
@@ -218,7 +248,7 @@ export interface SeriesRequest {
   buckets?: number;
   start?: number | null;
   stop?: number | null;
-  x?: "step" | "time" | "relative";
+  x?: "step" | "time" | "relative" | `metric:${string}`;
 }
 
 export interface Series {

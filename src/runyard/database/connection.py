@@ -4,6 +4,8 @@ The home's database is SQLite in WAL mode: readers never wait, and one writer at
 file for some milliseconds. Write transactions begin with BEGIN IMMEDIATE, because a transaction
 that reads first and writes later could fail half-way with a lock that no waiting resolves.
 
+A team's server may have PostgreSQL instead, where writers work side by side (`locks.py` has the rules).
+
 Tables are created when a database is opened. They carry two versions (index and queue). Since all
 of it can be rebuilt from the run folders, tables of an older version are dropped and created anew,
 and `needs_reindex` says that they wait to be filled; tables of a newer version are refused.
@@ -18,16 +20,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, delete, event, func, inspect, select
+from sqlalchemy import Connection, Engine, Table, create_engine, delete, event, inspect, select
 
-from runyard.database.schema import INDEX_TABLES, INDEX_VERSION, QUEUE_TABLES, QUEUE_VERSION, meta
-from runyard.database.upsert import upsert
-from runyard.errors import FormatUnknown
+from runyard.database import postgresql
+from runyard.database.locks import lock_tables
+from runyard.database.schema import INDEX_TABLES, INDEX_VERSION, QUEUE_TABLES, QUEUE_VERSION, changes, meta
+from runyard.database.upsert import insert_missing, upsert
+from runyard.errors import FormatUnknown, UsageError
 
 BUSY_TIMEOUT_S = 30.0  # a bulk apply of another process holds the database for a second at most
 _POOL_SIZE = 2  # a process has one thread that writes, perhaps one that reads
 _RECYCLE_S = 300  # a connection sees what `analyze` found in another one only when it is opened anew
 _NEEDS_REINDEX = "needs_reindex"
+_HOME = "home"
 
 
 class Database:
@@ -37,25 +42,28 @@ class Database:
     and opens its own. One that nobody holds any more is closed, as happens in notebooks.
     """
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, place: str) -> None:
         self.engine = engine
+        self.place = place  # for people: a path, or a URL without its password
+        self._reading = engine.execution_options(**postgresql.READING) if _is_postgresql(engine) else engine
         self._pid = os.getpid()
         weakref.finalize(self, _close, engine, self._pid).atexit = False  # then the process is gone anyway
 
     @classmethod
     def open(cls, place: "str | Path") -> "Database":
-        """Open the database file, or the database of an SQLAlchemy URL, and create what is missing.
+        """Open an SQLite file, or the database of a `postgresql://` URL, and create what is missing.
 
         Raises:
             FormatUnknown: a newer Runyard created its tables.
+            UsageError: the URL is wrong, or its user is not let in.
+            MissingExtra: psycopg is needed and not installed.
+            DatabaseUnavailable: nobody answers at the URL.
         """
         text = str(place)
-        engine = create_engine(text) if "://" in text else _sqlite(Path(text))
-        database = cls(engine)
-        if engine.dialect.name == "sqlite":
-            _patiently(lambda: _switch_to_wal(engine))
+        database = cls(_open_engine(text), postgresql.masked(text) if "://" in text else text)
         with database.transaction() as tx:
-            _create_tables(tx)
+            lock_tables(tx)
+            _create_tables(tx, database.place)
         return database
 
     @contextmanager
@@ -65,11 +73,13 @@ class Database:
             connection = connection.execution_options(runyard_writes=True)
             with connection.begin():
                 yield connection
+                if _is_postgresql(self.engine):
+                    connection.exec_driver_sql(postgresql.COUNT_CHANGE)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A read transaction: all statements in the block see the same state."""
-        with self.engine.connect() as connection, connection.begin():
+        with self._reading.connect() as connection, connection.begin():
             yield connection
 
     @property
@@ -93,8 +103,7 @@ class Database:
             FormatUnknown: another version of Runyard created them.
         """
         with self.transaction() as tx:
-            if tx.dialect.name == "postgresql":  # two servers may start at once
-                tx.execute(select(func.pg_advisory_xact_lock(func.hashtext(name))))
+            lock_tables(tx)  # two servers may start at once
             found = tx.scalar(select(meta.c.value).where(meta.c.key == name))
             if found is None:
                 for table in tables:
@@ -102,8 +111,20 @@ class Database:
                 upsert(tx, meta, [{"key": name, "value": str(version)}])
             elif found != str(version):
                 raise FormatUnknown(
-                    f"{tx.engine.url.database} has {name} {found}; this Runyard knows {version}. "
-                    "Install the version that wrote it."
+                    f"{self.place} has {name} {found}; this Runyard knows {version}. Install the version that wrote it."
+                )
+
+    def belong_to(self, home_id: str) -> None:
+        """Let nobody else's home have this database: it would remove our runs from it, since it has no folders of them.
+
+        Raises:
+            UsageError: another home has it.
+        """
+        with self.transaction() as tx:
+            insert_missing(tx, meta, [{"key": _HOME, "value": home_id}], key="key")
+            if tx.scalar(select(meta.c.value).where(meta.c.key == _HOME)) != home_id:
+                raise UsageError(
+                    f"The database {self.place} belongs to another home. Create one for this home, and give its URL."
                 )
 
     def dispose(self) -> None:
@@ -117,13 +138,34 @@ def analyze(tx: Connection) -> None:
 
     Takes some milliseconds; worth it after a large change.
     """
-    if tx.dialect.name == "sqlite":
-        tx.exec_driver_sql("PRAGMA analysis_limit = 400")
+    if _is_postgresql(tx.engine):  # what somebody else is just analyzing is passed over
+        tx.exec_driver_sql(f"ANALYZE (SKIP_LOCKED) {', '.join(table.name for table in INDEX_TABLES)}")
+        return
+    tx.exec_driver_sql("PRAGMA analysis_limit = 400")
     tx.exec_driver_sql("ANALYZE")
+
+
+def data_version(tx: Connection) -> str:
+    """A text that is another one as soon as somebody has written through another connection."""
+    if _is_postgresql(tx.engine):
+        return str(tx.exec_driver_sql(postgresql.CHANGES).scalar_one())
+    return str(tx.exec_driver_sql("PRAGMA data_version").scalar_one())
 
 
 def _close(engine: Engine, pid: int) -> None:
     engine.dispose(close=os.getpid() == pid)
+
+
+def _is_postgresql(engine: Engine) -> bool:
+    return engine.dialect.name == "postgresql"
+
+
+def _open_engine(place: str) -> Engine:
+    if "://" in place:
+        return postgresql.connect(place)
+    engine = _sqlite(Path(place))
+    _patiently(lambda: _switch_to_wal(engine))
+    return engine
 
 
 def _sqlite(path: Path) -> Engine:
@@ -179,23 +221,25 @@ def _patiently(action: Callable[[], None]) -> None:
             time.sleep(0.01)
 
 
-def _create_tables(tx: Connection) -> None:
+def _create_tables(tx: Connection, place: str) -> None:
     meta.create(tx, checkfirst=True)
-    is_new = _bring_to_version(tx, "index_version", INDEX_VERSION, INDEX_TABLES)
-    is_new |= _bring_to_version(tx, "queue_version", QUEUE_VERSION, QUEUE_TABLES)
+    if _is_postgresql(tx.engine):
+        changes.create(tx, checkfirst=True)
+    is_new = _bring_to_version(tx, "index_version", INDEX_VERSION, INDEX_TABLES, place=place)
+    is_new |= _bring_to_version(tx, "queue_version", QUEUE_VERSION, QUEUE_TABLES, place=place)
     if is_new:
         upsert(tx, meta, [{"key": _NEEDS_REINDEX, "value": "1"}])
 
 
-def _bring_to_version(tx: Connection, name: str, version: int, tables: list[Table]) -> bool:
+def _bring_to_version(tx: Connection, name: str, version: int, tables: list[Table], *, place: str) -> bool:
     """Create the tables of one version; whether they are new."""
     found = tx.scalar(select(meta.c.value).where(meta.c.key == name))
     if found == str(version):
         return False
     if found is not None and int(found) > version:
         raise FormatUnknown(
-            f"{tx.engine.url.database} has {name} {found}; this Runyard knows {version}. "
-            "Install the version that wrote it, or move the file away and run `runyard reindex`."
+            f"{place} has {name} {found}; this Runyard knows {version}. "
+            "Install the version that wrote it, or move the database away and run `runyard reindex`."
         )
     existing = set(inspect(tx).get_table_names())
     for table in reversed(tables):

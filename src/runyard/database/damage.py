@@ -17,6 +17,15 @@ _ADVICE = {
 }
 
 
+_ADVICE_OF_SERVER = {  # by the class of PostgreSQL's code, or the whole code
+    "53": "Make room there: on its disk, in its memory, or among its connections. Nothing is lost meanwhile.",
+    "55P03": "Another process holds it for long; try again, and look what it does.",
+    "42501": "Let the user of its URL own the tables.",
+    "25006": "It takes no writes: it is a copy of another server, or set so. Give the URL of the one that does.",
+}
+_AWAY = "Look whether PostgreSQL runs there. Nothing is lost: what is recorded meanwhile is read then."
+
+
 def is_damaged(error: BaseException) -> bool:
     """Whether an error of the database means that its file is garbage, in whole or in part."""
     return _code(error) in _DAMAGED
@@ -29,7 +38,7 @@ def explain(error: BaseException) -> str:
             f"The database of the home is damaged ({_text(error)}). "
             "Nothing is lost: `runyard reindex` builds a new one from the run folders."
         )
-    advice = _ADVICE.get(_code(error))
+    advice = _ADVICE.get(_code(error)) or _advice_of_server(error)
     return f"The database of the home cannot be used ({_text(error)}). {advice}" if advice else ""
 
 
@@ -48,13 +57,24 @@ def set_aside(path: Path) -> Path:
     return aside
 
 
+def _advice_of_server(error: BaseException) -> str | None:
+    origin = _origin(error)
+    if not type(origin).__module__.startswith("psycopg"):
+        return None
+    code = getattr(origin, "sqlstate", None) or ""
+    found = _ADVICE_OF_SERVER.get(code) or _ADVICE_OF_SERVER.get(code[:2])
+    if found or not (type(origin).__name__ == "OperationalError" or code.startswith(("08", "57P"))):
+        return found
+    return _AWAY
+
+
 def _code(error: BaseException) -> int:
     found = _origin(error)
     return (found.sqlite_errorcode & 0xFF) if hasattr(found, "sqlite_errorcode") else -1  # without the extended part
 
 
 def _text(error: BaseException) -> str:
-    return str(_origin(error))
+    return " ".join(str(_origin(error)).split())
 
 
 def _origin(error: BaseException) -> BaseException:

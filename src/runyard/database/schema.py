@@ -3,7 +3,8 @@
 Times of runs are nanoseconds since 1970 (UTC), as in the journals; all other times are Unix seconds.
 A change of the index tables raises INDEX_VERSION, of the queue tables QUEUE_VERSION; nothing else
 is needed, since an older table is dropped and filled anew by `runyard reindex`. The tables of the
-accounts are never dropped: who raises ACCOUNTS_VERSION brings the statements that lead there.
+accounts are never dropped: who raises ACCOUNTS_VERSION brings the statements that lead there. What is in
+an index or compared with it is a `Key`, other text `Words`.
 """
 
 from sqlalchemy import (
@@ -15,46 +16,57 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
-    String,
     Table,
-    Text,
+    text,
 )
+
+from runyard.database.text import Key, Words
 
 INDEX_VERSION = 1
 QUEUE_VERSION = 1
 ACCOUNTS_VERSION = 1
 
+INDEXED_CHARACTERS = 128  # of a setting, on PostgreSQL: an entry has some 2,700 bytes, and its key 2,000 of them
+
 metadata = MetaData()
 
-meta = Table("meta", metadata, Column("key", String, primary_key=True), Column("value", String, nullable=False))
+meta = Table("meta", metadata, Column("key", Key, primary_key=True), Column("value", Key, nullable=False))
+
+# PostgreSQL alone: how many transactions wrote, in parts, so that two who write do not wait for each other
+changes = Table(
+    "changes",
+    metadata,
+    Column("slot", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, nullable=False),
+)
 
 # ---- index: one narrow row a run for filtering and sorting; its documents lie beside it, so that scans stay short ----
 
 runs = Table(
     "runs",
     metadata,
-    Column("id", String, primary_key=True),
-    Column("project", String, nullable=False),
-    Column("name", String, nullable=False),
-    Column("experiment", String),
-    Column("grid", String),
-    Column("kind", String, nullable=False),
-    Column("state", String, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("attempt", Integer, nullable=False),
+    Column("id", Key, primary_key=True),
+    Column("project", Key, nullable=False),
+    Column("name", Key, nullable=False),
+    Column("experiment", Words),
+    Column("grid", Key),
+    Column("kind", Words, nullable=False),
+    Column("state", Key, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("attempt", BigInteger, nullable=False),
     Column("created_ns", BigInteger, nullable=False),
     Column("started_ns", BigInteger),
     Column("ended_ns", BigInteger),
     Column("duration_s", Float),
-    Column("user", String, nullable=False),
-    Column("host", String, nullable=False),
+    Column("user", Words, nullable=False),
+    Column("host", Words, nullable=False),
     Column("seed", BigInteger),
-    Column("note", Text, nullable=False),
-    Column("config_id", String, nullable=False),
-    Column("group", String, nullable=False),
-    Column("code_id", String),
-    Column("fingerprint", String, nullable=False),
-    Column("data", Text),
+    Column("note", Words, nullable=False),
+    Column("config_id", Key, nullable=False),
+    Column("group", Key, nullable=False),
+    Column("code_id", Words),
+    Column("fingerprint", Key, nullable=False),
+    Column("data", Words),
     Column("is_trashed", Boolean(create_constraint=False), nullable=False),
     # is_trashed comes last: in front it looks like a narrow filter to the planner, and holds for nearly all runs
     Index("runs_by_creation", "created_ns", "id", "is_trashed"),
@@ -73,7 +85,7 @@ runs = Table(
 run_documents = Table(
     "run_documents",
     metadata,
-    Column("run_id", String, primary_key=True),
+    Column("run_id", Key, primary_key=True),
     Column("spec", LargeBinary, nullable=False),  # run.json without its spaces
     Column("merged", LargeBinary, nullable=False),  # what the journals say: MessagePack, since JSON has no NaN
 )
@@ -81,8 +93,8 @@ run_documents = Table(
 run_tags = Table(
     "run_tags",
     metadata,
-    Column("run_id", String, primary_key=True),
-    Column("tag", String, primary_key=True),
+    Column("run_id", Key, primary_key=True),
+    Column("tag", Key, primary_key=True),
     Index("run_tags_by_tag", "tag", "run_id"),
     sqlite_with_rowid=False,
 )
@@ -90,21 +102,24 @@ run_tags = Table(
 run_config = Table(  # exactly one of number, text, flag is set; none for None
     "run_config",
     metadata,
-    Column("run_id", String, primary_key=True),
-    Column("key", String, primary_key=True),  # dotted
+    Column("run_id", Key, primary_key=True),
+    Column("key", Key, primary_key=True),  # dotted
     Column("number", Float),
-    Column("text", Text),  # also lists, as JSON
+    Column("text", Words),  # also lists, as JSON
     Column("flag", Boolean(create_constraint=False)),
     Index("run_config_by_number", "key", "number", "run_id"),
-    Index("run_config_by_text", "key", "text", "run_id"),
+    Index("run_config_by_text", "key", "text", "run_id").ddl_if(dialect="sqlite"),
+    Index("run_config_by_text_start", "key", text(f"left(text, {INDEXED_CHARACTERS})"), "run_id").ddl_if(
+        dialect="postgresql"
+    ),
     sqlite_with_rowid=False,
 )
 
 run_metrics = Table(  # NaN is NULL here
     "run_metrics",
     metadata,
-    Column("run_id", String, primary_key=True),
-    Column("key", String, primary_key=True),
+    Column("run_id", Key, primary_key=True),
+    Column("key", Key, primary_key=True),
     Column("last", Float),
     Column("last_step", BigInteger),
     Column("min", Float),
@@ -121,14 +136,14 @@ run_metrics = Table(  # NaN is NULL here
 streams = Table(
     "streams",
     metadata,
-    Column("run_id", String, primary_key=True),
-    Column("attempt", Integer, primary_key=True),
-    Column("stream", String, primary_key=True),
+    Column("run_id", Key, primary_key=True),
+    Column("attempt", BigInteger, primary_key=True),
+    Column("stream", Key, primary_key=True),
     Column("offset", BigInteger, nullable=False),
     Column("decoder", LargeBinary, nullable=False),
     Column("state", LargeBinary, nullable=False),  # what its events say, folded
     Column("sealed_offset", BigInteger, nullable=False),  # chunks hold the points before it, the journal those behind
-    Column("sealed_segment", Integer, nullable=False),  # number of the first segment that is not full
+    Column("sealed_segment", BigInteger, nullable=False),  # number of the first segment that is not full
     Column("sealed_decoder", LargeBinary, nullable=False),
     Column("is_sealed", Boolean(create_constraint=False), nullable=False),  # the begun segment is in chunks too
 )
@@ -137,12 +152,12 @@ streams = Table(
 chunks = Table(
     "chunks",
     metadata,
-    Column("run_id", String, primary_key=True),
-    Column("attempt", Integer, primary_key=True),
-    Column("stream", String, primary_key=True),
-    Column("segment", Integer, primary_key=True),
-    Column("block", Integer, primary_key=True),
-    Column("count", Integer, nullable=False),
+    Column("run_id", Key, primary_key=True),
+    Column("attempt", BigInteger, primary_key=True),
+    Column("stream", Key, primary_key=True),
+    Column("segment", BigInteger, primary_key=True),
+    Column("block", BigInteger, primary_key=True),
+    Column("count", BigInteger, nullable=False),
     Column("cells", LargeBinary, nullable=False),  # first step, last step, last time of every 64 points
     Column("steps", LargeBinary, nullable=False),
     Column("times", LargeBinary, nullable=False),
@@ -152,13 +167,13 @@ chunks = Table(
 chunk_values = Table(
     "chunk_values",
     metadata,
-    Column("run_id", String, primary_key=True),
-    Column("key", String, primary_key=True),
-    Column("attempt", Integer, primary_key=True),
-    Column("stream", String, primary_key=True),
-    Column("segment", Integer, primary_key=True),
-    Column("block", Integer, primary_key=True),
-    Column("finite", Integer, nullable=False),  # points that are not NaN
+    Column("run_id", Key, primary_key=True),
+    Column("key", Key, primary_key=True),
+    Column("attempt", BigInteger, primary_key=True),
+    Column("stream", Key, primary_key=True),
+    Column("segment", BigInteger, primary_key=True),
+    Column("block", BigInteger, primary_key=True),
+    Column("finite", BigInteger, nullable=False),  # points that are not NaN
     Column("min", Float),
     Column("max", Float),
     Column("sum", Float),
@@ -169,15 +184,15 @@ chunk_values = Table(
 media = Table(
     "media",
     metadata,
-    Column("run_id", String, primary_key=True),
-    Column("attempt", Integer, primary_key=True),
-    Column("stream", String, primary_key=True),
+    Column("run_id", Key, primary_key=True),
+    Column("attempt", BigInteger, primary_key=True),
+    Column("stream", Key, primary_key=True),
     Column("offset", BigInteger, primary_key=True),
     Column("size", BigInteger, nullable=False),
-    Column("key", String, nullable=False),
+    Column("key", Key, nullable=False),
     Column("step", BigInteger, nullable=False),
-    Column("kind", String, nullable=False),
-    Column("mime", String, nullable=False),
+    Column("kind", Words, nullable=False),
+    Column("mime", Words, nullable=False),
     Column("time_ns", BigInteger, nullable=False),
     Index("media_by_key", "run_id", "key", "step"),
 )
@@ -185,14 +200,14 @@ media = Table(
 artifacts = Table(
     "artifacts",
     metadata,
-    Column("run_id", String, primary_key=True),
-    Column("attempt", Integer, primary_key=True),
-    Column("stream", String, primary_key=True),
+    Column("run_id", Key, primary_key=True),
+    Column("attempt", BigInteger, primary_key=True),
+    Column("stream", Key, primary_key=True),
     Column("offset", BigInteger, primary_key=True),
-    Column("name", String, nullable=False),
-    Column("sha256", String, nullable=False),
+    Column("name", Words, nullable=False),
+    Column("sha256", Key, nullable=False),
     Column("size_bytes", BigInteger, nullable=False),
-    Column("kind", String, nullable=False),
+    Column("kind", Words, nullable=False),
     Column("meta", LargeBinary, nullable=False),  # MessagePack
     Column("time_ns", BigInteger, nullable=False),
     Index("artifacts_by_sha256", "sha256"),
@@ -203,20 +218,20 @@ artifacts = Table(
 queue = Table(
     "queue",
     metadata,
-    Column("run_id", String, primary_key=True),
-    Column("project", String, nullable=False),
-    Column("grid", String),
-    Column("user", String, nullable=False),
-    Column("state", String, nullable=False),  # waiting | held | leased
-    Column("priority", Integer, nullable=False),
+    Column("run_id", Key, primary_key=True),
+    Column("project", Key, nullable=False),
+    Column("grid", Key),
+    Column("user", Words, nullable=False),
+    Column("state", Key, nullable=False),  # waiting | held | leased
+    Column("priority", BigInteger, nullable=False),
     Column("position", Float, nullable=False),
-    Column("gpus", Integer),
+    Column("gpus", BigInteger),
     Column("gpu_memory_bytes", BigInteger),
     Column("cpus", Float),
     Column("memory_bytes", BigInteger),
-    Column("held_reason", Text),
-    Column("worker_id", String),
-    Column("attempt", Integer, nullable=False),
+    Column("held_reason", Words),
+    Column("worker_id", Key),
+    Column("attempt", BigInteger, nullable=False),
     Column("lease_expires_at", Float),
     Column("claimed_at", Float),
     Column("queued_at", Float, nullable=False),
@@ -227,20 +242,20 @@ queue = Table(
 workers = Table(
     "workers",
     metadata,
-    Column("worker_id", String, primary_key=True),
-    Column("host", String, nullable=False),
-    Column("user", String, nullable=False),
-    Column("pid", Integer, nullable=False),
-    Column("home", Text, nullable=False),
-    Column("slots", Text, nullable=False),  # JSON
+    Column("worker_id", Key, primary_key=True),
+    Column("host", Words, nullable=False),
+    Column("user", Words, nullable=False),
+    Column("pid", BigInteger, nullable=False),
+    Column("home", Words, nullable=False),
+    Column("slots", Words, nullable=False),  # JSON
     Column("seen_at", Float, nullable=False),
 )
 
 paused_projects = Table(
     "paused_projects",
     metadata,
-    Column("project", String, primary_key=True),
-    Column("by", String, nullable=False),
+    Column("project", Key, primary_key=True),
+    Column("by", Words, nullable=False),
     Column("paused_at", Float, nullable=False),
 )
 
@@ -249,9 +264,9 @@ paused_projects = Table(
 users = Table(
     "users",
     metadata,
-    Column("name", String, primary_key=True),
-    Column("role", String, nullable=False),  # viewer | member | admin
-    Column("password_hash", String),  # argon2id; none before the invitation was used
+    Column("name", Key, primary_key=True),
+    Column("role", Key, nullable=False),  # viewer | member | admin
+    Column("password_hash", Key),  # argon2id; none before the invitation was used
     Column("is_disabled", Boolean(create_constraint=False), nullable=False),
     Column("created_at", Float, nullable=False),
     Column("seen_at", Float),
@@ -260,12 +275,12 @@ users = Table(
 tokens = Table(  # of machines; the token itself is shown once and is not kept
     "tokens",
     metadata,
-    Column("id", String, primary_key=True),
-    Column("sha256", String, nullable=False, unique=True),
-    Column("user", String, nullable=False),
-    Column("label", String, nullable=False),
-    Column("role", String, nullable=False),
-    Column("projects", Text),  # a JSON list; none: all that its owner may see
+    Column("id", Key, primary_key=True),
+    Column("sha256", Key, nullable=False, unique=True),
+    Column("user", Key, nullable=False),
+    Column("label", Key, nullable=False),
+    Column("role", Key, nullable=False),
+    Column("projects", Words),  # a JSON list; none: all that its owner may see
     Column("created_at", Float, nullable=False),
     Column("expires_at", Float),
     Column("used_at", Float),
@@ -276,8 +291,8 @@ tokens = Table(  # of machines; the token itself is shown once and is not kept
 sessions = Table(  # of browsers
     "sessions",
     metadata,
-    Column("sha256", String, primary_key=True),
-    Column("user", String, nullable=False),
+    Column("sha256", Key, primary_key=True),
+    Column("user", Key, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("seen_at", Float, nullable=False),
     Index("sessions_by_user", "user"),
@@ -286,9 +301,9 @@ sessions = Table(  # of browsers
 links = Table(  # each good for one visit: the first admin, an invitation, a new password
     "links",
     metadata,
-    Column("sha256", String, primary_key=True),
-    Column("kind", String, nullable=False),  # first | invitation | reset
-    Column("user", String),  # none: whoever follows it chooses the name
+    Column("sha256", Key, primary_key=True),
+    Column("kind", Key, nullable=False),  # first | invitation | reset
+    Column("user", Key),  # none: whoever follows it chooses the name
     Column("created_at", Float, nullable=False),
     Column("expires_at", Float, nullable=False),
     Column("used_at", Float),
@@ -298,7 +313,7 @@ links = Table(  # each good for one visit: the first admin, an invitation, a new
 attempts = Table(  # failed logins of the last minutes, by name and by address
     "attempts",
     metadata,
-    Column("key", String, primary_key=True),
+    Column("key", Key, primary_key=True),
     Column("failures", Integer, nullable=False),
     Column("begun_at", Float, nullable=False),
 )
@@ -306,15 +321,15 @@ attempts = Table(  # failed logins of the last minutes, by name and by address
 private_projects = Table(
     "private_projects",
     metadata,
-    Column("project", String, primary_key=True),
+    Column("project", Key, primary_key=True),
     Column("created_at", Float, nullable=False),
 )
 
 members = Table(
     "members",
     metadata,
-    Column("project", String, primary_key=True),
-    Column("user", String, primary_key=True),
+    Column("project", Key, primary_key=True),
+    Column("user", Key, primary_key=True),
     Column("created_at", Float, nullable=False),
     Index("members_by_user", "user"),
 )
@@ -324,10 +339,10 @@ audit = Table(
     metadata,
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
     Column("at", Float, nullable=False),
-    Column("who", String, nullable=False),
-    Column("what", String, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("detail", Text, nullable=False),
+    Column("who", Key, nullable=False),
+    Column("what", Key, nullable=False),
+    Column("subject", Words, nullable=False),
+    Column("detail", Words, nullable=False),
 )
 
 INDEX_TABLES = [

@@ -155,6 +155,7 @@ def acquire_any(
     *,
     wait: Callable[[], object],
     on_wait: Callable[[list[str]], object] = lambda reasons: None,
+    closed: Callable[[Slot], str] = lambda slot: "",
     count: int = 1,
     directory: Path | None = None,
 ) -> list[Taken]:
@@ -164,6 +165,7 @@ def acquire_any(
         slots: where to look, in this order.
         wait: called between two looks; returns when it is time for the next one, and may raise to give up.
         on_wait: told whom we wait for: at first, and whenever that changes.
+        closed: why a slot must be left alone although it may be free, or "".
 
     Raises:
         DeviceUnavailable: there are fewer usable slots than asked for, or too many locks are broken, so waiting would
@@ -177,7 +179,7 @@ def acquire_any(
         )
     told: list[str] = []
     while True:
-        taken, busy = _take_up_to(usable, holder, count=count, directory=directory)
+        taken, busy = _take_up_to(usable, holder, closed=closed, count=count, directory=directory)
         if len(taken) == count:
             return taken
         for held in taken:
@@ -192,11 +194,14 @@ def acquire_any(
 
 
 def _take_up_to(
-    slots: Iterable[Slot], holder: Holder, *, count: int, directory: Path | None
+    slots: Iterable[Slot], holder: Holder, *, closed: Callable[[Slot], str], count: int, directory: Path | None
 ) -> tuple[list[Taken], list[Busy]]:
     taken: list[Taken] = []
     busy: list[Busy] = []
     for slot in slots:
+        if why := closed(slot):
+            busy.append(Busy(slot, why))
+            continue
         result = take(slot, holder, directory=directory)
         if isinstance(result, Busy):
             busy.append(result)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
-from runyard.database import upsert
+from runyard.database import insert_missing, upsert
 from runyard.database.schema import run_config, run_documents, run_metrics, run_tags, runs
 from runyard.index.diff import flatten
 from runyard.index.merge import Merged, decode_merged, encode_merged, merge
@@ -19,11 +19,11 @@ _LARGEST_INTEGER = 2**63 - 1
 # built once: building a statement costs more than executing it
 _DOCUMENTS = select(run_documents.c.spec, run_documents.c.merged).where(run_documents.c.run_id == bindparam("asked"))
 _UPDATE_DOCUMENT = update(run_documents).where(run_documents.c.run_id == bindparam("asked"))
-_INSERTS = {table.name: insert(table) for table in (runs, run_documents, run_tags, run_config, run_metrics)}
+_INSERTS = {table.name: insert(table) for table in (runs, run_tags, run_config, run_metrics)}
 
 
 def insert_runs(tx: Connection, specs: Sequence[RunSpec]) -> None:
-    """Add runs that are not known yet, as if nothing had happened to them."""
+    """Add those runs that are not known yet, as if nothing had happened to them."""
     insert_merged(tx, [(spec, just_made(spec)) for spec in specs])
 
 
@@ -33,12 +33,13 @@ def just_made(spec: RunSpec) -> Merged:
 
 
 def insert_merged(tx: Connection, pairs: Sequence[tuple[RunSpec, Merged]]) -> None:
-    """Add runs that are not known yet."""
-    _insert(tx, "runs", [_run_columns(spec, found) for spec, found in pairs])
+    """Add those runs that are not known yet."""
     documents = [
         {"run_id": spec.id, "spec": msgspec.json.encode(spec), "merged": encode_merged(found)} for spec, found in pairs
     ]
-    _insert(tx, "run_documents", documents)
+    new = insert_missing(tx, run_documents, documents, key="run_id")  # who inserts this row inserts the others, too
+    pairs = [pair for pair in pairs if pair[0].id in new]
+    _insert(tx, "runs", [_run_columns(spec, found) for spec, found in pairs])
     _insert(tx, "run_tags", [{"run_id": spec.id, "tag": tag} for spec, found in pairs for tag in found.tags])
     settings = [
         _config_columns(spec.id, key, value) for spec, _ in pairs for key, value in flatten(spec.config).items()

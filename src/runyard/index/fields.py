@@ -3,18 +3,22 @@
 Every piece is true or false for a run, never NULL.
 """
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from operator import eq, ge, gt, le, lt, ne
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, Table, exists, or_, true
+from sqlalchemy import BigInteger, Column, ColumnElement, Table, and_, exists, false, literal, or_, true
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import Boolean
 
-from runyard.database.schema import run_config, run_metrics, runs
+from runyard.database.schema import INDEXED_CHARACTERS, run_config, run_metrics, runs
 
 Condition = ColumnElement[bool]
+Operator = Callable[[ColumnElement[Any], Any], Condition]
 Kind = Literal["text", "number", "time", "state"]
 
 AGGREGATES = ("last", "min", "max", "count", "last_step", "min_step", "max_step")
@@ -84,6 +88,9 @@ class Contains(FunctionElement[bool]):
     type = Boolean()
     inherit_cache = True
 
+    def __init__(self, column: ColumnElement[Any], text: str) -> None:
+        super().__init__(column, literal(text, column.type))
+
 
 @compiles(Contains, "sqlite")
 def _contains_on_sqlite(element: Contains, compiler: Any, **options: Any) -> str:
@@ -93,6 +100,29 @@ def _contains_on_sqlite(element: Contains, compiler: Any, **options: Any) -> str
 @compiles(Contains, "postgresql")
 def _contains_on_postgresql(element: Contains, compiler: Any, **options: Any) -> str:
     return f"strpos({compiler.process(element.clauses, **options)}) > 0"
+
+
+class SameText(FunctionElement[bool]):
+    """Whether a setting is a text, so that an index can tell: that of PostgreSQL holds the beginnings alone."""
+
+    type = Boolean()
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any], text: str) -> None:
+        super().__init__(column, literal(text, column.type))
+
+
+@compiles(SameText, "sqlite")
+def _same_on_sqlite(element: SameText, compiler: Any, **options: Any) -> str:
+    column, text = (compiler.process(each, **options) for each in element.clauses)
+    return f"{column} = {text}"
+
+
+@compiles(SameText, "postgresql")
+def _same_on_postgresql(element: SameText, compiler: Any, **options: Any) -> str:
+    column, text = (compiler.process(each, **options) for each in element.clauses)
+    beginnings = f"left({column}, {INDEXED_CHARACTERS}) = left({text}, {INDEXED_CHARACTERS})"
+    return f"({beginnings} AND {column} = {text})"
 
 
 def has_row(table: Table, *conditions: Condition) -> Condition:
@@ -133,17 +163,39 @@ def setting_column(value: object) -> tuple[ColumnElement[Any], object]:
     if isinstance(value, bool):
         return run_config.c.flag, value
     if isinstance(value, int | float):
-        return run_config.c.number, bindable(value)
+        return run_config.c.number, value
     if isinstance(value, str):
         return run_config.c.text, value
     return run_config.c.text, msgspec.json.encode(value).decode()
 
 
-def bindable(number: float) -> float:
-    """Integers beyond 64 bits are floats in every database."""
-    if isinstance(number, int) and abs(number) >= 2**63:
-        try:
-            return float(number)
-        except OverflowError:
-            return float("inf") if number > 0 else float("-inf")
-    return number
+def compared(operator: Operator, column: ColumnElement[Any], value: object) -> Condition:
+    """A comparison with a value, as Python would do it; NULL where the column is.
+
+    Whole numbers are compared with whole numbers and floats with floats, since databases convert in ways of their own.
+    """
+    if column is run_config.c.text and isinstance(value, str) and operator is eq:
+        return SameText(column, value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return operator(column, value)
+    if isinstance(column.type, BigInteger):
+        return _compared_whole(operator, column, value)
+    return operator(column, _as_float(value))
+
+
+def _compared_whole(operator: Operator, column: ColumnElement[Any], value: float) -> Condition:
+    if not -(2**63) <= value < 2**63:
+        is_true = operator is ne or (operator in (lt, le) if value > 0 else operator in (gt, ge))
+        return and_(column.is_not(None), true() if is_true else false())
+    if value == (whole := math.floor(value)):
+        return operator(column, whole)
+    if operator in (eq, ne):
+        return and_(column.is_not(None), true() if operator is ne else false())
+    return column <= whole if operator in (lt, le) else column > whole
+
+
+def _as_float(number: float) -> float:
+    try:
+        return float(number)
+    except OverflowError:  # an integer of more than 308 digits
+        return math.inf if number > 0 else -math.inf

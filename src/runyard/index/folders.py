@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import ColumnElement, Connection, select
 
-from runyard.database import analyze
+from runyard.database import analyze, lock_runs
 from runyard.database.schema import runs, streams
 from runyard.errors import FormatUnknown, JournalDamaged, NotFound
 from runyard.journal import EDITS, RunFolder
@@ -65,9 +65,10 @@ def reindex(index: "Index", progress: Callable[[int, int], None] | None) -> int:
 
 def _rebuild(index: "Index", ids: list[str], done: int, progress: Callable[[int, int], None] | None) -> int:
     """Rebuild some runs from number `done` on; return the number of the next."""
-    from runyard.index.rebuilding import Rebuild  # late: it loads NumPy, which looking does not need
+    from runyard.index.rebuilding import RUNS_AT_ONCE, Rebuild  # late: it loads NumPy, which looking does not need
 
     with index.database.transaction() as tx:
+        lock_runs(tx, ids[done : done + RUNS_AT_ONCE])
         rebuild = Rebuild(index, tx)
         while done < len(ids) and not rebuild.is_full:
             try:
@@ -132,6 +133,7 @@ def _fold_anew(index: "Index", run_id: str, attempt: int, stream: str, path: Pat
     from runyard.index import writing  # late, see above
 
     with index.database.transaction() as tx:
+        lock_runs(tx, [run_id])
         writing.forget_stream(tx, run_id, attempt, stream)
         if not _apply_file(index, run_id, attempt, stream, path, offset=0, connection=tx):
             writing.remerge(index, tx, run_id, writing.load_states(tx, run_id))

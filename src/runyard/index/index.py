@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 from sqlalchemy import Connection, bindparam, delete, func, select
 
-from runyard.database import Database, analyze
+from runyard.database import Database, again_after_deadlock, analyze, lock_runs
 from runyard.database.schema import (
     INDEX_TABLES,
     artifacts,
@@ -76,14 +76,15 @@ class Index:
         """Add a run that was asked for; one that is known is left as it is."""
         self.add_runs([spec])
 
+    @again_after_deadlock
     def add_runs(self, specs: Sequence[RunSpec], *, connection: Connection | None = None) -> None:
         """Add runs, in the caller's transaction if there is one."""
         with self._writing(connection) as tx:
-            known = _known(tx, [spec.id for spec in specs])
-            entries.insert_runs(tx, [spec for spec in specs if spec.id not in known])
+            entries.insert_runs(tx, specs)
             if len(specs) >= _MANY:
                 analyze(tx)
 
+    @again_after_deadlock
     def apply(
         self, run_id: str, attempt: int, stream: str, offset: int, data: bytes, *, connection: Connection | None = None
     ) -> int:
@@ -117,10 +118,12 @@ class Index:
         """
         return folders.reindex(self, progress)
 
+    @again_after_deadlock
     def remove(self, run_ids: Collection[str], *, connection: Connection | None = None) -> None:
         """Forget runs whose folders are gone."""
         with self._writing(connection) as tx:
-            for ids in _batches(run_ids):
+            lock_runs(tx, run_ids)
+            for ids in _batches(sorted(run_ids)):
                 for statement in _REMOVALS:
                     tx.execute(statement, {"ids": ids})
 

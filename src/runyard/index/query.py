@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table, and_, false, not_, or_, select, true
+from sqlalchemy import Select, Table, and_, false, not_, or_, select, true
 
 from runyard.database.schema import run_config, run_metrics, run_tags, runs
 from runyard.errors import QueryError
@@ -28,7 +28,7 @@ from runyard.index.fields import (
     Field,
     MetricField,
     TagsField,
-    bindable,
+    compared,
     has_row,
     has_setting,
     is_there,
@@ -216,7 +216,7 @@ class _Compiler:
             case MetricField():
                 number = self._number(value, node, f"A metric is a number; '{self._shown(node)}' is none.")
                 column = run_metrics.c[field.aggregate]
-                return self._has(run_metrics, field.key, _apply(op, column, number))
+                return self._has(run_metrics, field.key, compared(_OPERATORS[type(op)], column, number))
             case ConfigField():
                 return self._compare_setting(field, op, value, node)
 
@@ -230,7 +230,7 @@ class _Compiler:
 
     def _compare_column(self, field: ColumnField, op: ast.cmpop, value: object, node: ast.expr) -> Condition:
         wanted = self._for_column(field, value, node)
-        return and_(field.column.is_not(None), _apply(op, field.column, wanted))
+        return and_(field.column.is_not(None), compared(_OPERATORS[type(op)], field.column, wanted))
 
     def _for_column(self, field: ColumnField, value: object, node: ast.expr) -> object:
         """The value as the column holds it."""
@@ -262,8 +262,10 @@ class _Compiler:
             raise self._error(node, f"'{self._shown(node)}' has no order; compare it with '==' or '!='.")
         column, wanted = setting_column(value)
         if isinstance(op, ast.NotEq):  # also what is of another kind differs
-            return has_setting(field.key, and_(setting_is_there(), or_(column.is_(None), column != wanted)))
-        return self._has(run_config, field.key, _apply(op, column, wanted))
+            return has_setting(
+                field.key, and_(setting_is_there(), or_(column.is_(None), compared(operator.ne, column, wanted)))
+            )
+        return self._has(run_config, field.key, compared(_OPERATORS[type(op)], column, wanted))
 
     def _contained(self, left: ast.expr, right: ast.expr, *, is_negated: bool) -> Condition:
         if _is_value(left):
@@ -324,7 +326,7 @@ class _Compiler:
     def _number(self, value: object, node: ast.expr, message: str) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self._error(node, message)
-        return bindable(value)
+        return value
 
     # ---- fields ----
 
@@ -378,11 +380,6 @@ class _Compiler:
                     raise self._error(node, f"'{self._shown(node)}' is a call; a query cannot call anything.")
                 case _:
                     raise self._error(node, f"'{self._shown(node)}' is no field. The fields: {', '.join(_ALL_FIELDS)}.")
-
-
-def _apply(op: ast.cmpop, column: ColumnElement[Any], value: object) -> Condition:
-    condition: Condition = _OPERATORS[type(op)](column, value)
-    return condition
 
 
 def _is_value(node: ast.expr) -> bool:

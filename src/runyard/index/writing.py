@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from runyard.database import upsert
+from runyard.database import lock_runs, upsert
 from runyard.database.schema import artifacts, chunk_values, chunks, media, streams
 from runyard.errors import JournalDamaged
 from runyard.index import entries, reading
@@ -82,6 +82,7 @@ class Pending(msgspec.Struct):
 
 def apply(index: "Index", tx: Connection, run_id: str, attempt: int, stream: str, offset: int, data: bytes) -> int:
     """See `Index.apply`."""
+    lock_runs(tx, [run_id])
     rows = load_streams(tx, run_id)
     row = rows.get((attempt, stream)) or StreamRow(run_id, attempt, stream, Decoder(), StreamState())
     known = row.decoder.offset

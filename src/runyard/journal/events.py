@@ -69,11 +69,11 @@ class Progress(Event, frozen=True, kw_only=True, tag="progress"):
 
 
 class Media(Event, frozen=True, kw_only=True, tag="media"):
-    """An image, table, histogram, confusion matrix, figure or text at a step; small enough to live in the journal."""
+    """An image, table, histogram, curve or the like at a step; small enough to live in the journal."""
 
     key: str
     step: Int
-    kind: str  # image | table | histogram | confusion_matrix | figure | text
+    kind: str  # image | table | histogram | confusion_matrix | curve | figure | text
     mime: str
     data: bytes
     meta: dict[str, Any] = {}  # JSON-like, e.g. {"width": 28, "height": 28, "caption": "…"}

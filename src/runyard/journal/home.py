@@ -2,11 +2,15 @@
 
 <home>/home.json                       format and id of the home
 <home>/runyard.db                      the index and the queue; can be rebuilt from all else
+<home>/database.url                    instead: where PostgreSQL holds them; may hold a password, so for the owner alone
+<home>/views.json                      views that people saved on the dashboard
+<home>/reservations.json               slots that people have for themselves
 <home>/submitting-<…>.json             ids of runs that are being made right now: not yet runs, for anybody else
 <home>/runs/<id>/run.json              what was asked for
 <home>/runs/<id>/edits.journal         what people and the queue changed since
 <home>/runs/<id>/attempts/<n>/         main.journal  host.journal  rank<k>.journal  files/
 <home>/runs/<id>/checkpoints/          what a later attempt resumes from
+<home>/trash/checkpoints-<id>/         checkpoints that were deleted, until the trash is emptied
 <home>/trash/<id>/                     a deleted run, whole
 <home>/artifacts/<2 hex>/<sha256>      files by content
 <home>/code/<snapshot>/                snapshots of project code, laid out to import from
@@ -144,8 +148,21 @@ class Home:
         return home
 
     @property
+    def id(self) -> str:
+        """What tells it from other homes, wherever it is moved."""
+        return str(msgspec.json.decode((self.path / "home.json").read_bytes())["id"])
+
+    @property
     def database(self) -> Path:
         return self.path / "runyard.db"
+
+    @property
+    def database_url(self) -> str | None:
+        """The PostgreSQL database that the home has instead of an SQLite file; None if it names none."""
+        try:
+            return (self.path / "database.url").read_text().strip() or None
+        except FileNotFoundError:
+            return None
 
     @property
     def artifacts(self) -> Path:

@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from runyard.config import PlannedRun
+from runyard.config.identity import uncounted_keys
 from runyard.hosts import host_name
 from runyard.project.project import Project
 from runyard.records import CodeState, Resources, RunSpec, new_run_id
@@ -53,6 +54,7 @@ def specs_for(
             config=item.config.model_dump(mode="json"),
             config_id=item.config_id,
             group=item.group,
+            uncounted=uncounted_keys(item.config),
             changed=dict(item.changed),
             seed=item.seed,
             tags=shared.tags,

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, Select, and_, delete, func, insert, or_, select, update
 
-from runyard.database import Database, upsert
+from runyard.database import Database, again_after_deadlock, insert_missing, lock_queue, lock_runs, upsert
 from runyard.database.schema import paused_projects, queue, workers
 from runyard.errors import LeaseLost, NotFound
 from runyard.hosts import host_name
@@ -51,9 +51,9 @@ class Queue:
         rows = [_row_of(spec, now=now) for spec in specs if spec.id not in known]
         for before, row in pairwise(rows):
             row["position"] = max(row["position"], before["position"] + _STEP)
-        if rows:
-            connection.execute(insert(queue), rows)
+        insert_missing(connection, queue, rows, key="run_id")
 
+    @again_after_deadlock
     def requeue(
         self,
         spec: RunSpec,
@@ -74,6 +74,7 @@ class Queue:
             position: likewise; the time of its creation if left out.
         """
         with self._writing(connection) as tx:
+            lock_runs(tx, [spec.id])
             row = tx.execute(select(queue).where(queue.c.run_id == spec.id).with_for_update()).one_or_none()
             if row is None:
                 self.add(tx, [spec], now=now)
@@ -90,6 +91,7 @@ class Queue:
         Leases that are alive survive. A running run without one gets a lease that belongs to nobody yet:
         the next heartbeat of its supervisor takes it over.
         """
+        lock_queue(connection)
         connection.execute(delete(queue).where(queue.c.state != LEASED))
         kept = set(connection.scalars(select(queue.c.run_id)))
         rows = []
@@ -197,17 +199,19 @@ class Queue:
 
     def hold(self, run_ids: Sequence[str], *, why: str, connection: Connection | None = None) -> list[RunId]:
         """Keep waiting runs from starting; return those that waited."""
-        return self._change(run_ids, WAITING, {"state": HELD, "held_reason": why}, connection)
+        return self._change(run_ids, WAITING, {"state": HELD, "held_reason": why}, connection=connection)
 
     def release(self, run_ids: Sequence[str], *, connection: Connection | None = None) -> list[RunId]:
         """Let held runs start again, at their old place; return those that were held."""
-        return self._change(run_ids, HELD, {"state": WAITING, "held_reason": None}, connection)
+        return self._change(run_ids, HELD, {"state": WAITING, "held_reason": None}, connection=connection)
 
+    @again_after_deadlock
     def hold_grid(self, grid: str, *, why: str, connection: Connection | None = None) -> list[RunId]:
         """Hold all runs of a grid that wait; return them."""
         with self._writing(connection) as tx:
             return self.hold(_of_grid(tx, grid, WAITING), why=why, connection=tx)
 
+    @again_after_deadlock
     def release_grid(self, grid: str, *, connection: Connection | None = None) -> list[RunId]:
         """Release all held runs of a grid; return them."""
         with self._writing(connection) as tx:
@@ -292,10 +296,11 @@ class Queue:
         with self._reading(connection) as tx:
             return placements.before(_places(tx), RunId(run_id), RunId(other))
 
+    @again_after_deadlock
     def place(self, places: Sequence[Placement], *, connection: Connection | None = None) -> None:
         """Put runs at new places."""
         with self._writing(connection) as tx:
-            for placement in places:
+            for placement in sorted(places, key=lambda each: each.run_id):  # see `database/locks.py`
                 place = {"priority": placement.priority, "position": placement.position}
                 tx.execute(update(queue).where(queue.c.run_id == placement.run_id).values(**place))
 
@@ -345,13 +350,16 @@ class Queue:
 
     # ---- workers ----
 
+    @again_after_deadlock
     def see_worker(self, worker: WorkerRow) -> None:
         """Note that a worker is alive; forget those that have been silent for long and hold no lease."""
         row = msgspec.structs.asdict(worker) | {"slots": msgspec.json.encode(worker.slots).decode()}
         leasing = select(queue.c.worker_id).where(queue.c.worker_id.is_not(None))
         silent = workers.c.seen_at < worker.seen_at - WORKER_SILENT_S
         with self._database.transaction() as tx:
-            tx.execute(delete(workers).where(silent, workers.c.worker_id.not_in(leasing)))
+            gone = select(workers.c.worker_id).where(silent, workers.c.worker_id.not_in(leasing))
+            gone = gone.with_for_update(skip_locked=True)  # it is just being seen, or forgotten by somebody else
+            tx.execute(delete(workers).where(workers.c.worker_id.in_(gone)))
             upsert(tx, workers, [row])
 
     def forget_worker(self, worker_id: str) -> None:
@@ -400,18 +408,19 @@ class Queue:
                 for row in tx.execute(statement.order_by(queue.c.run_id))
             ]
 
+    @again_after_deadlock
     def _change(
-        self, run_ids: Sequence[str], state: str, changes: dict[str, Any], connection: Connection | None
+        self, run_ids: Sequence[str], state: str, changes: dict[str, Any], *, connection: Connection | None
     ) -> list[RunId]:
         with self._writing(connection) as tx:
-            changed = [
+            changed = {
                 run_id
-                for run_id in run_ids
+                for run_id in sorted(run_ids)  # see `database/locks.py`
                 if tx.execute(
                     update(queue).where(queue.c.run_id == run_id, queue.c.state == state).values(**changes)
                 ).rowcount
-            ]
-        return [RunId(run_id) for run_id in changed]
+            }
+        return [RunId(run_id) for run_id in run_ids if run_id in changed]
 
 
 _NO_LEASE: dict[str, None] = {"worker_id": None, "lease_expires_at": None, "claimed_at": None}

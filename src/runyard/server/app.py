@@ -31,6 +31,7 @@ from runyard.server.routes import (
     disk,
     events,
     files,
+    grids,
     groups,
     health,
     mornings,
@@ -48,7 +49,7 @@ from runyard.server.watching import Watcher
 
 ROUTES = (
     projects, runs, details, columns, groups, series, files, output, comparing,
-    actions, queues, mornings, disk, views, events, sessions, tokens, users,
+    actions, grids, queues, mornings, disk, views, events, sessions, tokens, users,
 )  # fmt: skip
 _THREADS = 16  # answers at a time: more only wait for each other
 

@@ -155,7 +155,8 @@ def _order(source: FromClause, sort: str) -> tuple[FromClause, list[ColumnElemen
                 table = run_config.alias("sorted")
                 source = source.outerjoin(table, and_(table.c.run_id == runs.c.id, table.c.key == key))
                 text = func.max(table.c.text)
-                number = func.max(func.coalesce(table.c.number, table.c.flag))
+                flag = case((table.c.flag.is_(True), 1.0), (table.c.flag.is_(False), 0.0))
+                number = func.max(func.coalesce(table.c.number, flag))
                 return source, [number.is_(None), *(_directed(each, is_descending) for each in (number, text)), _FIRST]
             case ColumnField(column=column):
                 value = func.max(column)

@@ -3,12 +3,14 @@
 import shutil
 import threading
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import psutil
 
 from runyard.client import Client
-from runyard.devices import Slot, SlotLock, busy_reason, discover, gpu_sample
+from runyard.client.reservations import Reservation
+from runyard.devices import Slot, SlotLock, busy_reason, discover, gpu_processes, gpu_sample
 from runyard.devices.slots import cores
 from runyard.errors import NotFound, RunyardError
 from runyard.hosts import host_name
@@ -39,9 +41,29 @@ class Machines:
                 self._documents_at = time.monotonic()
             return self._documents
 
-    def states(self) -> list[tuple[str, str, str]]:
-        """Name, state and run of every slot: what must change to be news."""
-        return [(each["name"], each["state"], each["run_id"] or "") for each in self.documents()[0]["slots"]]
+    def forget(self) -> None:
+        """Something was changed through this server: the next one who asks gets a new look."""
+        with self._lock:
+            self._documents_at = float("-inf")
+
+    def slot(self, host: str, name: str) -> Slot:
+        """A slot of a machine.
+
+        Raises:
+            NotFound: there is none of that name.
+        """
+        found = self._discovered() if host == host_name() else []
+        for slot in found:
+            if slot.name == name:
+                return slot
+        raise NotFound(f"There is no slot '{name[:80]}' on a machine '{host[:80]}'.")
+
+    def states(self) -> list[tuple[str, ...]]:
+        """Name, state, run and reservation of every slot: what must change to be news."""
+        return [
+            (each["name"], each["state"], each["run_id"] or "", str(each["reservation"]))
+            for each in self.documents()[0]["slots"]
+        ]
 
     def capacity(self) -> Capacity:
         """What this machine offers when it is idle, for estimates."""
@@ -66,7 +88,9 @@ class Machines:
         memory = psutil.virtual_memory()
         slots = self._discovered()
         has_gpus = any(slot.is_gpu for slot in slots)
-        found = [self._slot(slot) for slot in slots]
+        held = self._client.reservations.active(now=time.time(), host=host_name())
+        reserved = {each.slot: each for each in held}
+        found = [self._slot(slot, reserved) for slot in slots]
         return {
             "host": host_name(),
             "cpu_percent": psutil.cpu_percent(),
@@ -74,14 +98,20 @@ class Machines:
             "memory_total_bytes": memory.total,
             "disk_free_bytes": shutil.disk_usage(self._client.home.path).free,
             # on a machine with GPUs, idle CPU slots say nothing
-            "slots": [each for each in found if each["kind"] == "gpu" or not has_gpus or each["state"] == "running"],
+            "slots": [
+                each
+                for each in found
+                if each["kind"] == "gpu" or not has_gpus or each["state"] in ("running", "reserved")
+            ],
         }
 
-    def _slot(self, slot: Slot) -> dict[str, Any]:
+    def _slot(self, slot: Slot, reserved: dict[str, Reservation]) -> dict[str, Any]:
         holder = None if slot.problem else SlotLock(slot.name).holder()
         row = self._run(holder.run_id) if holder and holder.run_id else None
         reason = "" if row else _why_busy(slot)
-        state = "running" if row else "sick" if slot.problem else "busy" if reason or holder else "free"
+        held = reserved.get(slot.name)
+        is_busy = bool(reason or holder)
+        state = "running" if row else "sick" if slot.problem else "busy" if is_busy else "reserved" if held else "free"
         described: dict[str, Any] = {
             "name": slot.name,
             "label": slot.label,
@@ -93,7 +123,9 @@ class Machines:
             "user": holder.user if holder else None,
             "progress": _share(row) if row else None,
             "eta_s": _left_s(row) if row else None,
-            "reason": reason or None,
+            "reason": reason or (held.sentence() if held else None),
+            "reservation": reservation_document(held) if held else None,
+            "used_by": _outsiders(slot) if state == "busy" and not holder else [],
         }
         return described | dict(_measures(slot))
 
@@ -110,6 +142,22 @@ def _why_busy(slot: Slot) -> str:
         return busy_reason(slot)
     except RunyardError as problem:  # a lock file that may not be opened
         return str(problem)
+
+
+def reservation_document(held: Reservation) -> dict[str, Any]:
+    """A reservation, as the API tells it."""
+    since, until = (datetime.fromtimestamp(seconds, UTC) for seconds in (held.since, held.until))
+    return {"user": held.user, "since": since, "until": until, "why": held.why}
+
+
+def _outsiders(slot: Slot) -> list[dict[str, Any]]:
+    """Who computes on a GPU outside Runyard."""
+    found = gpu_processes(slot.uuid) if slot.uuid else []
+    return [
+        {"pid": each.pid, "name": each.name, "user": each.user, "memory_bytes": each.memory_bytes}
+        for each in found
+        if not each.draws
+    ]
 
 
 def _share(row: RunRow) -> float | None:

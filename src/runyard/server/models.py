@@ -276,6 +276,16 @@ class Done(Answer):
     refused: list[Refusal]
 
 
+class Growth(Answer):
+    """What points of a grid take: new runs, old ones tried again, and what is there already. `runs`: those queued."""
+
+    new: int
+    retried: int
+    present: int
+    names: list[str]
+    runs: list[str]
+
+
 class Paused(Answer):
     project: str
     is_paused: bool
@@ -312,8 +322,29 @@ class Queue(Answer):
     eta_s: float | None
 
 
+class Process(Answer):
+    """`user` is empty where it cannot be seen from here."""
+
+    pid: int
+    name: str
+    user: str
+    memory_bytes: int | None
+
+
+class Reservation(Answer):
+    """The queue starts nothing on a slot until then; a run that is on it goes on."""
+
+    user: str
+    since: datetime
+    until: datetime
+    why: str
+
+
 class Slot(Answer):
-    """`state`: running (a run of this home), busy (somebody else's), free, sick. `progress` is a share, 0 to 1."""
+    """`state`: running (a run of this home), busy (somebody else's), reserved (and idle), free, sick.
+
+    `progress` is a share, 0 to 1. `used_by`: processes that use a GPU outside Runyard.
+    """
 
     name: str
     label: str
@@ -326,6 +357,8 @@ class Slot(Answer):
     progress: float | None
     eta_s: float | None
     reason: str | None
+    reservation: Reservation | None
+    used_by: list[Process]
     util_percent: float | None
     memory_used_bytes: int | None
     memory_total_bytes: int | None
@@ -403,9 +436,41 @@ class TrashedRun(Run):
     size_bytes: int
 
 
+class Checkpoints(Answer):
+    """Checkpoints that were taken from a run, in the trash."""
+
+    id: str
+    size_bytes: int
+
+
 class Trash(Answer):
     total: int
     runs: list[TrashedRun]
+    checkpoints: list[Checkpoints]
+
+
+class Cleaning(Answer):
+    """What a rule takes: `runs` are the 50 largest, `ids` all; `kept` counts runs that it spares, by reason.
+
+    `plan` names exactly these, to be given back by whoever confirms it.
+    """
+
+    rule: str
+    plan: str
+    count: int
+    size_bytes: int
+    runs: list[RunSize]
+    ids: list[str]
+    kept: dict[str, int]
+
+
+class Cleaned(Answer):
+    """`freed_bytes` is free at once; what went into the trash is not counted."""
+
+    count: int
+    size_bytes: int
+    freed_bytes: int
+    ids: list[str]
 
 
 class Freed(Answer):

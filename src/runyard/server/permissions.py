@@ -78,6 +78,7 @@ PERMISSIONS: dict[tuple[str, str], Rule] = {
     ("GET", f"{API}/machines"): _SEES,
     ("GET", f"{API}/morning"): _SEES,
     ("GET", f"{API}/disk"): _SEES,
+    ("GET", f"{API}/disk/cleaning"): _MANAGES,
     ("GET", f"{API}/trash"): _SEES,
     ("GET", f"{API}/views"): _SEES,
     ("GET", f"{API}/views/{{name:path}}"): _SEES,
@@ -85,10 +86,14 @@ PERMISSIONS: dict[tuple[str, str], Rule] = {
     # ---- what is changed ----
     ("PATCH", f"{API}/runs/{{run_id}}"): Rule(role=Role.MEMBER, audit="run.change"),
     ("POST", f"{API}/actions"): Rule(role=Role.MEMBER, audit="runs.act"),
+    ("POST", f"{API}/grids/points"): Rule(role=Role.MEMBER, audit="grid.grow"),
+    ("PUT", f"{API}/machines/{{host}}/slots/{{slot}}/reservation"): Rule(role=Role.MEMBER, audit="slot.reserve"),
+    ("DELETE", f"{API}/machines/{{host}}/slots/{{slot}}/reservation"): Rule(role=Role.MEMBER, audit="slot.release"),
     ("POST", f"{API}/projects/{{name}}/pause"): Rule(role=Role.MEMBER, audit="project.pause"),
     ("POST", f"{API}/projects/{{name}}/resume"): Rule(role=Role.MEMBER, audit="project.resume"),
     ("PUT", f"{API}/views/{{name:path}}"): Rule(role=Role.MEMBER, audit="view.save"),
     ("DELETE", f"{API}/views/{{name:path}}"): Rule(role=Role.MEMBER, audit="view.delete"),
+    ("POST", f"{API}/disk/cleaning"): Rule(role=Role.ADMIN, audit="disk.clean"),
     ("POST", f"{API}/trash/empty"): Rule(role=Role.ADMIN, audit="trash.empty"),
 }
 

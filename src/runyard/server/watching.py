@@ -18,6 +18,7 @@ from sqlalchemy import func, select
 
 from runyard.client import Client
 from runyard.client import reaper as reaping
+from runyard.database import data_version
 from runyard.database.schema import paused_projects, queue, runs, streams
 from runyard.errors import RunyardError
 from runyard.records import RunState
@@ -119,7 +120,7 @@ class Watcher:
         self._is_over = False
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
         self._connection = client.database.engine.connect()
-        self._version = -1
+        self._version = ""
         self._standing: _Standing | None = None
         self._slots: Any = None
         self._own = self._seen = 0
@@ -160,10 +161,10 @@ class Watcher:
         for listener in self._listening():
             listener.tell(None)
 
-    def note(self, run_ids: Iterable[str] = (), *, queue: bool = True) -> None:
+    def note(self, run_ids: Iterable[str] = (), *, queue: bool = True, machines: bool = False) -> None:
         """Tell at once what was changed through this server."""
         self._own += 1
-        self._publish(Changes(runs=set(run_ids), queue=queue))
+        self._publish(Changes(runs=set(run_ids), queue=queue, machines=machines))
 
     # ---- looking ----
 
@@ -257,10 +258,8 @@ class Watcher:
 
     def _has_moved(self) -> bool:
         """Whether another connection has written since the last call."""
-        if self._client.database.engine.dialect.name != "sqlite":
-            return True
         with self._connection.begin():
-            version = int(self._connection.exec_driver_sql("PRAGMA data_version").scalar_one())
+            version = data_version(self._connection)
         is_new = version != self._version
         self._version = version
         return is_new

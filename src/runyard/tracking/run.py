@@ -293,6 +293,18 @@ class Run:
 
         self._media(key, step, "confusion_matrix", "application/json", encode)
 
+    def log_curve(
+        self, key: str, x: Any, y: Any, *, x_label: str = "", y_label: str = "", step: int | None = None
+    ) -> None:
+        """Record a curve that is no series over steps, such as ROC: arrays, tensors or lists of equal length."""
+
+        def encode() -> Encoded:
+            from runyard.tracking.media.curve import encode_curve
+
+            return encode_curve(x, y, x_label=x_label, y_label=y_label)
+
+        self._media(key, step, "curve", "application/json", encode)
+
     def log_figure(self, key: str, figure: Any, *, step: int | None = None, dpi: int = 120) -> None:
         """Record a figure of Matplotlib as PNG; it stays open, so close it where you made it."""
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from runyard.artifacts import ArtifactStore
+from runyard.client.reservations import Reservations
 from runyard.journal import Home
 from runyard.queue import Queue
 from runyard.records import RunSpec
@@ -75,6 +76,9 @@ class WorkerClient(Protocol):
 
     @property
     def queue(self) -> Queue: ...
+
+    @property
+    def reservations(self) -> Reservations: ...
 
     @property
     def index(self) -> IndexView: ...

@@ -21,7 +21,7 @@ import psutil
 
 from runyard.devices import Busy, Holder, Slot, Taken, busy_reason, cpu_slots, lock_directory, take
 from runyard.devices.slots import cores
-from runyard.errors import DeviceUnavailable, NotFound, RunFinished, RunyardError, ServiceError
+from runyard.errors import DeviceUnavailable, FormatUnknown, NotFound, RunFinished, RunyardError, ServiceError
 from runyard.executors import Executor, Exit, Handle, LocalExecutor
 from runyard.hosts import host_name, user_name
 from runyard.journal import HOST, MAIN
@@ -165,11 +165,12 @@ class Worker:
 
     def snapshot(self) -> Snapshot:
         """What happens on each slot, what waits, and when it will be done."""
+        reserved = self._reserved(self._clock())
         return self._observer.look(
             now=self._clock(),
             capacity=self._capacity(()),
             running=self._used_slots(),
-            reason_for=busy_reason,
+            reason_for=lambda slot: reserved.get(slot.name) or busy_reason(slot),
             stopping=min(self._stopping, 2),
         )
 
@@ -199,13 +200,17 @@ class Worker:
             raise
         except Exception as error:  # the worker's loop: reported, and tried again
             self._trouble = f"{type(error).__name__}: {error}".splitlines()[0]
-            now = self._clock()
-            if now >= self._told.get(self._trouble, float("-inf")) + TELL_AGAIN_S:
-                self._told[self._trouble] = now
-                self._say(f"Something failed; the worker goes on and tries again. {self._trouble}")
+            self._tell(f"Something failed; the worker goes on and tries again. {self._trouble}")
             return None
         self._trouble = ""
         return result
+
+    def _tell(self, trouble: str) -> None:
+        """Say it, unless that was done a short while ago."""
+        now = self._clock()
+        if now >= self._told.get(trouble, float("-inf")) + TELL_AGAIN_S:
+            self._told[trouble] = now
+            self._say(trouble)
 
     def _is_done(self, *, drain: bool) -> bool:
         if self._running:
@@ -369,14 +374,24 @@ class Worker:
     def _take_free_slots(self, now: float) -> list[Taken]:
         ours = self._used_slots()
         holder = Holder(pid=os.getpid(), user=user_name(), what="a worker that looks for its next run", since=now)
+        reserved = self._reserved(now)
         free = []
         for slot in self._slots:
-            if slot.name in ours:
+            if slot.name in ours or slot.name in reserved:
                 continue
             found = take(slot, holder)
             if not isinstance(found, Busy):
                 free.append(found)
         return free
+
+    def _reserved(self, now: float) -> dict[str, str]:
+        """Slots of this machine that somebody has for himself, and the sentence that says so."""
+        try:
+            held = self._client.reservations.active(now=now, host=host_name())
+        except FormatUnknown as problem:  # the file is damaged: idle GPUs all night would be worse
+            self._tell(f"Nobody can say what is reserved: {problem}")
+            return {}
+        return {each.slot: each.sentence() for each in held}
 
     def _start(self, lease: Lease, free: Sequence[Taken]) -> list[Taken]:
         """Start a run on some of the free slots; return those that it has now."""

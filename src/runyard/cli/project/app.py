@@ -300,6 +300,25 @@ def priority(runs: Runs, to: Annotated[int, typer.Option("--to", help="Higher go
     _queue().priority(_Here.folder, runs, to=to)
 
 
+@queue_app.command()
+def reserve(
+    slots: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="SLOT...", help="GPUs by number [list what is reserved].", show_default=False),
+    ] = None,
+    duration: Annotated[str | None, typer.Option("--for", metavar="TIME", help="How long: 4h, 90m, 2d.")] = None,
+    why: Annotated[str, typer.Option(help="The reason, shown to the others.")] = "",
+    end: Annotated[bool, typer.Option("--end", help="Give them back to the queue now.")] = False,
+) -> None:
+    """Keep the queue off GPUs of this machine for some hours; who reserved one may train on it in a terminal.
+
+    Example: python run.py queue reserve 0 --for 4h --why 'a demo'
+    """
+    from runyard.cli import reserve as command
+
+    command.reserve(slots=slots or [], duration=duration, why=why, is_end=end)
+
+
 @config_app.command("show")
 def config_show(
     overrides: Overrides = None,

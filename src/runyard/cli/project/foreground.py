@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from runyard.cli import screen
 from runyard.client import Client
 from runyard.devices import Holder, Slot, Taken, acquire_any, candidates, cpu_slots, env_for
-from runyard.hosts import user_name
+from runyard.hosts import host_name, user_name
 from runyard.index import RunRow
 from runyard.project.child import run_inline as run_in_this_process
 from runyard.project.launch import show_duration
@@ -18,11 +18,18 @@ _METRICS = 6  # of the training, in the last lines
 _LOOK_S = 0.5  # between two looks at slots that are taken
 
 
-def take_slots(slots: Sequence[Slot], *, n_gpus: int | None, what: str) -> list[Taken]:
-    """Wait for as many slots as the run needs, saying for whom."""
+def take_slots(client: Client, slots: Sequence[Slot], *, n_gpus: int | None, what: str) -> list[Taken]:
+    """Wait for as many slots as the run needs, saying for whom. What others have reserved is left alone."""
     fitting, count = candidates(slots, n_gpus)
     holder = Holder(pid=os.getpid(), user=user_name(), what=what, since=time.time())
-    return acquire_any(fitting, holder, wait=lambda: time.sleep(_LOOK_S), on_wait=_say_waiting, count=count)
+
+    def closed(slot: Slot) -> str:
+        held = client.reservations.active(now=time.time(), host=host_name())
+        return next((each.sentence() for each in held if each.slot == slot.name and each.user != holder.user), "")
+
+    return acquire_any(
+        fitting, holder, wait=lambda: time.sleep(_LOOK_S), on_wait=_say_waiting, closed=closed, count=count
+    )
 
 
 def run(client: Client, spec: RunSpec, taken: Sequence[Taken]) -> RunState:

@@ -243,7 +243,9 @@ def _run_one(request: Request, intent: Intent, item: PlannedRun, client: Client,
     (spec,) = specs_for(intent.project, [item], shared, name=request.name)
     if request.inline:
         return foreground.run_inline(client, spec)
-    taken = foreground.take_slots(_slots(request), n_gpus=spec.resources.gpus, what=f"{spec.name} of {spec.project}")
+    taken = foreground.take_slots(
+        client, _slots(request), n_gpus=spec.resources.gpus, what=f"{spec.name} of {spec.project}"
+    )
     return foreground.run(client, spec, taken)
 
 

@@ -2,6 +2,8 @@ import { html } from "../html.js";
 import { setParam } from "../state.js";
 import { groupsAs, isLogX, isLogY, pattern, sliding, smoothing, toggleLog, xKind } from "./settings.js";
 
+const MOST_AXES = 200; // metrics to choose from; a link may name any
+
 /**
  * How all charts are drawn, and which.
  * @param {object} props
@@ -9,8 +11,13 @@ import { groupsAs, isLogX, isLogY, pattern, sliding, smoothing, toggleLog, xKind
  * @param {number} props.total
  * @param {boolean} props.isWrong the pattern is no regular expression
  * @param {boolean} props.hasGroups
+ * @param {readonly string[]} props.keys all metrics, for the x axis
  */
-export function ChartToolbar({ count, total, isWrong, hasGroups }) {
+export function ChartToolbar({ count, total, isWrong, hasGroups, keys }) {
+  const epochs = keys.filter((key) => /(^|\/)epochs?$/.test(key));
+  const others = keys.filter((key) => !key.startsWith("sys/") && !epochs.includes(key)).slice(0, MOST_AXES);
+  const chosen = xKind.value.startsWith("metric:") ? xKind.value.slice(7) : "";
+  if (chosen && !epochs.includes(chosen) && !others.includes(chosen)) others.unshift(chosen);
   return html`<div class="chart-toolbar">
     <input class=${`input mono ${isWrong ? "is-wrong" : ""}`} type="search" placeholder="metrics: acc|loss" aria-label="Metrics to show, a regular expression"
       spellcheck=${false} value=${pattern.value} onInput=${(/** @type {InputEvent} */ event) => setParam("re", valueOf(event))} />
@@ -30,8 +37,10 @@ export function ChartToolbar({ count, total, isWrong, hasGroups }) {
     </select>`}
     <select class="input" aria-label="The x axis" value=${xKind.value} onChange=${(/** @type {InputEvent} */ event) => setParam("x", valueOf(event) === "step" ? "" : valueOf(event))}>
       <option value="step">by step</option>
+      ${epochs.map((key) => html`<option value=${`metric:${key}`}>by ${key}</option>`)}
       <option value="relative">since start</option>
       <option value="time">time of day</option>
+      ${others.length > 0 && html`<optgroup label="by another metric">${others.map((key) => html`<option value=${`metric:${key}`}>${key}</option>`)}</optgroup>`}
     </select>
     <button class=${`chip ${isLogX.value ? "on" : ""}`} aria-pressed=${isLogX.value} disabled=${xKind.value === "time"} onClick=${() => toggleLog("x")}>log x</button>
     <button class=${`chip ${isLogY.value ? "on" : ""}`} aria-pressed=${isLogY.value} onClick=${() => toggleLog("y")}>log y</button>

@@ -10,7 +10,7 @@ export const crosshair = signal(/** @type {number | null} */ (null));
  * Tells the whole page what is under the pointer.
  * @param {string | null} id of a run or group
  * @param {number | null} x
- * @param {"step" | "relative" | "time"} axis
+ * @param {import("./store.js").XKind} axis
  */
 export function pointAt(id, x, axis) {
   crosshair.value = x;

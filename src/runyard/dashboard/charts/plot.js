@@ -27,10 +27,11 @@ import { count, duration, moment, short } from "./numbers.js";
 
 /**
  * @typedef {object} Look
- * @property {"step" | "relative" | "time"} x
+ * @property {import("./store.js").XKind} x
  * @property {boolean} isLogX
  * @property {boolean} isLogY
  * @property {(value: number) => string} [write] a value on the y axis
+ * @property {number} [scale] of type and lines, for a screen that is seen from afar; 1 if left out
  * @property {number} [gutter] width of the y axis, where charts stand below each other
  */
 
@@ -186,7 +187,8 @@ export class Plot {
    * @returns {uPlot.Options}
    */
   options(width, height) {
-    const font = `11px ${family()}`;
+    const scale = this.look.scale ?? 1;
+    const font = `${11 * scale}px ${family()}`;
     const shared = {
       font,
       stroke: token("--ink-3"),
@@ -195,11 +197,11 @@ export class Plot {
     };
     const { look } = this;
     /** @type {uPlot.Axis} */
-    const xAxis = { ...shared, size: 22, gap: 4, space: 56, grid: { show: false } };
+    const xAxis = { ...shared, size: 22 * scale, gap: 4 * scale, space: 56 * scale, grid: { show: false } };
     if (look.x !== "time") {
-      const write = look.x === "step" ? count : duration;
+      const write = look.x === "relative" ? duration : look.x === "step" ? count : short;
       xAxis.values = (_, splits) => splits.map((value) => (value === null ? "" : write(value)));
-      if (!look.isLogX) xAxis.incrs = look.x === "step" ? WHOLE : TIMES;
+      if (!look.isLogX && !look.x.startsWith("metric:")) xAxis.incrs = look.x === "step" ? WHOLE : TIMES;
     }
     return {
       width,
@@ -215,10 +217,10 @@ export class Plot {
         xAxis,
         {
           ...shared,
-          gap: 5,
-          space: 34,
-          size: (_, values) => this.look.gutter ?? Math.max(34, ...(values ?? []).map((text) => 12 + String(text ?? "").length * 6.2)),
-          values: (_, splits) => splits.map((value) => (value === null ? "" : (this.look.write ?? short)(value))),
+          gap: 5 * scale,
+          space: 34 * scale,
+          size: (_, values) => this.look.gutter ?? Math.max(34, ...(values ?? []).map((text) => 12 + String(text ?? "").length * 6.2)) * scale,
+          values: (_, splits) => splits.map((value) => (value === null || (look.isLogY && !isRound(value)) ? "" : (this.look.write ?? short)(value))),
         },
       ],
       cursor: { points: { show: false }, x: false, y: false, drag: { x: true, y: false, setScale: false, dist: 6 } },
@@ -322,7 +324,7 @@ export class Plot {
    */
   stroke(pen, line, map, width) {
     pen.strokeStyle = pen.fillStyle = line.ink;
-    pen.lineWidth = width * devicePixelRatio;
+    pen.lineWidth = width * devicePixelRatio * (this.look.scale ?? 1);
     pen.setLineDash(line.isDashed ? [5 * devicePixelRatio, 3 * devicePixelRatio] : []);
     pen.stroke(pathOf(line.x, line.y, map));
     pen.setLineDash([]);
@@ -391,6 +393,12 @@ const TIMES = [0.01, 0.1, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800
 
 /** @typedef {{width: number, height: number, toX: (x: number) => number, toY: (y: number) => number}} Mapping */
 
+/** Whether it is 1, 2 or 5 times a power of ten: a logarithmic axis also begins somewhere. @param {number} value */
+function isRound(value) {
+  const digit = value / 10 ** Math.floor(Math.log10(value) + 1e-9);
+  return [1, 2, 5].some((each) => Math.abs(digit - each) < 1e-6);
+}
+
 /** @param {number} value */
 const same = (value) => value;
 
@@ -402,6 +410,7 @@ export const family = () => getComputedStyle(document.body).fontFamily;
 /** What a position on the x axis is called. @param {number} x @param {Look["x"]} kind */
 export function placeName(x, kind) {
   if (kind === "time") return moment(x);
+  if (kind.startsWith("metric:")) return `${kind.slice(7)} ${short(x)}`;
   return kind === "relative" ? duration(x) : `step ${count(Math.round(x))}`;
 }
 

@@ -3,9 +3,10 @@ import { computed, signal } from "@preact/signals";
 
 import { param, project, setParam } from "../state.js";
 
-/** The x axis. @type {import("@preact/signals").ReadonlySignal<"step" | "relative" | "time">} */
+/** The x axis. @type {import("@preact/signals").ReadonlySignal<import("./store.js").XKind>} */
 export const xKind = computed(() => {
   const text = param("x");
+  if (text.startsWith("metric:") && text.length > 7) return /** @type {`metric:${string}`} */ (text);
   return text === "relative" || text === "time" ? text : "step";
 });
 export const isLogX = computed(() => param("log").includes("x") && xKind.value !== "time");

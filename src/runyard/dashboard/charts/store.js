@@ -12,7 +12,7 @@ import { curveOf, emptyCurve, withTail } from "./curves.js";
 /** @import {Series, SeriesRequest} from "../types.js" */
 /** @import {Curve} from "./curves.js" */
 /** @typedef {import("@preact/signals").Signal<ReadonlyMap<string, Curve>>} CurvesOfKey */
-/** @typedef {"step" | "relative" | "time"} XKind */
+/** @typedef {"step" | "relative" | "time" | `metric:${string}`} XKind */
 
 export const BUCKETS = 600;
 const TAIL_EVERY_MS = 1000;
@@ -191,7 +191,7 @@ export class CurveStore {
       for (const run of runs) {
         const curve = have.get(run);
         if (!curve) continue;
-        const end = curve.x.length && curve.x.length <= BUCKETS * 1.6 ? curve.x[curve.x.length - 1] : null;
+        const end = !this.x.startsWith("metric:") && curve.x.length && curve.x.length <= BUCKETS * 1.6 ? curve.x[curve.x.length - 1] : null;
         const name = end === null ? "whole" : String(Math.round(Math.log2(Math.abs(end) + 1)));
         const request = requests.get(name) ?? { runs: new Set(), keys: new Set(), start: end };
         request.runs.add(run);

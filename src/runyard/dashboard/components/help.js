@@ -14,6 +14,7 @@ const KEYS = [
   ["c d", "charts, diff"],
   ["Delete", "move the selected runs to the trash"],
   ["Esc", "let the selection go"],
+  ["b", "the big screen for the meeting room, and back"],
   ["?", "these keys"],
 ];
 

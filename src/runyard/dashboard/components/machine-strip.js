@@ -42,15 +42,16 @@ function Lane({ machine, slot, next }) {
   const facts = [slot.temperature_c === null || slot.temperature_c === undefined ? "" : `${Math.round(slot.temperature_c)} °C`, memory].filter(Boolean).join(" · ");
   const what = {
     running: slot.run_name ?? id ?? "a run",
-    busy: [slot.user, slot.reason].filter(Boolean).join(" · ") || "in use by somebody",
+    busy: slot.used_by.length ? slot.used_by.map((each) => `${each.user || "somebody"}: ${each.name || each.pid}`).join(", ") : [slot.user, slot.reason].filter(Boolean).join(" · ") || "in use by somebody",
+    reserved: slot.reservation ? `reserved by ${slot.reservation.user}` : "reserved",
     free: next ? `free · next: ${next}` : "free",
     sick: slot.reason ?? "out of order",
   }[slot.state];
-  const right = slot.state === "running" ? (slot.eta_s ? duration(slot.eta_s) : "") : slot.state === "busy" ? "outside" : "";
-  const left = slot.state === "running" ? [slot.user, slot.progress === null ? "" : `${Math.round(part * 100)} %`].filter(Boolean).join(" · ") : slot.state === "busy" ? "left alone" : slot.state === "free" ? "waiting for work" : "needs a look";
+  const right = slot.state === "running" ? (slot.eta_s ? duration(slot.eta_s) : "") : slot.state === "busy" ? "outside" : slot.reservation ? `until ${clock((Date.parse(slot.reservation.until) - now.value) / 1000, now.value)}` : "";
+  const left = slot.state === "running" ? [slot.user, slot.progress === null ? "" : `${Math.round(part * 100)} %`].filter(Boolean).join(" · ") : slot.state === "busy" ? "left alone" : slot.state === "free" ? "waiting for work" : slot.state === "reserved" ? slot.reservation?.why || "left alone" : "needs a look";
   const open = () => id && select([id]);
   return html`<div
-    class=${`lane ${slot.state} ${id ? "link" : ""}`}
+    class=${`lane ${slot.state} ${id ? "opens" : ""}`}
     onMouseEnter=${() => hover(id)}
     onMouseLeave=${() => hover(null)}
     onClick=${open}

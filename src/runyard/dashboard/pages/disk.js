@@ -1,6 +1,7 @@
 import { useSignal } from "@preact/signals";
 import * as api from "../api.js";
 import { act, complain, say } from "../actions.js";
+import { Cleaner } from "../components/cleaner.js";
 import { Failed } from "../components/failed.js";
 import { RunLink } from "../components/run-link.js";
 import { useAnswer } from "../components/use-answer.js";
@@ -30,6 +31,7 @@ export function DiskPage() {
         ${kinds.map(([kind, size], i) => html`<span key=${kind}><i class="dot" style=${{ background: `var(--c${(i % 7) + 1})` }}></i>${kind} <b>${bytes(size)}</b></span>`)}
       </div>
     </section>
+    <${Cleaner} onDone=${refresh} />
     <div class="two">
       <section class="card-block">
         <h2>By project</h2>
@@ -38,7 +40,7 @@ export function DiskPage() {
       <section class="card-block">
         <h2>Largest runs</h2>
         <${Sizes}
-          rows=${answer.runs.slice(0, 20).map((each) => ({ id: each.id, label: html`<${RunLink} run=${each.id} in=${each.project}>${each.name}</${RunLink}>`, size: each.size_bytes }))}
+          rows=${answer.runs.slice(0, 10).map((each) => ({ id: each.id, label: html`<${RunLink} run=${each.id} in=${each.project}>${each.name}</${RunLink}>`, size: each.size_bytes }))}
           onDelete=${(/** @type {string} */ id) => act("trash", [id]).then(refresh)}
         />
       </section>
@@ -67,7 +69,11 @@ function Sizes({ rows, onDelete }) {
 function Trash({ answer, size, refresh }) {
   const isSure = useSignal(false);
   /** @type {any[]} */
-  const runs = answer?.runs ?? answer?.trash ?? [];
+  const runs = answer?.runs ?? [];
+  /** @type {{id: string, size_bytes: number}[]} */
+  const checkpoints = answer?.checkpoints ?? [];
+  const isEmpty = runs.length + checkpoints.length === 0;
+  const words = [runs.length ? plural(answer.total, "run") : "", checkpoints.length ? `checkpoints of ${plural(checkpoints.length, "run")}` : ""].filter(Boolean).join(" and ");
   const empty = async () => {
     if (!isSure.value) {
       isSure.value = true;
@@ -77,26 +83,31 @@ function Trash({ answer, size, refresh }) {
     isSure.value = false;
     try {
       const found = await api.emptyTrash();
-      const freed = found?.freed_bytes ?? found?.size_bytes;
-      say(typeof freed === "number" ? `The trash is empty: ${bytes(freed)} are free again.` : "The trash is empty.");
+      say(`The trash is empty: ${bytes(found.size_bytes)} are free again.`);
       refresh();
     } catch (caught) {
       complain(caught);
     }
   };
   return html`<section class="card-block">
-    <h2>Trash <span class="faint">${runs.length ? `${plural(runs.length, "run")}, ${bytes(size)}` : ""}</span></h2>
-    ${runs.length === 0 && html`<p class="faint">Empty. Deleted runs wait here until the trash is emptied.</p>`}
-    ${runs.length > 0 &&
+    <h2>Trash <span class="faint">${isEmpty ? "" : `${words}, ${bytes(size)}`}</span></h2>
+    ${isEmpty && html`<p class="faint">Empty. Deleted runs wait here until the trash is emptied.</p>`}
+    ${!isEmpty &&
     html`<div class="list">
+        ${checkpoints.length > 0 &&
+        html`<div class="list-row">
+          <span class="what">Checkpoints of ${plural(checkpoints.length, "run")}<small>the runs themselves are where they were</small></span>
+          <span class="value">${bytes(checkpoints.reduce((sum, each) => sum + each.size_bytes, 0))}</span>
+          <span class="do"><button class="quiet" onClick=${() => act("restore_checkpoints", checkpoints.map((each) => each.id)).then(refresh)}>Restore</button></span>
+        </div>`}
         ${runs.slice(0, 200).map(
           (each) => html`<div class="list-row" key=${each.id}>
-            <span class="what">${each.name ?? each.id}<small>${each.project ?? ""}</small></span>
-            <span class="value">${each.size_bytes === undefined ? "" : bytes(each.size_bytes)}</span>
+            <span class="what">${each.name}<small>${each.project}</small></span>
+            <span class="value">${bytes(each.size_bytes)}</span>
             <span class="do"><button class="quiet" onClick=${() => act("restore", [each.id]).then(refresh)}>Restore</button></span>
           </div>`,
         )}
       </div>
-      <button class="button danger" onClick=${empty}>${isSure.value ? `Really delete ${plural(runs.length, "run")} for good?` : "Empty the trash"}</button>`}
+      <button class="button danger" onClick=${empty}>${isSure.value ? `Really delete ${words} for good?` : "Empty the trash"}</button>`}
   </section>`;
 }

@@ -5,19 +5,21 @@ import { Editor } from "../components/editable.js";
 import { Empty } from "../components/empty.js";
 import { Failed } from "../components/failed.js";
 import { RunLink } from "../components/run-link.js";
+import { SlotCard } from "../components/slot-card.js";
 import { useAnswer } from "../components/use-answer.js";
 import { age, clock, duration, plural, share, stateClass, stateWord } from "../format.js";
 import { html } from "../html.js";
 import { now, projects } from "../state.js";
 
-/** @import {QueueRow, Run} from "../types.js" */
+/** @import {Machine, QueueRow, Run} from "../types.js" */
 
+const END = "end"; // of the queue, as a place to drop a run
 const NOTHING = ["-"]; // neither metrics nor settings are shown here
 
 /** @param {AbortSignal} signal */
 async function ask(signal) {
-  const [queue, { runs }] = await Promise.all([api.queue(undefined, signal), api.runs({ query: 'state == "RUNNING"', sort: "started_at", limit: 500, metrics: NOTHING, config: NOTHING }, signal)]);
-  return { ...queue, running: runs };
+  const [queue, machines, { runs }] = await Promise.all([api.queue(undefined, signal), api.machines(signal), api.runs({ query: 'state == "RUNNING"', sort: "started_at", limit: 500, metrics: NOTHING, config: NOTHING }, signal)]);
+  return { ...queue, machines, running: runs };
 }
 
 /** What runs and what waits, in the order in which it will start, and why it waits. */
@@ -33,6 +35,7 @@ export function QueuePage() {
       <p class="muted">${plural(waiting.length, "run waits", "runs wait")}, ${running.length} running</p>
       <div class="push"><${Pauses} paused=${answer.paused} again=${again} /></div>
     </header>
+    <${Lanes} machines=${answer.machines} waiting=${waiting} running=${running} again=${again} />
     ${running.length > 0 && html`<${Running} rows=${running} again=${again} />`}
     ${waiting.length > 0 && html`<${Waiting} rows=${waiting} paused=${answer.paused} again=${again} />`}
     ${answer.rows.length + running.length === 0 &&
@@ -73,6 +76,21 @@ function Pauses({ paused, again }) {
   });
 }
 
+/**
+ * A card per slot; the one that is free first gets the first waiting run.
+ * @param {{machines: readonly Machine[], waiting: readonly QueueRow[], running: readonly Run[], again: () => void}} props
+ */
+function Lanes({ machines, waiting, running, again }) {
+  const lanes = machines.flatMap((machine) => machine.slots.map((slot) => ({ machine, slot })));
+  const soonest = lanes.filter(({ slot }) => (slot.state === "free" || slot.state === "running") && !slot.reservation).sort((a, b) => (a.slot.state === "free" ? 0 : (a.slot.eta_s ?? Infinity)) - (b.slot.state === "free" ? 0 : (b.slot.eta_s ?? Infinity)));
+  const queued = waiting.filter((row) => row.state === "QUEUED");
+  const next = new Map(soonest.slice(0, queued.length).map(({ slot }, i) => [slot.name, queued[i].name]));
+  const projectOf = new Map(running.map((run) => [run.id, run.project]));
+  return html`<div class="slot-cards">
+    ${lanes.map(({ machine, slot }) => html`<${SlotCard} key=${`${machine.host}/${slot.name}`} machine=${machine} slot=${slot} project=${projectOf.get(slot.run_id ?? "")} next=${next.get(slot.name)} onDone=${again} />`)}
+  </div>`;
+}
+
 /** @param {{rows: Run[], again: () => void}} props */
 function Running({ rows, again }) {
   return html`<section class="card-block">
@@ -102,7 +120,8 @@ function Waiting({ rows, paused, again }) {
   const drop = (/** @type {string} */ before) => {
     const id = dragged.value;
     dragged.value = target.value = "";
-    if (id && id !== before) doIt("before", id, before, true);
+    if (id && before === END) doIt("bottom", id, undefined, true);
+    else if (id && id !== before) doIt("before", id, before, true);
   };
   return html`<section class="card-block">
     <h2>Waiting</h2>
@@ -153,6 +172,18 @@ function Waiting({ rows, paused, again }) {
           </span>
         </div>`,
       )}
+      <div
+        class=${`drop-end ${dragged.value ? "is-open" : ""} ${target.value === END ? "target" : ""}`}
+        onDragOver=${(/** @type {DragEvent} */ event) => {
+          if (!dragged.value) return;
+          event.preventDefault();
+          target.value = END;
+        }}
+        onDrop=${(/** @type {DragEvent} */ event) => {
+          event.preventDefault();
+          drop(END);
+        }}
+      ></div>
       ${rows.length > limit.value && html`<button class="button more" onClick=${() => (limit.value += 500)}>Show more (${rows.length - limit.value})</button>`}
     </div>
     <p class="faint note">Drag a run to where it shall start. Held runs wait until they are released.</p>

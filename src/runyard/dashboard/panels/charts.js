@@ -1,5 +1,5 @@
 import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
-import { useEffect, useMemo, useRef } from "preact/hooks";
+import { useRef } from "preact/hooks";
 
 import * as api from "../api.js";
 import { ChartSection } from "../charts/chart-section.js";
@@ -7,33 +7,20 @@ import { ChartToolbar } from "../charts/chart-toolbar.js";
 import { sectionsOf } from "../charts/sections.js";
 import { pattern, pinned, xKind } from "../charts/settings.js";
 import { isFallback, shown, shownRuns } from "../charts/shown.js";
-import { CurveStore } from "../charts/store.js";
-import { Visible } from "../charts/visible.js";
 import { html } from "../html.js";
 import { changed } from "../state.js";
+import { useLiveCards } from "./use-live-cards.js";
 
 const MOST_RUNS = 1000; // in one question to the server
 const KEYS_EVERY_MS = 4000; // a metric that a run logs for the first time appears this late at most
 
 /** One card per metric of what is selected, live. */
 export default function ChartsPanel() {
-  const scroller = useRef(/** @type {HTMLElement | null} */ (null));
-  const { store, visible } = useMemo(() => ({ store: new CurveStore(), visible: new Visible() }), []);
+  const { scroller, store, visible, large } = useLiveCards();
   const keys = useSignal(/** @type {string[] | null} */ (null));
-  const large = useSignal("");
   const seenKeys = useRef({ runs: "", at: 0 });
   const runNames = useComputed(() => shownRuns.value.join());
 
-  useEffect(() => {
-    visible.start(/** @type {Element} */ (scroller.current));
-    const escape = (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && (large.value = "");
-    window.addEventListener("keydown", escape);
-    return () => {
-      window.removeEventListener("keydown", escape);
-      visible.stop();
-      store.stop();
-    };
-  }, []);
   useSignalEffect(() => {
     const runs = runNames.value ? runNames.value.split(",").slice(0, MOST_RUNS) : [];
     if (!runs.length) {
@@ -60,7 +47,7 @@ export default function ChartsPanel() {
   const metrics = wanted ? all.filter((key) => wanted.test(key)) : all;
   const hasGroups = shown.value.some((item) => item.runIds.length > 1) || shown.value.length > 50;
   return html`<div class="panel-charts" ref=${scroller}>
-    <${ChartToolbar} count=${metrics.length} total=${all.length} isWrong=${wanted === null} hasGroups=${hasGroups} />
+    <${ChartToolbar} count=${metrics.length} total=${all.length} isWrong=${wanted === null} hasGroups=${hasGroups} keys=${all} />
     ${store.problem.value && html`<p class="panel-problem" role="alert">${store.problem.value}</p>`}
     ${isFallback.value && shown.value.length > 0 && html`<p class="panel-hint">The first ${shown.value.length} rows of the table. Select rows to compare these instead.</p>`}
     ${keys.value !== null && !all.length && html`<p class="panel-empty">${shown.value.length ? "None of these runs has logged a metric yet. In the training: run.log({\"train/loss\": loss}, step=step)" : "Select runs in the table to draw them."}</p>`}
@@ -70,7 +57,7 @@ export default function ChartsPanel() {
 }
 
 /**
- * @param {CurveStore} store
+ * @param {import("../charts/store.js").CurveStore} store
  * @param {Error} error
  */
 function tell(store, error) {

@@ -8,6 +8,8 @@ import { html } from "../html.js";
 import { changed, groupBy, param, project, query, remember, select, selection, setParam, toggle } from "../state.js";
 import { AxisChoice } from "./axis-choice.js";
 import { GridCell } from "./grid-cell.js";
+import { GridHole } from "./grid-hole.js";
+import { GridPlan } from "./grid-plan.js";
 import { differingKeys, headline, metricKeys, statistic } from "./headline.js";
 
 /** @import {Group} from "../types.js" */
@@ -15,6 +17,7 @@ import { differingKeys, headline, metricKeys, statistic } from "./headline.js";
 const MOST_GROUPS = 500;
 const MOST_FAILED = 500;
 const MOST_VALUES = 40; // on an axis
+const MOST_PICKED = 500; // points in one question to the server
 const AGAIN_MS = 3000;
 const NO_KEY = ["-"]; // an absent list would mean all keys
 
@@ -24,9 +27,16 @@ export default function GridPanel() {
   const failed = useSignal(/** @type {ReadonlySet<string>} */ (new Set()));
   const problem = useSignal("");
   const tick = useSignal(0);
+  const picked = useSignal(/** @type {readonly Record<string, unknown>[]} */ ([]));
   const axes = useComputed(() => axesOf(differingKeys.value, [param("across"), param("down"), param("pages")]));
   const by = useComputed(() => [axes.value.down, axes.value.across, axes.value.pages].filter(Boolean).join());
 
+  useSignalEffect(() => {
+    by.value; // another grid: what was picked in the old one means nothing
+    project.value;
+    query.value;
+    picked.value = [];
+  });
   useSignalEffect(() => {
     let last = 0;
     let timer = 0;
@@ -80,6 +90,10 @@ export default function GridPanel() {
   const faces = pages ? valuesOf(groups.value ?? [], pages) : [undefined];
   const columns = valuesOf(groups.value ?? [], across);
   const rows = down ? valuesOf(groups.value ?? [], down) : [undefined];
+  const found = new Map(cells.map((cell) => [placeOf([across, down, pages].filter(Boolean).map((key) => cell.group.config[key])), cell]));
+  const holes = faces.flatMap((face) => rows.slice(0, MOST_VALUES).flatMap((row) => columns.slice(0, MOST_VALUES).map((column) => pointOf({ across, down, pages }, column, row, face)))).filter((point) => !found.has(placeOf(Object.values(point))));
+  const isPicked = (/** @type {Record<string, unknown>} */ point) => picked.value.some((each) => same(each, point));
+  const pick = (/** @type {Record<string, unknown>} */ point) => (picked.value = isPicked(point) ? picked.value.filter((each) => !same(each, point)) : [...picked.value, point]);
   const choose = (/** @type {Group} */ group) => {
     if (groupBy.peek() === by.value) return toggle(`g:${group.id}`);
     groupBy.value = by.value; // so that the table shows the same groups
@@ -93,9 +107,11 @@ export default function GridPanel() {
       ${keys.length > 1 && html`<${AxisChoice} label="down" value=${down} keys=${keys.filter((key) => key !== across)} onChoose=${(/** @type {string} */ key) => setParam("down", key)} />`}
       ${keys.length > 2 && html`<${AxisChoice} label="pages" value=${pages} keys=${keys.filter((key) => key !== across && key !== down)} none="all together" onChoose=${(/** @type {string} */ key) => setParam("pages", key || "-")} />`}
       <span class="spring"></span>
+      ${holes.length > 0 && groups.value && html`<button class="button" onClick=${() => (picked.value = picked.value.length ? [] : holes.slice(0, MOST_PICKED))}>${picked.value.length ? "Pick none" : `Pick all ${holes.length} missing`}</button>`}
       ${Number.isFinite(best) && html`<span>best <b>${number(best)}</b></span>`}
     </div>
     ${problem.value && html`<p class="panel-problem" role="alert">${problem.value}</p>`}
+    <${GridPlan} points=${picked} onDone=${() => (picked.value = [])} />
     ${columns.length > MOST_VALUES || rows.length > MOST_VALUES ? html`<p class="panel-hint">Only the first ${MOST_VALUES} values of an axis are shown.</p>` : ""}
     <div class="grid-pages">
       ${faces.map(
@@ -108,9 +124,11 @@ export default function GridPanel() {
                 (row) => html`<tr>
                   <th scope="row">${setting(row)}</th>
                   ${columns.slice(0, MOST_VALUES).map((column) => {
-                    const cell = cells.find(({ group }) => same(group.config[across], column) && (!down || same(group.config[down], row)) && (!pages || same(group.config[pages], face)));
-                    const mean = cell?.spread?.mean ?? NaN;
-                    return html`<td>${cell && html`<${GridCell} group=${cell.group} spread=${cell.spread} shade=${shade(mean)} isBest=${mean === best} isSelected=${selection.value.includes(`g:${cell.group.id}`)} failed=${cell.group.run_ids.filter((id) => failed.value.has(id))} onChoose=${() => choose(cell.group)} onRetry=${(/** @type {string[]} */ ids) => act("retry", ids)} />`}</td>`;
+                    const point = pointOf({ across, down, pages }, column, row, face);
+                    const cell = found.get(placeOf(Object.values(point)));
+                    if (!cell) return html`<td><${GridHole} label=${labelOf(point)} isPicked=${isPicked(point)} onPick=${() => pick(point)} /></td>`;
+                    const mean = cell.spread?.mean ?? NaN;
+                    return html`<td><${GridCell} group=${cell.group} spread=${cell.spread} shade=${shade(mean)} isBest=${mean === best} isSelected=${selection.value.includes(`g:${cell.group.id}`)} failed=${cell.group.run_ids.filter((id) => failed.value.has(id))} onChoose=${() => choose(cell.group)} onRetry=${(/** @type {string[]} */ ids) => act("retry", ids)} /></td>`;
                   })}
                 </tr>`,
               )}
@@ -119,7 +137,7 @@ export default function GridPanel() {
         </section>`,
       )}
     </div>
-    <p class="panel-hint">Mean ± standard deviation of all runs of a cell; the more colour, the better. A click selects the cell: its curves are in the charts.</p>
+    <p class="panel-hint">Mean ± standard deviation of all runs of a cell; the more colour, the better. A click selects the cell: its curves are in the charts.${holes.length ? " A click on + picks a point that was never queued." : ""}</p>
   </div>`;
 }
 
@@ -145,6 +163,23 @@ function valuesOf(groups, key) {
   const values = new Map(groups.map((group) => [JSON.stringify(group.config[key] ?? null), group.config[key]]));
   return [...values.values()].sort((a, b) => (typeof a === "number" && typeof b === "number" ? a - b : String(a) < String(b) ? -1 : 1));
 }
+
+/**
+ * @param {{across: string, down: string, pages: string}} axes
+ * @param {unknown} column
+ * @param {unknown} row
+ * @param {unknown} face
+ * @returns {Record<string, unknown>} settings in the order across, down, pages
+ */
+function pointOf({ across, down, pages }, column, row, face) {
+  return Object.fromEntries([[across, column], [down, row], [pages, face]].filter(([key]) => key));
+}
+
+/** @param {readonly unknown[]} values */
+const placeOf = (values) => JSON.stringify(values.map((value) => value ?? null));
+
+/** @param {Record<string, unknown>} point */
+const labelOf = (point) => Object.entries(point).map(([key, value]) => `${tail(key)}=${setting(value)}`).join(", ");
 
 /** @param {unknown} a @param {unknown} b */
 const same = (a, b) => JSON.stringify(a ?? null) === JSON.stringify(b ?? null);

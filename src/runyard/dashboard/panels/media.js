@@ -4,6 +4,7 @@ import * as api from "../api.js";
 import { shown } from "../charts/shown.js";
 import { html } from "../html.js";
 import { changed, hover, param, setParam } from "../state.js";
+import { CurveOverlay } from "./curve-overlay.js";
 import { MediumCell } from "./medium-cell.js";
 
 /** @import {MediaItem} from "../types.js" */
@@ -73,14 +74,16 @@ export default function MediaPanel() {
       const { key, kind } = items[0];
       return html`<section key=${name} class="media-section">
         <h3>${key} <span class="faint">${kind.replaceAll("_", " ")}</span></h3>
-        <div class="media-row">
+        ${kind === "curve"
+          ? html`<${CurveOverlay} items=${items} shown=${columns.value} step=${step} />`
+          : html`<div class="media-row">
           ${columns.value.map(
             (item) => html`<figure key=${item.id} onPointerEnter=${() => hover(item.id)} onPointerLeave=${() => hover(null)}>
               <figcaption><i class="swatch" style=${{ background: `var(--c${item.colour + 1})` }}></i><span>${item.label}</span></figcaption>
               <${MediumCell} items=${items.filter((each) => each.run === item.runIds[0])} kind=${kind} step=${step} colour=${item.colour} />
             </figure>`,
           )}
-        </div>
+        </div>`}
       </section>`;
     })}
   </div>`;

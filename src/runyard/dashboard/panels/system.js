@@ -1,13 +1,11 @@
 import { computed, signal, useComputed, useSignal, useSignalEffect } from "@preact/signals";
-import { useEffect, useMemo, useRef } from "preact/hooks";
 
 import * as api from "../api.js";
 import { MetricCard } from "../charts/metric-card.js";
 import { shown, shownRuns } from "../charts/shown.js";
-import { CurveStore } from "../charts/store.js";
-import { Visible } from "../charts/visible.js";
 import { html } from "../html.js";
 import { changed, param, projectInfo, setParam } from "../state.js";
+import { useLiveCards } from "./use-live-cards.js";
 
 const MOST_RUNS = 1000; // in one question to the server
 
@@ -17,23 +15,10 @@ const range = signal(/** @type {[number, number] | null} */ (null));
 
 /** What machine and training did at the same time: a metric on top, everything measured of the host below, zoomed together. */
 export default function SystemPanel() {
-  const scroller = /** @type {{current: HTMLElement | null}} */ (useRef(null));
-  const { store, visible } = useMemo(() => ({ store: new CurveStore(), visible: new Visible() }), []);
+  const { scroller, store, visible, large } = useLiveCards(() => (range.value = null));
   const keys = useSignal(/** @type {string[]} */ ([]));
-  const large = useSignal("");
   const runs = useComputed(() => shownRuns.value.slice(0, MOST_RUNS).join());
 
-  useEffect(() => {
-    visible.start(/** @type {Element} */ (scroller.current));
-    const escape = (/** @type {KeyboardEvent} */ event) => event.key === "Escape" && (large.value = "");
-    window.addEventListener("keydown", escape);
-    return () => {
-      window.removeEventListener("keydown", escape);
-      visible.stop();
-      store.stop();
-      range.value = null;
-    };
-  }, []);
   useSignalEffect(() => {
     const ids = runs.value ? runs.value.split(",") : [];
     if (!ids.length) return;

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from runyard.client import Client, trash
+from runyard.client import Client, checkpoints, trash
 from runyard.errors import ConflictError, NotFound, RunyardError, UsageError
 from runyard.records import RunState
 from runyard.server import models
@@ -25,7 +25,19 @@ _ByRun = Callable[[Client, str, Any], object]
 class Action(Body):
     """`value`: for stop and hold the reason, for priority a number, for before the id of a run."""
 
-    action: Literal["stop", "retry", "hold", "release", "trash", "restore", "priority", "top", "bottom", "before"]
+    action: Literal[
+        "stop",
+        "retry",
+        "hold",
+        "release",
+        "trash",
+        "restore",
+        "restore_checkpoints",
+        "priority",
+        "top",
+        "bottom",
+        "before",
+    ]
     runs: Annotated[list[str], Field(min_length=1, max_length=_MOST)]
     value: str | int | None = None
 
@@ -121,6 +133,7 @@ _ACTIONS: dict[str, _ByRun] = {
     "release": _release,
     "trash": lambda client, run_id, _: trash.put(client, [run_id]),
     "restore": lambda client, run_id, _: trash.restore(client, [run_id]),
+    "restore_checkpoints": lambda client, run_id, _: checkpoints.restore(client, [run_id]),
     "priority": _prioritise,
     "top": lambda client, run_id, _: client.place(client.queue.to_top(run_id)),
     "bottom": lambda client, run_id, _: client.place(client.queue.to_bottom(run_id)),

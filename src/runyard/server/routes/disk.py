@@ -3,25 +3,31 @@
 import threading
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import Field
 from sqlalchemy import select
 from starlette.responses import Response
 
-from runyard.client import Client, trash
+from runyard.client import Client, checkpoints, cleaning, trash
+from runyard.client.cleaning import Rule
 from runyard.client.trash import folder_size
 from runyard.database.schema import runs
 from runyard.server import models
 from runyard.server.answers import answer
-from runyard.server.asking import Home, Limit, Offset, Project, Watched
+from runyard.server.asking import Body, Home, Limit, Offset, Project, Watched
+from runyard.server.routes.projects import declared_metrics
 from runyard.server.routes.runs import run_document
 
 router = APIRouter(tags=["disk"])
 
 _KEPT_S = 30.0
 _LARGEST = 50
+Days = Annotated[float, Query(ge=0, le=cleaning.LONGEST_DAYS, description="Only of runs that ended so long ago.")]
 
 
 class Measured:
@@ -86,12 +92,67 @@ def disk(client: Home, measured: Sizes, project: Project = None) -> Response:
     )
 
 
+@router.get("/disk/cleaning", response_model=models.Cleaning)
+def preview(client: Home, rule: Rule, older_than_days: Days = 30.0, project: Project = None) -> Response:
+    """What a rule would take, with its bytes; changes nothing.
+
+    `checkpoints`: of runs that ended so long ago, are not the best of their grid and have no tag. `failed`: runs that
+    ended so long ago without completing and have no tag. `trash`: all of the trash, whatever its age.
+    """
+    planned = _planned(client, rule, older_than_days, project)
+    named = [{name: getattr(item, name) for name in item.__struct_fields__} for item in planned.items[:_LARGEST]]
+    return answer(
+        {
+            "rule": rule,
+            "plan": planned.id,
+            "count": len(planned.items),
+            "size_bytes": planned.size_bytes,
+            "runs": named,
+            "ids": [item.id for item in planned.items],
+            "kept": planned.kept,
+        }
+    )
+
+
+class Clean(Body):
+    """A rule as it was previewed, and the `plan` of that preview."""
+
+    rule: Annotated[Rule, Field(strict=False)]
+    older_than_days: Annotated[float, Field(ge=0, le=cleaning.LONGEST_DAYS, strict=False)] = 30.0
+    project: Annotated[str | None, Field(max_length=200)] = None
+    plan: Annotated[str, Field(max_length=64)]
+
+
+@router.post("/disk/cleaning", response_model=models.Cleaned)
+def clean(client: Home, watcher: Watched, measured: Sizes, asked: Clean) -> Response:
+    """Do what was previewed; 409 if the rule would take anything else by now.
+
+    Checkpoints and failed runs go into the trash: the actions `restore_checkpoints` and `restore` bring them back.
+    """
+    planned = _planned(client, asked.rule, asked.older_than_days, asked.project)
+    freed = cleaning.carry_out(client, planned, expected=asked.plan)
+    measured.forget()
+    ids = [item.id for item in planned.items]
+    watcher.note([] if asked.rule is Rule.TRASH else ids, queue=False)
+    return answer({"count": len(ids), "size_bytes": planned.size_bytes, "freed_bytes": freed, "ids": ids})
+
+
+def _planned(client: Client, rule: Rule, days: float, project: str | None) -> cleaning.Plan:
+    @cache
+    def goals(name: str) -> dict[str, str]:
+        return {each["key"]: each["goal"] for each in declared_metrics(client, name)}
+
+    now = datetime.now(UTC)
+    return cleaning.plan(client, rule, now=now, older_than_days=days, project=project, goals=goals)
+
+
 @router.get("/trash", response_model=models.Trash)
 def trashed(client: Home, measured: Sizes, offset: Offset = 0, limit: Limit = 200) -> Response:
     """The runs of the trash, the newest first."""
     rows = client.index.find(None, trashed=True, offset=offset, limit=limit)
     found = [run_document(row, []) | {"size_bytes": folder_size(client.home.trash / row.id)} for row in rows]
-    return answer({"total": client.index.count(None, trashed=True), "runs": found})
+    kept = [{"id": run, "size_bytes": folder_size(folder)} for run, folder in checkpoints.in_trash(client).items()]
+    return answer({"total": client.index.count(None, trashed=True), "runs": found, "checkpoints": kept})
 
 
 @router.post("/trash/empty", response_model=models.Freed)

@@ -2,26 +2,32 @@
 
 import time
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
+from pydantic import Field
 from sqlalchemy import select
 from starlette.responses import Response
 
 from runyard.client import Client
 from runyard.client.estimating import Estimator
+from runyard.client.reservations import LONGEST_H, Reservation
 from runyard.database.schema import runs
 from runyard.errors import NotFound
 from runyard.index import RunRow
 from runyard.queue import Eta, QueueRow
+from runyard.queue.queue import WORKER_SILENT_S
 from runyard.records import RunId
 from runyard.server import models
 from runyard.server.answers import answer
-from runyard.server.asking import Home, Project, Slots, batches
-from runyard.server.machines import Machines
+from runyard.server.asking import Body, Home, Project, Slots, Watched, batches
+from runyard.server.machines import Machines, reservation_document
+from runyard.server.waiting import reason as waiting_reason
+from runyard.server.watching import Watcher
 
 router = APIRouter(tags=["queue"])
 
+_Name = Annotated[str, Path(max_length=255)]
 _STATES = {"leased": "RUNNING", "waiting": "QUEUED", "held": "HELD"}
 
 
@@ -35,10 +41,21 @@ def queue(client: Home, machines: Slots, project: Project = None) -> Response:
     names = _names(client, [row.run_id for row in shown])
     waiting = [row.run_id for row in rows if row.state == "waiting"]
     places = {run_id: place for place, run_id in enumerate(waiting, start=1)}
+    now = time.time()
+    common: dict[str, Any] = {
+        "paused": paused,
+        "workers": [each for each in client.queue.workers() if each.seen_at > now - WORKER_SILENT_S],
+        "slots": machines.documents()[0]["slots"],
+        "capacity": machines.capacity(),
+    }
+
+    def why(row: QueueRow) -> str:
+        return waiting_reason(row, place=places.get(row.run_id), **common)
+
     return answer(
         {
             "paused": {name: by for name, by in paused.items() if scope.allows(name)},
-            "rows": [_row(row, names.get(row.run_id, ""), places.get(row.run_id), paused, times) for row in shown],
+            "rows": [_row(row, names.get(row.run_id, ""), places.get(row.run_id), why(row), times) for row in shown],
             "counts": _counts(shown, paused),
             "eta_s": times.queue_s if rows else None,
         }
@@ -56,6 +73,35 @@ def machines(client: Home, machines: Slots) -> Response:
     return answer({"machines": [each | {"slots": [_shown(slot, hidden) for slot in each["slots"]]} for each in found]})
 
 
+class Wish(Body):
+    """A slot for oneself: for how many hours, and why."""
+
+    hours: Annotated[float, Field(gt=0, le=LONGEST_H, strict=False)]
+    why: Annotated[str, Field(max_length=500)] = ""
+
+
+@router.put("/machines/{host}/slots/{slot}/reservation", response_model=models.Reservation)
+def reserve(client: Home, watcher: Watched, machines: Slots, host: _Name, slot: _Name, wish: Wish) -> Response:
+    """Keep the queue off a slot for some hours, from now on. A run that is on it goes on; one's own is replaced."""
+    found = machines.slot(host, slot)
+    made = client.reservations.reserve(
+        host=host, slot=found.name, label=found.label, user=client.by, hours=wish.hours, now=time.time(), why=wish.why
+    )
+    return _told_of(made, watcher, machines)
+
+
+@router.delete("/machines/{host}/slots/{slot}/reservation", response_model=models.Reservation)
+def end_reservation(client: Home, watcher: Watched, machines: Slots, host: _Name, slot: _Name) -> Response:
+    """Give a slot back to the queue before its time."""
+    return _told_of(client.reservations.end(host=host, slot=slot, now=time.time()), watcher, machines)
+
+
+def _told_of(held: Reservation, watcher: Watcher, machines: Machines) -> Response:
+    machines.forget()
+    watcher.note(machines=True)
+    return answer(reservation_document(held))
+
+
 def estimate(client: Client, machines: Machines, rows: list[QueueRow], paused: dict[str, str]) -> Eta:
     """When the runs of the queue will be done."""
     if not rows:
@@ -65,7 +111,7 @@ def estimate(client: Client, machines: Machines, rows: list[QueueRow], paused: d
     return estimator.estimate(rows, views, paused=paused, capacity=machines.capacity(), now=time.time())
 
 
-def _row(row: QueueRow, name: str, place: int | None, paused: dict[str, str], times: Eta) -> dict[str, Any]:
+def _row(row: QueueRow, name: str, place: int | None, why: str, times: Eta) -> dict[str, Any]:
     since = (row.claimed_at if row.state == "leased" else None) or row.queued_at
     return {
         "id": row.run_id,
@@ -77,7 +123,7 @@ def _row(row: QueueRow, name: str, place: int | None, paused: dict[str, str], ti
         "place": place,
         "priority": row.priority,
         "attempt": row.attempt,
-        "reason": _reason(row, place, paused),
+        "reason": why,
         "since": datetime.fromtimestamp(since, UTC),
         "eta_s": times.runs.get(row.run_id),
     }
@@ -99,17 +145,6 @@ def _shown(slot: dict[str, Any], hidden: set[str]) -> dict[str, Any]:
         return slot
     nothing = dict.fromkeys(("run_id", "run_name", "user", "progress", "eta_s"))
     return slot | nothing | {"state": "busy", "reason": "a run of a private project"}
-
-
-def _reason(row: QueueRow, place: int | None, paused: dict[str, str]) -> str:
-    """Why it does not run."""
-    if row.state == "held":
-        return row.held_reason or "held"
-    if row.state == "waiting" and row.project in paused:
-        return f"{row.project} was paused by {paused[row.project]}"
-    if row.state == "waiting":
-        return "waits for a free slot" if place == 1 else f"{(place or 1) - 1:,} before it"
-    return ""
 
 
 def _names(client: Client, ids: list[RunId]) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Curves: any number of runs and metrics in one binary answer."""
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 import numpy as np
@@ -16,6 +16,7 @@ from runyard.database.schema import run_metrics, runs
 from runyard.errors import UsageError
 from runyard.index.series import Buckets, buckets_of_series, within
 from runyard.server import models
+from runyard.server.along import along
 from runyard.server.answers import answer
 from runyard.server.asking import LARGEST_INTEGER, MOST_RUNS, Body, Home, RunIds, batches, run_ids
 
@@ -39,7 +40,7 @@ class Asked(Body):
     buckets: Annotated[int, Field(ge=1, le=100_000)] = 600
     start: _Border | None = None
     stop: _Border | None = None
-    x: Literal["step", "time", "relative"] = "step"
+    x: Annotated[str, Field(max_length=2000, pattern=r"^(step|time|relative|metric:.+)$")] = "step"
 
 
 _LAYOUT = """A uint32 (little endian): the length of the header. The header: JSON, `{"series": [{"run", "key", "count",
@@ -48,7 +49,8 @@ each series its arrays one after the other, `count` numbers each, from byte `off
 
 A series that has more points than buckets comes as `x`, `min`, `max`, `mean`, `last` of each bucket (x: of its last
 point), a shorter one as `x`, `y`. Runs that lack a metric are left out. x is the step, the time (seconds since 1970),
-or seconds since the run started."""
+or seconds since the run started; with `metric:epoch` the value that this metric had at that step (runs without it are
+left out), ascending, where points of equal x are one bucket."""
 
 
 @router.post(
@@ -66,15 +68,14 @@ def series(client: Home, asked: Asked) -> Response:
     arrays: list[_Array] = []
     offset = 0
     for key in keys:
-        for run_id, found in _bucketed(client, ids, key, asked, starts):
-            own = _arrays(found, asked.x, starts.get(run_id, 0))
-            is_bucketed = len(own) > 2
+        for run_id, own in _curves(client, ids, key, asked, starts):
+            is_bucketed, count = len(own) > 2, len(own[0])
             names = ["x", "min", "max", "mean", "last"] if is_bucketed else ["x", "y"]
             header.append(
-                {"run": run_id, "key": key, "count": len(found), "is_bucketed": is_bucketed, "arrays": names}
+                {"run": run_id, "key": key, "count": count, "is_bucketed": is_bucketed, "arrays": names}
                 | {"offset": offset}
             )
-            offset += 8 * len(found) * len(own)
+            offset += 8 * count * len(own)
             arrays += own
     return Response(_packed(header, arrays), media_type=BINARY)
 
@@ -87,6 +88,17 @@ def metrics(client: Home, runs: RunIds) -> Response:
         for ids in batches(client.index.visible(run_ids(runs))):
             keys |= set(tx.scalars(select(run_metrics.c.key).where(run_metrics.c.run_id.in_(ids)).distinct()))
     return answer({"keys": sorted(keys)})
+
+
+def _curves(
+    client: Client, ids: Sequence[str], key: str, asked: Asked, starts: dict[str, int]
+) -> Iterator[tuple[str, list[_Array]]]:
+    kind, _, axis = asked.x.partition(":")
+    if kind == "metric":
+        yield from along(client, ids, key, axis, buckets=asked.buckets, start=asked.start, stop=asked.stop)
+        return
+    for run_id, found in _bucketed(client, ids, key, asked, starts):
+        yield run_id, _arrays(found, asked.x, starts.get(run_id, 0))
 
 
 def _bucketed(
