@@ -23,7 +23,6 @@ class Intake:
         self._waiting: list[tuple[Sequence[Piece], asyncio.Future[list[Receipt]]]] = []
         self._is_taking = False
         self._thread = ThreadPoolExecutor(1, "intake")
-        self.taken_bytes = 0
 
     async def take(self, pieces: Sequence[Piece]) -> list[Receipt]:
         """Keep the pieces of one delivery.
@@ -58,7 +57,6 @@ class Intake:
                     if not future.done():
                         future.set_exception(problem)
                 continue
-            self.taken_bytes += sum(len(piece.data) for piece in pieces)
             for delivery, future in batch:
                 own, receipts = receipts[: len(delivery)], receipts[len(delivery) :]
                 if not future.done():

@@ -14,6 +14,7 @@ from runyard.artifacts import ArtifactStore
 from runyard.client import client as clients
 from runyard.client.client import Client
 from runyard.client.reservations import Reservations
+from runyard.errors import UsageError
 from runyard.index import Index
 from runyard.queue import Queue
 
@@ -45,6 +46,7 @@ class Call(NamedTuple):
 
         Raises:
             NotFound: a run is named that they may not see.
+            UsageError: an argument is out of its range.
             RunyardError: as the method does.
         """
         for named in ("run_id", "other", "run_ids"):
@@ -53,9 +55,11 @@ class Call(NamedTuple):
         part, _, method = self.name.partition(".")
         target = client if part == "client" else getattr(client, part)
         given = {"now": now, "by": client.by, "user": client.by}
-        return getattr(target, method)(
-            **msgspec.structs.asdict(arguments), **{name: given[name] for name in self.injected}
-        )
+        asked = msgspec.structs.asdict(arguments) | {name: given[name] for name in self.injected}
+        try:
+            return getattr(target, method)(**asked)
+        except (ValueError, ArithmeticError, TypeError) as problem:  # a slip in our own code; here, anybody may ask
+            raise UsageError(f"{self.name} cannot be called with this: {problem}.") from None
 
 
 def _call(name: str, *, changes: bool) -> Call:

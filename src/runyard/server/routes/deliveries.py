@@ -50,8 +50,10 @@ async def deliver(request: Request, client: Now) -> Response:
     if not client.index.scope.is_everything:
         await run_in_threadpool(_require_visible, client, pieces)
     receipts = await intake.take(pieces) if pieces else []
-    if any(piece.data for piece in pieces):
+    size = sum(len(piece.data) for piece in pieces)
+    if size:
         request.app.state.watcher.note({piece.run_id for piece in pieces})
+        request.app.state.meter.note_delivered(size)
     return Response(encode(receipts), media_type=MSGPACK)
 
 

@@ -30,4 +30,5 @@ async def upload(request: Request, client: Now, sha256: str, offset: _Size, size
     """
     body = await request.body()
     found = await run_in_threadpool(client.artifacts.upload, sha256, offset, size, body)
+    request.app.state.meter.note_delivered(len(body))
     return answer(found._asdict())
