@@ -81,11 +81,11 @@ const list = (/** @type {readonly string[] | undefined} */ keys) => keys?.map((k
 export const projects = async () => (await get("/projects")).projects;
 
 /**
- * @param {{project?: string, query?: string, sort?: string, offset?: number, limit?: number, metrics?: readonly string[], config?: readonly string[]}} asked
+ * @param {{project?: string, query?: string, sort?: string, offset?: number, limit?: number, count?: boolean, metrics?: readonly string[], config?: readonly string[]}} asked
  * @param {AbortSignal} [signal]
  * @returns {Promise<RunPage>}
  */
-export const runs = (asked, signal) => get("/runs", { ...asked, metrics: list(asked.metrics), config: list(asked.config) }, signal);
+export const runs = (asked, signal) => get("/runs", { ...asked, count: asked.count === false ? "false" : null, metrics: list(asked.metrics), config: list(asked.config) }, signal);
 
 /** @param {string} id @param {AbortSignal} [signal] @returns {Promise<Run>} */
 export const run = (id, signal) => get(`/runs/${part(id)}`, {}, signal);

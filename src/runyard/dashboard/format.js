@@ -15,7 +15,7 @@ export function number(value) {
 }
 
 /** @param {number} value */
-export const count = (value) => value.toLocaleString("en-GB").replaceAll(",", "\u202f");
+export const count = (value) => String(value).replace(/\B(?=(\d{3})+(?!\d))/g, "\u202f");
 
 /**
  * A number with as many digits as its spread makes sense of.
