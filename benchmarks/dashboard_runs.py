@@ -144,14 +144,14 @@ def measure(browser: "Browser", address: str) -> None:
         times = [page.evaluate(ACT, ["sort", name]) for _ in range(6)]
         show(f"sort by {name}", times[1:], "goal 150 ms")
     for what, form in (
-        ("by a setting", "config.optim.lr < 0.0{}"),
+        ("by a setting", "config.optim.lr < 0.0{}5"),
         ("by a metric", 'metric["val/accuracy"].max > 0.9{}'),
-        ("by a setting, a metric and a tag", 'config.optim.lr < 0.0{} and metric["val/accuracy"].max > 0.2 and "baseline" in tags'),
+        ("by a setting, a metric and a tag", 'config.optim.lr < 0.0{}5 and metric["val/accuracy"].max > 0.2 and "baseline" in tags'),
         ("by a part of the name", '"lr=0.0{}" in name'),
-        ("by state and setting", 'state == "FAILED" and config.optim.lr < 0.0{}'),
+        ("by state and name", 'state != "FAILED" and "lr=0.0{}1" in name'),
     ):
         # each filter is new to the server, and the one before is another
-        times = repeated(lambda number, form=form: page.evaluate(ACT, ["filter", form.format(13 + 10 * number)]), 7)  # type: ignore[misc]
+        times = repeated(lambda number, form=form: page.evaluate(ACT, ["filter", form.format(number + 1)]), 7)  # type: ignore[misc]
         show(f"filter {what}, never asked before", times, "goal 150 ms")
     page.evaluate(ACT, ["filter", ""])
     page.wait_for_timeout(1500)
