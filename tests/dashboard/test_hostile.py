@@ -75,7 +75,11 @@ HARM = """() => {
   if (foreign.length) wrong.push(`text became an element: ${foreign[0].outerHTML.slice(0, 200)}`);
   const { scrollWidth, clientWidth } = document.documentElement;
   if (scrollWidth > clientWidth) wrong.push(`the page is ${scrollWidth} wide in ${clientWidth}`);
-  const most = { ".rows .row": 29, ".head-cell": 29, ".chart-card header": 26, ".section-head": 40, ".tabs": 48, ".top": 60, ".list-row": 160, "figcaption": 40, ".diff-key": 130 };
+  for (const element of document.querySelectorAll(".page, .panel-body, .panel-charts")) {
+    const most = element.matches(".panel-diff") ? 3000 : element.clientWidth + 1; // many runs beside each other
+    if (element.scrollWidth > most) wrong.push(`${element.className} is ${element.scrollWidth} wide in ${element.clientWidth}`);
+  }
+  const most = { ".rows .row": 29, ".head-cell": 29, ".chart-card header": 26, ".section-head": 40, ".tabs": 48, ".top": 130, ".list-row": 160, "figcaption": 40, ".diff-key": 130 };
   for (const [selector, height] of Object.entries(most)) {
     for (const element of document.querySelectorAll(selector)) {
       const box = element.getBoundingClientRect();

@@ -38,7 +38,7 @@ export function ChartSection({ name, metrics, isFirst, columns, store, visible, 
     return () => observer.disconnect();
   }, [isNear, isShut]);
   return html`<section class="chart-section">
-    <button class="section-head" aria-expanded=${!isShut} onClick=${turn}><i></i>${name} <span class="faint">${metrics.length}</span></button>
+    <button class="section-head" aria-expanded=${!isShut} onClick=${turn}><i></i><span class="section-name">${name}</span> <span class="faint">${metrics.length}</span></button>
     ${!isShut && !isNear && html`<div ref=${place} style=${{ height: `${Math.ceil(Math.min(metrics.length, most) / columns) * CARD.height}px` }}></div>`}
     ${!isShut &&
     isNear &&
