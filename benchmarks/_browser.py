@@ -25,14 +25,14 @@ ARGUMENTS = (
     "--enable-precise-memory-info",
     "--js-flags=--expose-gc",
 )
-SIZE = {"width": 1440, "height": 900}
 
 # Frames and long tasks of the page, from `start` to `stop`. Chromium tells of tasks over 50 ms and of no others.
 CLOCKS = """
 window.frames_ = [];
 window.tasks_ = [];
 window.isCounting_ = false;
-new PerformanceObserver((list) => window.tasks_.push(...list.getEntries().map((each) => [each.startTime, each.duration])))
+const times = (list) => list.getEntries().map((each) => [each.startTime, each.duration]);
+new PerformanceObserver((list) => window.tasks_.push(...times(list)))
   .observe({ type: "longtask", buffered: true });
 window.startClock_ = () => {
   window.frames_ = [];
@@ -85,9 +85,7 @@ def start(home: Path, port: int) -> "subprocess.Popen[str]":
     source = Path(__file__).parents[1] / "src"
     environment = os.environ | {"RUNYARD_HOME": str(home), "PYTHONPATH": str(source), "COLUMNS": "200"}
     command = [sys.executable, "-m", "runyard.cli.main", "ui", "--no-browser", "--port", str(port)]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
-    )
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
     assert process.stdout is not None
     seen = ""
     for line in process.stdout:
@@ -121,7 +119,7 @@ def browsing() -> "Iterator[Browser]":
 
 def a_page(browser: "Browser", scripts: str = "") -> "Page":
     """A page with an empty cache whose clocks run; errors of the page end the benchmark."""
-    page = browser.new_context(viewport=SIZE).new_page()
+    page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
     page.set_default_timeout(120_000)
     page.add_init_script(CLOCKS + scripts)
     return page

@@ -29,7 +29,8 @@ window.fetch = async (address, init) => {
   const began = performance.now();
   const response = await fetch_(address, init);
   const bytes = await response.arrayBuffer();
-  window.asked_.push({ server: performance.now() - began, arrived: performance.now(), size: bytes.byteLength, draw: null });
+  const arrived = performance.now();
+  window.asked_.push({ server: arrived - began, arrived, size: bytes.byteLength, draw: null });
   return new Response(bytes, { status: response.status, headers: response.headers });
 };
 const stroke_ = CanvasRenderingContext2D.prototype.stroke;
@@ -51,7 +52,8 @@ TOOK = """async (number) => {
 
 # Moves the pointer over the card once per frame, as a hand does.
 HOVER = """async ([metric, seconds]) => {
-  const over = [...document.querySelectorAll(".chart-card")].find((card) => card.dataset.metric === metric).querySelector(".u-over");
+  const card = [...document.querySelectorAll(".chart-card")].find((each) => each.dataset.metric === metric);
+  const over = card.querySelector(".u-over");
   const box = over.getBoundingClientRect();
   window.startClock_();
   const until = performance.now() + seconds * 1000;

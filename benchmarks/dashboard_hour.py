@@ -63,10 +63,8 @@ def main() -> None:
                 while done < arguments.changes * part / 5 and thread.is_alive():
                     page.wait_for_timeout(500)
                 found = living(session)
-                print(
-                    f"{done:8} {time.monotonic() - begun:8.0f} {found['heap']:8.1f} {found['nodes']:8.0f} {found['listeners']:10.0f}",
-                    flush=True,
-                )
+                counted = f"{found['heap']:8.1f} {found['nodes']:8.0f} {found['listeners']:10.0f}"
+                print(f"{done:8} {time.monotonic() - begun:8.0f} {counted}", flush=True)
             is_over.set()
             thread.join()
         demo.close()

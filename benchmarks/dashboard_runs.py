@@ -79,7 +79,12 @@ def fill(path: Path, count: int) -> Home:
     begin = perf_counter()
     for number in range(count):
         write(home, number, KEYS, random.random((POINTS, len(KEYS))))
-    write(home, count + 1, tuple(f"layer{i // 100}/weight{i % 100}" for i in range(_MANY_KEYS)), random.random((3, _MANY_KEYS)))
+    write(
+        home,
+        count + 1,
+        tuple(f"layer{i // 100}/weight{i % 100}" for i in range(_MANY_KEYS)),
+        random.random((3, _MANY_KEYS)),
+    )
     print(f"{count:,} folders written in {perf_counter() - begin:.0f} s", flush=True)
     begin = perf_counter()
     client = open_client(home)
@@ -90,7 +95,9 @@ def fill(path: Path, count: int) -> Home:
     return home
 
 
-def write(home: Home, number: int, keys: tuple[str, ...], values: "np.ndarray[tuple[int, int], np.dtype[np.float64]]") -> None:
+def write(
+    home: Home, number: int, keys: tuple[str, ...], values: "np.ndarray[tuple[int, int], np.dtype[np.float64]]"
+) -> None:
     """One run that has ended, on the disk."""
     spec = a_spec(number)
     folder = home.run(spec.id)
@@ -146,7 +153,10 @@ def measure(browser: "Browser", address: str) -> None:
     for what, form in (
         ("by a setting", "config.optim.lr < 0.0{}5"),
         ("by a metric", 'metric["val/accuracy"].max > 0.9{}'),
-        ("by a setting, a metric and a tag", 'config.optim.lr < 0.0{}5 and metric["val/accuracy"].max > 0.2 and "baseline" in tags'),
+        (
+            "by a setting, a metric and a tag",
+            'config.optim.lr < 0.0{}5 and metric["val/accuracy"].max > 0.2 and "baseline" in tags',
+        ),
         ("by a part of the name", '"lr=0.0{}" in name'),
         ("by state and name", 'state != "FAILED" and "lr=0.0{}1" in name'),
     ):

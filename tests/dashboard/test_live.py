@@ -50,7 +50,11 @@ def project(tmp_path: Path) -> Path:
 @pytest.fixture
 def training(project: Path, tmp_path: Path) -> "Iterator[subprocess.Popen[bytes]]":
     source = str(Path(__file__).parents[2] / "src")
-    changed = {"RUNYARD_HOME": str(tmp_path / "home"), "PYTHONPATH": source, "RUNYARD_LOCK_DIR": str(tmp_path / "locks")}
+    changed = {
+        "RUNYARD_HOME": str(tmp_path / "home"),
+        "PYTHONPATH": source,
+        "RUNYARD_LOCK_DIR": str(tmp_path / "locks"),
+    }
     with (tmp_path / "training.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "run.py", "train"], cwd=project, env=os.environ | changed, stdout=log, stderr=log

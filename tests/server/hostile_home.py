@@ -1,4 +1,4 @@
-"""A home whose every text is hostile: names, tags, notes, metrics, settings, files, media, output, errors, hosts, users.
+"""A home whose every text is hostile: names, tags, notes, metrics, settings, files, output, errors, hosts, users.
 
     python -m tests.server.hostile_home FOLDER
 
