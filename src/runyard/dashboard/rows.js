@@ -11,6 +11,7 @@ import { changed, groupBy, page, project, query, remember, select, sort } from "
 /** @typedef {{kind: "run" | "child", id: string, run: Run} | {kind: "group", id: string, group: Group, isOpen: boolean} | {kind: "blank", id: string}} Row */
 
 export const PAGE = 200;
+const MOST_PAGES = 12; // in memory
 
 /** Rows of the table as it is now. */
 export const total = signal(0);
@@ -123,6 +124,15 @@ class Source {
         return before && JSON.stringify(before) === JSON.stringify(row) ? before : row;
       }),
     );
+    this.forgetFar();
+  }
+
+  /** Pages far from what is looked at: the whole of 100,000 runs would be 100 MB. Groups stay, for their members. */
+  forgetFar() {
+    if (this.question.by || this.pages.size <= MOST_PAGES) return;
+    const middle = (visible.first + visible.last) / 2 / PAGE;
+    const far = [...this.pages.keys()].sort((a, b) => Math.abs(b - middle) - Math.abs(a - middle));
+    for (const index of far.slice(0, this.pages.size - MOST_PAGES)) this.pages.delete(index);
   }
 
   /** @param {string} groupId */
