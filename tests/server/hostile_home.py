@@ -61,16 +61,18 @@ class Hostile:
 
 
 def make(path: Path) -> Hostile:
-    """Fill the home at `path`: for each text a failed run and one that is held, and a deleted one."""
+    """Fill the home at `path`: for each text a failed run and one that is held; a deleted and a good one."""
     client = open_client(path)
     client.refresh()
     specs = [a_spec(text, number, is_queued=False) for number, text in enumerate(TEXTS)]
     waiting = [a_spec(text, number, is_queued=True) for number, text in enumerate(TEXTS)]
     gone = a_spec(TEXTS[0], 99, is_queued=False)
-    client.submit([*specs, *waiting, gone])
+    good = a_spec(TEXTS[7], 98, is_queued=False)
+    client.submit([*specs, *waiting, gone, good])
     for spec, text in zip(specs, TEXTS, strict=True):
         play(client, spec, text)
     play(client, gone, TEXTS[0])
+    play(client, good, TEXTS[7], state="COMPLETED")
     client.index.catch_up()
     for spec, text in zip(waiting, TEXTS, strict=True):
         client.hold([spec.id], why=text, by=text[:200])
@@ -102,8 +104,8 @@ def a_spec(text: str, number: int, *, is_queued: bool) -> RunSpec:
     )
 
 
-def play(client: Client, spec: RunSpec, text: str) -> None:
-    """A failed attempt that logged the text wherever text can be logged."""
+def play(client: Client, spec: RunSpec, text: str, *, state: str = "FAILED") -> None:
+    """An attempt that logged the text wherever text can be logged."""
     attempt = client.folder(spec.id).attempt(1)
     attempt.path.mkdir(parents=True)
     now = time.time_ns() - 60_000_000_000
@@ -124,8 +126,9 @@ def play(client: Client, spec: RunSpec, text: str) -> None:
     log_media(main, text, now)
     sha256 = client.artifacts.put_bytes(b"<script>window.planted=1</script>")
     host.event(ArtifactStored(time_ns=now, name=text, sha256=sha256, size_bytes=33, kind=text))
-    main.event(Failed(time_ns=now, type=text, message=text, traceback=f"{text}\n  {text}", fingerprint=text[:64]))
-    host.event(Ended(time_ns=now, state="FAILED", reason=text, exit_code=1))
+    if state == "FAILED":
+        main.event(Failed(time_ns=now, type=text, message=text, traceback=f"{text}\n  {text}", fingerprint=text[:64]))
+    host.event(Ended(time_ns=now, state=state, reason=text, exit_code=1))
     main.close()
     host.close()
 
