@@ -33,6 +33,8 @@ function App() {
     <${Help} />`;
 }
 
+const LATER_MS = 1000; // what nobody looks at first
+
 const trouble = signal(/** @type {Error | null} */ (null));
 
 function Starting() {
@@ -82,7 +84,7 @@ const askNight = calm(async () => void (overnight.value = await api.morning()), 
 const askProjects = calm(loadProjects, 3000);
 askMachines();
 askQueue();
-askNight();
+setTimeout(askNight, LATER_MS);
 setInterval(() => document.visibilityState === "visible" && (askMachines(), askNight()), 10_000);
 
 api.listen(
