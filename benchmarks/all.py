@@ -17,7 +17,8 @@ HERE = Path(__file__).resolve().parent
 def main() -> int:
     """Run them; the number of those that failed."""
     wanted = tuple(sys.argv[1:]) or ("",)
-    scripts = [file for file in sorted(HERE.glob("*.py")) if file.name != "all.py" and file.name.startswith(wanted)]
+    questions = [file for file in sorted(HERE.glob("*.py")) if not file.name.startswith(("all.", "_"))]
+    scripts = [file for file in questions if file.name.startswith(wanted)]
     print(f"{datetime.now(UTC):%Y-%m-%d}  commit {commit()}  {machine()}", flush=True)
     failed = 0
     for number, script in enumerate(scripts, start=1):

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import msgspec
 
+from runyard.errors import QueryError
 from runyard.queue import Capacity, Eta, QueueRow, Waiting, demand_of, eta
 from runyard.records import RunId
 
@@ -110,7 +111,10 @@ def _medians(index: PastRuns, rows: Sequence[QueueRow]) -> dict[str, float]:
 
 
 def _note_median(medians: dict[str, float], name: str, index: PastRuns, query: str) -> None:
-    found = index.find(f'{query} and state == "COMPLETED"', limit=_LIKE_RUNS)
+    try:
+        found = index.find(f'{query} and state == "COMPLETED"', limit=_LIKE_RUNS)
+    except QueryError:  # a name may be longer than a query; then nothing is known about its runs
+        return
     durations = [run.duration_s for run in found if run.duration_s is not None]
     if durations:
         medians[name] = statistics.median(durations)

@@ -3,6 +3,8 @@
 /** @import {Project, Run, RunPage, Columns, GroupPage, ActionResult, Growth, Queue, Reservation, Machine, Morning, Disk, Cleaning, Changed, SeriesRequest, Series, MediaItem, Output, Session, Link, Token, User, PrivateProject, AuditEntry} from "./types.js" */
 
 const BASE = "/api/v1";
+const LONGEST_KEYS = 20_000;
+const LONGEST_NAME = 200; // of a download: its end tells what it is
 
 /** What the server refused, in its own sentence; `position` and `length` point into a query. */
 export class ApiError extends Error {
@@ -118,15 +120,25 @@ export const openProject = (project) => send("DELETE", `/private/${part(project)
 /** @returns {Promise<AuditEntry[]>} */
 export const audit = async () => (await get("/audit", { limit: 200 })).entries;
 
+
+/**
+ * Keys as an address takes them: a server reads addresses up to some 64 kB, and names may be of any length.
+ * @param {readonly string[] | undefined} keys
+ */
+function fitting(keys) {
+  let room = LONGEST_KEYS;
+  return list(keys?.filter((key) => part(key).length + 3 <= room && (room -= part(key).length + 3)));
+}
+
 /** @returns {Promise<Project[]>} */
 export const projects = async () => (await get("/projects")).projects;
 
 /**
- * @param {{project?: string, query?: string, sort?: string, offset?: number, limit?: number, metrics?: readonly string[], config?: readonly string[]}} asked
+ * @param {{project?: string, query?: string, sort?: string, offset?: number, limit?: number, count?: boolean, metrics?: readonly string[], config?: readonly string[]}} asked
  * @param {AbortSignal} [signal]
  * @returns {Promise<RunPage>}
  */
-export const runs = (asked, signal) => get("/runs", { ...asked, metrics: list(asked.metrics), config: list(asked.config) }, signal);
+export const runs = (asked, signal) => get("/runs", { ...asked, count: asked.count === false ? "false" : null, metrics: fitting(asked.metrics), config: fitting(asked.config) }, signal);
 
 /** @param {string} id @param {AbortSignal} [signal] @returns {Promise<Run>} */
 export const run = (id, signal) => get(`/runs/${part(id)}`, {}, signal);
@@ -139,7 +151,7 @@ export const columns = (project, query, signal) => get("/columns", { project, qu
  * @param {AbortSignal} [signal]
  * @returns {Promise<GroupPage>}
  */
-export const groups = (asked, signal) => get("/groups", { ...asked, metrics: list(asked.metrics) }, signal);
+export const groups = (asked, signal) => get("/groups", { ...asked, metrics: fitting(asked.metrics) }, signal);
 
 /** @param {string} id @param {{name?: string, note?: string, add_tags?: string[], remove_tags?: string[]}} change @returns {Promise<Run>} */
 export const change = (id, change) => send("PATCH", `/runs/${part(id)}`, change);
@@ -195,7 +207,7 @@ export const output = (id, asked, signal) => get(`/runs/${part(id)}/output`, ask
 export const artifacts = (id) => get(`/runs/${part(id)}/artifacts`);
 
 /** @param {string} sha256 @param {string} name */
-export const artifactUrl = (sha256, name) => url(`/artifacts/${part(sha256)}`, { name });
+export const artifactUrl = (sha256, name) => url(`/artifacts/${part(sha256)}`, { name: name.slice(-LONGEST_NAME) });
 
 /** @param {string} [project] @param {AbortSignal} [signal] @returns {Promise<Queue>} */
 export const queue = (project, signal) => get("/queue", { project }, signal);

@@ -40,6 +40,8 @@ function App() {
     <${Help} />`;
 }
 
+const LATER_MS = 1000; // what nobody looks at first
+
 const trouble = signal(/** @type {Error | null} */ (null));
 
 function Starting() {
@@ -100,7 +102,7 @@ function begin() {
   loadProjects();
   askMachines();
   askQueue();
-  askNight();
+  setTimeout(askNight, LATER_MS);
   setInterval(() => document.visibilityState === "visible" && (askMachines(), askNight()), 10_000);
   api.listen(
     (change) => {

@@ -30,6 +30,7 @@ const FIELDS = {
 };
 export const FIELD_IDS = Object.keys(FIELDS);
 const SHOWN_SETTINGS = 8;
+const LONGEST_KEY = 400; // a column's key is asked for in an address, which a server takes up to some 64 kB
 
 /** @param {string} key @returns {"max" | "min" | "last"} which value of a metric is its best */
 export function bestOf(key) {
@@ -44,11 +45,11 @@ export function bestOf(key) {
 export const configField = (key) => (/^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/.test(key) ? `config.${key}` : `config[${JSON.stringify(key)}]`);
 
 const defaults = computed(() => {
-  const settings = (offered.value?.config ?? []).filter((each) => each.distinct > 1 && each.key !== "seed").slice(0, SHOWN_SETTINGS);
+  const settings = (offered.value?.config ?? []).filter((each) => each.distinct > 1 && each.key !== "seed" && each.key.length <= LONGEST_KEY).slice(0, SHOWN_SETTINGS);
   const wanted = projectInfo.value?.metrics.map((each) => each.key) ?? [];
   const logged = (offered.value?.metrics ?? []).map((each) => each.key);
   const judged = wanted.filter((key) => logged.includes(key));
-  const own = logged.filter((key) => !key.startsWith("sys/"));
+  const own = logged.filter((key) => !key.startsWith("sys/") && key.length <= LONGEST_KEY);
   const headline = judged.length ? judged : own.sort((a, b) => rank(a) - rank(b)).slice(0, 2);
   const first = headline.length ? `metric:${headline[0]}.${bestOf(headline[0])}` : "";
   const ids = ["state", "name", ...settings.map((each) => `config:${each.key}`), ...headline.map((key) => `metric:${key}.${bestOf(key)}`), "duration_s", "created_at", "tags"];
@@ -81,7 +82,8 @@ function shortTitles(keys) {
 
 /** @param {ColumnChoice} choice @param {Map<string, string>} short @param {boolean} isGrouped @returns {Column | null} */
 function build({ id, width, isPinned = false }, short, isGrouped) {
-  const field = FIELDS[id];
+  const field = Object.hasOwn(FIELDS, id) ? FIELDS[id] : null;
+  if (id.length > LONGEST_KEY) return null;
   if (field) return { id, kind: "field", key: id, ...field, isNumber: field.isNumber ?? false, width: width ?? field.width, isPinned };
   if (id.startsWith("config:")) {
     const key = id.slice(7);
@@ -128,6 +130,7 @@ export function moveColumn(id, before) {
 }
 
 const REFRESH_MS = 10_000;
+const AFTER_ROWS_MS = 200; // of another filter: the rows that it keeps come first, in the columns that are there
 
 /** Keeps `offered` right; called once. */
 export function startColumns() {
@@ -155,7 +158,11 @@ export function startColumns() {
     const name = project.value;
     query.value;
     if (!name || page.value !== "project") return;
-    if (name !== shownProject) offered.value = null;
+    if (name === shownProject) {
+      const wait = setTimeout(load, AFTER_ROWS_MS);
+      return () => clearTimeout(wait);
+    }
+    offered.value = null;
     shownProject = name;
     load();
   });

@@ -1,5 +1,6 @@
 /** The table as a file. */
 import { say } from "./actions.js";
+import { save } from "./charts/saving.js";
 import { shown } from "./columns.js";
 import { count, settingOf } from "./format.js";
 import { everything } from "./rows.js";
@@ -56,10 +57,6 @@ export async function downloadCsv() {
     return [...own, ...columns.filter((each) => isGrouped || each.id !== "id").flatMap((each) => values(row, each))].map(cell).join(",");
   });
   const blob = new Blob([`${[head.map(cell).join(","), ...lines].join("\r\n")}\r\n`], { type: "text/csv" });
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = `${project.peek()}-${isGrouped ? "groups" : "runs"}.csv`;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+  save(blob, `${project.peek()}-${isGrouped ? "groups" : "runs"}.csv`);
   say(`${count(rows.length)} rows written.`);
 }

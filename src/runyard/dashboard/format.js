@@ -15,7 +15,7 @@ export function number(value) {
 }
 
 /** @param {number} value */
-export const count = (value) => value.toLocaleString("en-GB").replaceAll(",", "\u202f");
+export const count = (value) => String(value).replace(/\B(?=(\d{3})+(?!\d))/g, "\u202f");
 
 /**
  * A number with as many digits as its spread makes sense of.
@@ -89,7 +89,8 @@ export function clock(seconds, now) {
 }
 
 /** @param {string | null | undefined} time */
-export const moment = (time) => (time ? new Date(time).toLocaleString("en-GB", { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }) : NOTHING);
+export const moment = (time) => (time ? momentFormat.format(new Date(time)) : NOTHING);
+const momentFormat = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 
 /** @param {number | null | undefined} size */
 export function bytes(size) {

@@ -11,6 +11,7 @@ import { changed, groupBy, page, project, query, remember, select, sort } from "
 /** @typedef {{kind: "run" | "child", id: string, run: Run} | {kind: "group", id: string, group: Group, isOpen: boolean} | {kind: "blank", id: string}} Row */
 
 export const PAGE = 200;
+const MOST_PAGES = 12; // in memory
 
 /** Rows of the table as it is now. */
 export const total = signal(0);
@@ -57,6 +58,7 @@ class Source {
     this.pending = new Set();
     /** @type {Map<string, Run[]>} */
     this.children = new Map();
+    this.isCounting = false;
     this.stop = new AbortController();
   }
 
@@ -73,13 +75,42 @@ class Source {
         this.keep(index, found.groups);
         remember(found.groups.map((each) => [`g:${each.id}`, { label: each.label, runIds: each.run_ids }]));
       } else {
-        const found = await api.runs({ project, query, sort, metrics, config, ...range }, this.stop.signal);
-        this.total = found.total;
+        const found = await api.runs({ project, query, sort, metrics, config, count: false, ...range }, this.stop.signal);
+        this.learnTotal(found.total, range.offset, found.runs.length);
         this.keep(index, found.runs.map(tidy));
         remember(found.runs.map((each) => [each.id, { label: each.name, runIds: [each.id], state: each.state }]));
       }
     } finally {
       this.pending.delete(index);
+    }
+  }
+
+  /**
+   * Counting the runs of a filter may take longer than finding a page of them, so that the rows do not wait for it.
+   * @param {number | null} told null: not counted yet
+   * @param {number} offset of the page
+   * @param {number} length of the page; one that is not full is the last
+   */
+  learnTotal(told, offset, length) {
+    if (told !== null) this.total = told;
+    else if (length < PAGE && (length > 0 || offset === 0)) this.total = offset + length;
+    else {
+      this.total = Math.max(this.total, offset + length);
+      this.countAll();
+    }
+  }
+
+  async countAll() {
+    if (this.isCounting) return;
+    this.isCounting = true;
+    const { project, query } = this.question;
+    try {
+      this.total = (await api.runs({ project, query, limit: 1, metrics: NO_KEY, config: NO_KEY }, this.stop.signal)).total ?? this.total;
+      if (this === current) show();
+    } catch {
+      // the pages say what is wrong with the filter
+    } finally {
+      this.isCounting = false;
     }
   }
 
@@ -93,6 +124,15 @@ class Source {
         return before && JSON.stringify(before) === JSON.stringify(row) ? before : row;
       }),
     );
+    this.forgetFar();
+  }
+
+  /** Pages far from what is looked at: the whole of 100,000 runs would be 100 MB. Groups stay, for their members. */
+  forgetFar() {
+    if (this.question.by || this.pages.size <= MOST_PAGES) return;
+    const middle = (visible.first + visible.last) / 2 / PAGE;
+    const far = [...this.pages.keys()].sort((a, b) => Math.abs(b - middle) - Math.abs(a - middle));
+    for (const index of far.slice(0, this.pages.size - MOST_PAGES)) this.pages.delete(index);
   }
 
   /** @param {string} groupId */
@@ -111,7 +151,7 @@ class Source {
     const found = [];
     for (let i = 0; i < ids.length; i += PAGE) {
       const query = `id in [${ids.slice(i, i + PAGE).map((id) => JSON.stringify(id)).join(", ")}]`;
-      found.push(...(await api.runs({ project, query, metrics, config, limit: PAGE }, this.stop.signal)).runs);
+      found.push(...(await api.runs({ project, query, metrics, config, count: false, limit: PAGE }, this.stop.signal)).runs);
     }
     return found.map(tidy);
   }
@@ -195,6 +235,7 @@ export const isGrouped = () => current.question.by !== "";
 export function look(first, last) {
   visible = { first, last };
   const source = current;
+  if (!source.question.project) return; // the rows of the first question are on their way
   for (const index of pagesOf(source)) {
     if (!source.pages.has(index) && !source.pending.has(index)) source.load(index).then(show, complain);
   }
@@ -289,7 +330,7 @@ export async function everything(onProgress) {
     const got = "groups" in found ? found.groups : found.runs.map(tidy);
     rows.push(...got);
     onProgress(rows.length);
-    if (got.length === 0 || rows.length >= found.total) return rows;
+    if (got.length === 0 || rows.length >= (found.total ?? Infinity)) return rows;
   }
 }
 
@@ -324,7 +365,7 @@ async function again() {
 /** @param {typeof asked.value} question */
 async function countRuns({ project, query }) {
   try {
-    runTotal.value = (await api.runs({ project, query, limit: 1, metrics: NO_KEY, config: NO_KEY })).total;
+    runTotal.value = (await api.runs({ project, query, limit: 1, metrics: NO_KEY, config: NO_KEY })).total ?? runTotal.peek();
   } catch {
     // the groups have asked the same filter and said what is wrong
   }

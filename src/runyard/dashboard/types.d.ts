@@ -96,7 +96,8 @@ export interface Run {
 }
 
 export interface RunPage {
-  total: number;
+  /** null: was not asked for, and is not known yet */
+  total: number | null;
   offset: number;
   runs: Run[];
 }

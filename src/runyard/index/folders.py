@@ -92,7 +92,7 @@ def _unknown_runs(index: "Index") -> list[str]:
     changed_ns = os.stat(index.home.runs).st_mtime_ns
     if changed_ns == index.seen.listed_ns:
         return []
-    ids = [folder.id for folder in index.home.run_folders()]
+    ids = index.home.run_ids()
     submitting = index.home.submitting()
     ids = [run_id for run_id in ids if run_id not in submitting]
     unseen = [run_id for run_id in ids if run_id not in index.seen.known]
@@ -197,5 +197,5 @@ def _journals(folder: RunFolder) -> Iterator[tuple[int, str, Path]]:
 
 def _all_ids(index: "Index", *, known: set[str]) -> list[str]:
     trashed = (name for name in os.listdir(index.home.trash) if name.isalnum())
-    found = {folder.id for folder in index.home.run_folders()} | set(trashed)
+    found = set(index.home.run_ids()) | set(trashed)
     return sorted(found - (index.home.submitting() - known))

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 _TRIMMED_AT_MOST = 10_000
 _AT_ONCE = 500
+_MOST_BY_ONE = 5000  # ids that are looked up; of more, the list of all is faster
 _MANY = 200  # new runs; enough to change how queries are best answered
 _REMOVALS = [
     delete(table).where((table.c.id if table is runs else table.c.run_id).in_(bindparam("ids", expanding=True)))
@@ -456,7 +457,9 @@ def _missing(run_id: str, home: Home) -> NotFound:
     return NotFound(f"There is no run '{run_id}' in {home.path}. `runyard runs` lists them.")
 
 
-def _known(tx: Connection, run_ids: Iterable[str]) -> set[str]:
+def _known(tx: Connection, run_ids: Sequence[str]) -> set[str]:
+    if len(run_ids) > _MOST_BY_ONE:
+        return set(tx.scalars(select(run_documents.c.run_id))) & set(run_ids)
     found: set[str] = set()
     for ids in _batches(run_ids):
         found |= set(tx.scalars(select(run_documents.c.run_id).where(run_documents.c.run_id.in_(ids))))

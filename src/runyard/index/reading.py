@@ -5,7 +5,7 @@ reads exactly so far, so that a series always agrees with the summary beside it.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ from runyard.index.states import key_prefix
 from runyard.journal.reader import Decoder, Rows
 
 JournalPath = Callable[[str, int, str], Path]  # run, attempt, stream -> where its journal lies
+
+Span = tuple[int | None, int | None]  # first and last step, both included; None: no border
 
 _AnyRow = Any  # a Row of named columns; SQLAlchemy types them by position only
 _AT_ONCE = 500  # ids in one statement
@@ -69,12 +71,17 @@ def read_many(
     *,
     attempt: int | None = None,
     segments: Collection[int] | None = None,
+    span: Span = (None, None),
 ) -> dict[str, Series]:
-    """The whole series of each run that has it, in the order of the ids; with `segments` only those of its chunks."""
+    """The whole series of each run that has it, in the order of the ids.
+
+    Args:
+        segments: only chunks of these. `span`: of them, points outside of these steps may be left out.
+    """
     parts: dict[str, list[Part]] = {run_id: [] for run_id in run_ids}
     for begin in range(0, len(run_ids), _AT_ONCE):
         ids = run_ids[begin : begin + _AT_ONCE]
-        _collect_sealed(tx, parts, ids, key, attempt, segments)
+        _collect_sealed(tx, parts, ids, key, attempt, segments, span)
         _collect_tails(tx, journal, parts, ids, key, attempt)
     return {run_id: join_parts(found) for run_id, found in parts.items() if found}
 
@@ -108,7 +115,8 @@ def read_buckets(
                 segments = None  # attempts must be joined, which takes all points
             elif segments is not None:
                 segments |= whole.segments_between(start, stop)
-        for run_id, series in read_many(tx, journal, coarse, key, segments=segments).items():
+        span = (None, None) if segments is None else (start, stop)
+        for run_id, series in read_many(tx, journal, coarse, key, segments=segments, span=span).items():
             found[run_id] = buckets_of_series(between(series, start, stop), buckets)
         for run_id in coarse:
             found.setdefault(run_id, buckets_of_series(empty_series(), buckets))  # no point in that part
@@ -122,6 +130,7 @@ def _collect_sealed(
     key: str,
     attempt: int | None,
     segments: Collection[int] | None,
+    span: Span,
 ) -> None:
     found = _with_values.where(chunk_values.c.run_id.in_(ids), chunk_values.c.key == key)
     if attempt is not None:
@@ -139,7 +148,20 @@ def _collect_sealed(
                 times=unpack_ints(row.times),
                 values=unpack_floats(row.values),
             )
-            parts[place[0]].append(part)
+            parts[place[0]].append(_cut(part, span))
+
+
+def _cut(part: Part, span: Span) -> Part:
+    """What is in the span: less to join."""
+    start, stop = span
+    if start is None and stop is None:
+        return part
+    mask = np.ones(len(part.steps), bool)
+    if start is not None:
+        mask &= part.steps >= start
+    if stop is not None:
+        mask &= part.steps <= stop
+    return replace(part, steps=part.steps[mask], times=part.times[mask], values=part.values[mask])
 
 
 def _collect_tails(
@@ -192,14 +214,14 @@ class _Whole:
             return set()
         spans = np.concatenate([cell.spans for cell in self.cells])
         begins = [begin for _, begin in self.first_cells]
-        ends = [*begins[1:], sum(len(cell.counts) for cell in self.cells)]
-        found = set()
-        for (segment, _), begin, end in zip(self.first_cells, begins, ends, strict=True):
-            is_late = start is not None and spans[begin:end, 1].max() < start
-            is_early = stop is not None and spans[begin:end, 0].min() > stop
-            if not (is_late or is_early):
-                found.add(segment)
-        return found
+        firsts = np.minimum.reduceat(spans[:, 0], begins)
+        lasts = np.maximum.reduceat(spans[:, 1], begins)
+        mask = np.ones(len(begins), bool)
+        if start is not None:
+            mask &= lasts >= start
+        if stop is not None:
+            mask &= firsts <= stop
+        return {segment for (segment, _), is_in in zip(self.first_cells, mask.tolist(), strict=True) if is_in}
 
 
 def _cells(tx: Connection, journal: JournalPath, ids: Sequence[str], key: str) -> dict[str, _Whole | None]:

@@ -182,6 +182,8 @@ def _in_order(parts: list[Part]) -> Series:
     )
     if len({part.stream for part in parts}) == 1 and not any(part.is_mixed for part in parts):
         return series
+    if (series.times[1:] >= series.times[:-1]).all():
+        return series
     return _keep(series, np.argsort(series.times, kind="stable"))
 
 

@@ -251,9 +251,13 @@ class Home:
             raise NotFound(f"'{run_id[:40]}' is no run id. `runyard runs` lists the ids.")
         return RunFolder(self.runs / run_id)
 
+    def run_ids(self) -> list[str]:
+        """All runs that are not in the trash, sorted."""
+        return sorted(name for name in os.listdir(self.runs) if name.isalnum())
+
     def run_folders(self) -> list[RunFolder]:
-        """All runs that are not in the trash, sorted by id."""
-        return [RunFolder(self.runs / name) for name in sorted(os.listdir(self.runs)) if name.isalnum()]
+        """The folders of all runs that are not in the trash, sorted by id."""
+        return [RunFolder(self.runs / run_id) for run_id in self.run_ids()]
 
     def submission(self, name: str) -> Path:
         """The file that lists the runs of a submission while it is under way."""

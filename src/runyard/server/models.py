@@ -102,7 +102,7 @@ class Run(Answer):
 
 
 class Runs(Answer):
-    total: int
+    total: int | None
     offset: int
     runs: list[Run]
 

@@ -39,12 +39,10 @@ class Memory:
         key = (self._scope, key)
         state = self._watcher.generation
         began = time.monotonic()
-        with self._lock:
-            known = self._known.get(key)
-            if known is not None and self._is_good(known[0], state, until=known[1], now=began):
-                self._known.move_to_end(key)
-                found: Found = known[2]
-                return found
+        known = self._good(key, state, began)
+        if known is not None:
+            answer: Found = known[2]
+            return answer
         found = work_out()
         now = time.monotonic()
         with self._lock:
@@ -52,6 +50,19 @@ class Memory:
             if len(self._known) > _MOST:
                 self._known.popitem(last=False)
         return found
+
+    def peek(self, key: Hashable) -> Any:
+        """The answer to `key` if it is known and good, else None."""
+        known = self._good(key, self._watcher.generation, time.monotonic())
+        return None if known is None else known[2]
+
+    def _good(self, key: Hashable, state: tuple[int, int], now: float) -> tuple[tuple[int, int], float, Any] | None:
+        with self._lock:
+            known = self._known.get(key)
+            if known is None or not self._is_good(known[0], state, until=known[1], now=now):
+                return None
+            self._known.move_to_end(key)
+            return known
 
     @staticmethod
     def _is_good(known: tuple[int, int], state: tuple[int, int], *, until: float, now: float) -> bool:

@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 import { html } from "../html.js";
 import { param, setParam } from "../state.js";
@@ -7,25 +7,41 @@ import { MetricCard } from "./metric-card.js";
 /** @import {CurveStore} from "./store.js" */
 /** @import {Visible} from "./visible.js" */
 
+const NEAR = "600px";
+/** Of a card with the gap beside it, as charts.css has it. */
+export const CARD = { width: 342, height: 236 };
 const FIRST = 24; // cards before a person asks for more: twelve thousand metrics are no slower than twelve
 
 /**
- * The metrics of one prefix.
+ * The metrics of one prefix. Its cards exist once somebody comes near them: there may be a hundred sections.
  * @param {object} props
  * @param {string} props.name
  * @param {string[]} props.metrics
+ * @param {boolean} props.isFirst whether it is at the top, and has its cards at once
+ * @param {number} props.columns cards beside each other, roughly: what does not exist yet keeps its place
  * @param {CurveStore} props.store
  * @param {Visible} props.visible
  * @param {import("@preact/signals").Signal<string>} props.large
  */
-export function ChartSection({ name, metrics, store, visible, large }) {
+export function ChartSection({ name, metrics, isFirst, columns, store, visible, large }) {
   const [most, setMost] = useState(FIRST);
+  const [isNear, setNear] = useState(isFirst);
+  const place = useRef(/** @type {HTMLElement | null} */ (null));
   const shut = param("shut").split("\n").filter(Boolean);
   const isShut = shut.includes(name);
   const turn = () => setParam("shut", (isShut ? shut.filter((each) => each !== name) : [...shut, name]).join("\n"));
+  useEffect(() => {
+    if (isNear || isShut) return;
+    const element = /** @type {HTMLElement} */ (place.current);
+    const observer = new IntersectionObserver((entries) => entries.some((each) => each.isIntersecting) && setNear(true), { root: element.closest(".panel-charts"), rootMargin: NEAR });
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [isNear, isShut]);
   return html`<section class="chart-section">
-    <button class="section-head" aria-expanded=${!isShut} onClick=${turn}><i></i>${name} <span class="faint">${metrics.length}</span></button>
+    <button class="section-head" aria-expanded=${!isShut} onClick=${turn}><i></i><span class="section-name">${name}</span> <span class="faint">${metrics.length}</span></button>
+    ${!isShut && !isNear && html`<div ref=${place} style=${{ height: `${Math.ceil(Math.min(metrics.length, most) / columns) * CARD.height}px` }}></div>`}
     ${!isShut &&
+    isNear &&
     html`<div class="chart-grid">
         ${metrics.slice(0, most).map((metric) => html`<${MetricCard} key=${metric} metric=${metric} store=${store} visible=${visible} large=${large} />`)}
       </div>

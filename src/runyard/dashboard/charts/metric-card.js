@@ -102,7 +102,7 @@ export function MetricCard({ metric, store, visible, large, axis = xKind, range,
     if (!zoomed || !isSeen.value) return;
     const stop = new AbortController();
     store
-      .part(metric, runs, zoomed, stop.signal)
+      .part(metric, runs, zoomed, (host.current?.clientWidth ?? 0) * devicePixelRatio, stop.signal)
       .then((curves) => (part.value = curves))
       .catch((error) => {
         if (!stop.signal.aborted) store.problem.value = error.message;

@@ -14,8 +14,15 @@ export function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-/** Names of metrics hold slashes, and anything else. @param {string} name */
-const fileName = (name) => name.replace(/[^\p{L}\p{N}._-]+/gu, "-").slice(0, 120);
+/**
+ * Names of metrics hold slashes, and anything else; the end with its dot stays.
+ * @param {string} name
+ */
+export function fileName(name) {
+  const dot = name.lastIndexOf(".");
+  const stem = name.slice(0, dot).replace(/[^\p{L}\p{N}._-]+/gu, "-").replace(/^[.-]+/, "").slice(0, 120);
+  return (stem || "runyard") + name.slice(dot);
+}
 
 /**
  * One line per point.
@@ -36,6 +43,6 @@ export function csvOfCurves(rows, x) {
  * @param {string} text
  */
 export function field(text) {
-  const safe = /^[=+@-]/.test(text) ? `'${text}` : text;
+  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
   return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }

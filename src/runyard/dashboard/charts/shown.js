@@ -20,6 +20,7 @@ import { dressed } from "./theme.js";
  */
 
 const FIRST = 10;
+const PAUSE_MS = 100; // a page that opens selects rows by itself a moment later
 const NO_KEY = ["-"]; // an absent list would mean all keys, and a run may have 12,000
 
 const firstOnes = signal(/** @type {readonly Item[]} */ ([]));
@@ -33,7 +34,12 @@ effect(() => {
   // A project without runs is asked again when anything changes.
   if (!firstOnes.peek().length) changed.value;
   asked = parts.join("\n");
-  const mine = asked;
+  const timer = setTimeout(askFirst, PAUSE_MS, asked, parts);
+  return () => clearTimeout(timer);
+});
+
+/** @param {string} mine @param {string[]} parts */
+function askFirst(mine, parts) {
   findFirst(parts[0], parts[1], parts[2], parts[3])
     .then((found) => {
       if (asked !== mine) return;
@@ -43,7 +49,7 @@ effect(() => {
     .catch(() => {
       if (asked === mine) firstOnes.value = []; // the table tells what is wrong with the filter
     });
-});
+}
 
 /**
  * @param {string} project

@@ -74,21 +74,22 @@ export class CurveStore {
   }
 
   /**
-   * A part of one metric's curves in full resolution; kept by nobody.
+   * A part of one metric's curves, as fine as the chart can show it; kept by nobody.
    * @param {string} key
    * @param {readonly string[]} runs
    * @param {[number, number]} range
+   * @param {number} width of the chart in pixels of the screen
    * @param {AbortSignal} signal
    * @returns {Promise<Map<string, Curve>>}
    */
-  async part(key, runs, [start, stop], signal) {
+  async part(key, runs, [start, stop], width, signal) {
     // A little more than is seen, so that lines run on to the borders.
     const margin = (stop - start) * 0.02;
     const isWhole = this.x === "step";
     const asked = {
       runs,
       keys: [key],
-      buckets: BUCKETS * 2,
+      buckets: Math.min(Math.max(Math.ceil(width / 100) * 100, 300), BUCKETS * 2),
       x: this.x,
       start: isWhole ? Math.floor(start - margin) : start - margin,
       stop: isWhole ? Math.ceil(stop + margin) : stop + margin,

@@ -33,7 +33,7 @@ export function Filter() {
     const text = draft.peek().trim();
     if (text === refused.current.text || (text === query.peek() && problem.peek() === null)) return;
     try {
-      if (text) await api.runs({ project: project.peek(), query: text, limit: 1, metrics: ["-"], config: ["-"] });
+      if (text) await api.runs({ project: project.peek(), query: text, count: false, limit: 1, metrics: ["-"], config: ["-"] });
       if (text !== draft.peek().trim()) return;
       problem.value = null;
       query.value = text;

@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { useCallback, useEffect, useRef } from "preact/hooks";
+import { useCallback, useEffect, useMemo, useRef } from "preact/hooks";
 import { moveColumn, resizeColumn, shown } from "../columns.js";
 import { html } from "../html.js";
 import { bestLoaded, failure, isLoading, look, rowAt, total, unfold, version } from "../rows.js";
@@ -79,7 +79,7 @@ export function RunTable() {
   const pinnedWidth = sum(pinned);
   const { columns, gap } = steady("columns", onScreen(loose, left, width - pinnedWidth));
   const fullWidth = Math.max(pinnedWidth + sum(loose), width);
-  const best = steady("best", bestLoaded(all));
+  const best = steady("best", useMemo(() => bestLoaded(all), [all, version.value]));
 
   const scrollTo = (/** @type {number} */ index) => {
     const element = /** @type {HTMLElement} */ (box.current);

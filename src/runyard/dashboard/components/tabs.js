@@ -1,35 +1,37 @@
-import { signal } from "@preact/signals";
+import { effect, signal } from "@preact/signals";
 import { useErrorBoundary } from "preact/hooks";
 import { html } from "../html.js";
 import { plural } from "../format.js";
 import { items, selection, tab } from "../state.js";
 import { Failed } from "./failed.js";
 
+const LATER_MS = 1000;
 const PANELS = ["charts", "overview", "diff", "grid", "parameters", "media", "output", "system"];
 
 /** The panels whose file is there, by name. @type {import("@preact/signals").Signal<Record<string, any>>} */
 const loaded = signal({});
-/** @type {import("@preact/signals").Signal<readonly string[]>} */
-const present = signal(/** @type {readonly string[]} */ ([]));
+const known = (/** @type {string} */ name) => (PANELS.includes(name) ? name : PANELS[0]);
 
-/** Fetches the panels: first the open one, then the rest while nothing else is to do. */
-export async function startTabs() {
-  const load = async (/** @type {string} */ name) => {
-    try {
-      const { default: Panel } = await import(`../panels/${name}.js`);
-      loaded.value = { ...loaded.value, [name]: Panel };
-      present.value = PANELS.filter((each) => each in loaded.value);
-    } catch (error) {
-      console.error(`The panel "${name}" cannot be loaded.`, error);
-    }
-  };
-  await load(PANELS.includes(tab.peek()) ? tab.peek() : "charts");
-  await Promise.all(PANELS.filter((name) => !(name in loaded.peek())).map(load));
+/** @param {string} name */
+async function load(name) {
+  if (name in loaded.peek()) return;
+  try {
+    const { default: Panel } = await import(`../panels/${name}.js`);
+    loaded.value = { ...loaded.peek(), [name]: Panel };
+  } catch (error) {
+    console.error(`The panel "${name}" cannot be loaded.`, error);
+  }
+}
+
+/** Fetches the open panel, and the rest a moment later: until then the rows of the table have the way to themselves. */
+export function startTabs() {
+  effect(() => void load(known(tab.value)));
+  setTimeout(() => PANELS.forEach(load), LATER_MS);
 }
 
 /** The right side: one panel at a time, about what is selected. */
 export function Tabs() {
-  const name = present.value.includes(tab.value) ? tab.value : (present.value[0] ?? "");
+  const name = known(tab.value);
   const Panel = loaded.value[name];
   const groups = items.value.filter((each) => each.isGroup).length;
   const runs = items.value.length - groups;
@@ -39,13 +41,13 @@ export function Tabs() {
     if (by === 0) return;
     event.preventDefault();
     event.stopPropagation();
-    tab.value = present.value[(present.value.indexOf(name) + by + present.value.length) % present.value.length];
+    tab.value = PANELS[(PANELS.indexOf(name) + by + PANELS.length) % PANELS.length];
     /** @type {HTMLElement | null} */ (document.getElementById(`tab-${tab.value}`))?.focus();
   };
   return html`<section class="right" aria-label="Panels">
     <div class="tabs">
       <div class="tab-list" role="tablist" aria-label="Panels" onKeyDown=${onKey}>
-        ${present.value.map(
+        ${PANELS.map(
           (each) => html`<button
             key=${each}
             id=${`tab-${each}`}

@@ -134,6 +134,6 @@ async function readAll(asked, signal) {
   for (;;) {
     const page = await api.runs({ ...asked, config: keys.length ? keys : ["-"], offset: runs.length, limit: PAGE }, signal);
     runs.push(...page.runs);
-    if (runs.length >= Math.min(page.total, MOST_RUNS) || !page.runs.length) return { runs, keys, total: page.total };
+    if (runs.length >= Math.min(page.total ?? 0, MOST_RUNS) || !page.runs.length) return { runs, keys, total: page.total ?? runs.length };
   }
 }

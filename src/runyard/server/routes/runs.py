@@ -1,16 +1,17 @@
 """Runs: the pages of the table, and everything about one."""
 
 from collections.abc import Collection
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from runyard.client import documents
+from runyard.client import Client, documents
 from runyard.index import RunRow
 from runyard.server import models
 from runyard.server.answers import answer
 from runyard.server.asking import Home, Keys, Limit, Offset, Project, QueryText, Remembered, Sort, listed
+from runyard.server.remembering import Memory
 
 router = APIRouter(tags=["runs"])
 
@@ -26,12 +27,17 @@ def runs(
     limit: Limit = 50,
     metrics: Keys = None,
     config: Keys = None,
+    count: Annotated[bool, Query(description="false: `total` is null if it is not known yet.")] = True,
 ) -> Response:
     """A page of runs. `metrics` and `config` restrict each run to the keys that will be shown."""
     rows = client.index.find(query, project=project, sort=sort, limit=limit, offset=offset)
-    total = memory.recall(("total", project, query), lambda: client.index.count(query, project=project))
+    total = _total(client, memory, project, query) if count else memory.peek(("total", project, query))
     shown, settings = listed(metrics), listed(config)
     return answer({"total": total, "offset": offset, "runs": [run_document(row, shown, settings) for row in rows]})
+
+
+def _total(client: Client, memory: Memory, project: str | None, query: str | None) -> int:
+    return memory.recall(("total", project, query), lambda: client.index.count(query, project=project))
 
 
 def run_document(
