@@ -44,8 +44,10 @@ const LATER_MS = 1000; // what nobody looks at first
 
 const trouble = signal(/** @type {Error | null} */ (null));
 
+/** What stands in index.html, until there is something to show. */
 function Starting() {
-  return html`<main class="page">${trouble.value && html`<${Failed} error=${trouble.value} onAgain=${() => (session.peek() ? loadProjects() : enter())} />`}</main>`;
+  return html`<header class="top"><a class="logo"><i></i><span>Runyard</span></a></header>
+    <main class="page">${trouble.value && html`<${Failed} error=${trouble.value} onAgain=${() => (session.peek() ? loadProjects() : enter())} />`}</main>`;
 }
 
 async function loadProjects() {
@@ -142,4 +144,6 @@ effect(() => {
   const words = { queue: "Queue", morning: "Morning", disk: "Disk", screen: "Screen", account: "Tokens and password", admin: "Accounts" };
   document.title = `${words[/** @type {keyof typeof words} */ (page.value)] ?? project.value ?? ""} · Runyard`.replace(/^ · /, "");
 });
-render(html`<${App} />`, /** @type {Element} */ (document.getElementById("app")));
+const root = /** @type {Element} */ (document.getElementById("app"));
+root.replaceChildren();
+render(html`<${App} />`, root);

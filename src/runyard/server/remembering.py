@@ -53,7 +53,7 @@ class Memory:
 
     def peek(self, key: Hashable) -> Any:
         """The answer to `key` if it is known and good, else None."""
-        known = self._good(key, self._watcher.generation, time.monotonic())
+        known = self._good((self._scope, key), self._watcher.generation, time.monotonic())
         return None if known is None else known[2]
 
     def _good(self, key: Hashable, state: tuple[int, int], now: float) -> tuple[tuple[int, int], float, Any] | None:
