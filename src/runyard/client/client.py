@@ -83,6 +83,13 @@ class Client:
         """Let go of the database."""
         self.database.dispose()
 
+    def require_here(self, command: str) -> None:
+        """Make sure that the home lies on this machine, as a command needs that reads or deletes its files.
+
+        Raises:
+            UsageError: it is that of a server.
+        """
+
     def refresh(self) -> None:
         """Make the index tell the truth: rebuild it if it is of another version, reap the dead, read what is new."""
         if self.index.needs_reindex:
@@ -115,8 +122,11 @@ class Client:
             specs = [msgspec.structs.replace(spec, user=self._user) for spec in specs]
         submission.submit(self, specs)
 
-    def announce(self, specs: Sequence[RunSpec]) -> list[RunId]:
+    def announce(self, specs: Sequence[RunSpec], *, into_queue: bool = True) -> list[RunId]:
         """Create runs that another machine asks for; those that are here already are left alone. Return the new ones.
+
+        Args:
+            into_queue: whether those for the queue wait in it; runs that were executed elsewhere do not.
 
         Raises:
             UsageError: a spec cannot be right, such as one whose id is none.
@@ -126,7 +136,7 @@ class Client:
             self.index.scope.require(project)
         if self._user is not None:
             specs = [msgspec.structs.replace(spec, user=self._user) for spec in specs]
-        return submission.announce(self, specs)
+        return submission.announce(self, specs, into_queue=into_queue)
 
     # ---- the life of an attempt: called by workers and supervisors ----
 

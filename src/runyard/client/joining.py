@@ -1,7 +1,9 @@
 """Joining a team's server: a token for this machine in exchange for a name and a password, and giving it back."""
 
+import email.utils
 import http.client
 import ssl
+import time
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -29,6 +31,23 @@ class Session(msgspec.Struct, frozen=True):
     projects: list[str] | None
 
 
+class Greeting(msgspec.Struct, frozen=True):
+    """What a server says of itself.
+
+    Attributes:
+        took_s: how long the answer took.
+        ahead_s: how far its clock is ahead of ours, within a second; None if it does not say.
+    """
+
+    version: str
+    took_s: float
+    ahead_s: float | None
+
+
+class _Health(msgspec.Struct):
+    version: str
+
+
 class _Made(msgspec.Struct):
     token: str
 
@@ -40,6 +59,25 @@ def look(server: Server) -> Session:
         ServiceError: it cannot be reached, or is no Runyard server.
     """
     return _decoded(_ask(server, "GET", _SESSION), Session, server)
+
+
+def greet(server: Server) -> Greeting:
+    """Whether the server answers, and what it says of itself.
+
+    Raises:
+        ServiceError: it cannot be reached, or is no Runyard server.
+    """
+    began = time.time()
+    content, headers = _exchange(server, "GET", "/health")
+    took_s = time.time() - began
+    version = _decoded(content, _Health, server).version
+    try:
+        told = email.utils.parsedate_to_datetime(headers.get("Date", "")).timestamp()
+    except ValueError:  # a proxy that says nothing, or something else
+        told = None
+    # the header has whole seconds, of which half a one has passed on average
+    ahead_s = None if told is None else told + 0.5 - (began + took_s / 2)
+    return Greeting(version=version, took_s=took_s, ahead_s=ahead_s)
 
 
 def join(server: Server, *, name: str, password: str, label: str) -> Server:
@@ -65,6 +103,11 @@ def leave(server: Server) -> bool:
 
 
 def _ask(server: Server, method: str, path: str, document: Any = None) -> bytes:  # anything JSON-like
+    return _exchange(server, method, _API + path, document)[0]
+
+
+def _exchange(server: Server, method: str, path: str, document: Any = None) -> tuple[bytes, http.client.HTTPMessage]:
+    """The answer to one request, with its headers."""
     parts = urlsplit(server.url)
     body = None if document is None else msgspec.json.encode(document)
     headers = {"X-Runyard": "1", "Content-Type": "application/json"}
@@ -72,10 +115,9 @@ def _ask(server: Server, method: str, path: str, document: Any = None) -> bytes:
         headers["Authorization"] = f"Bearer {server.token}"
     connection = _connection(server, parts.hostname or "", parts.port, is_tls=parts.scheme == "https")
     try:
-        connection.request(method, parts.path + _API + path, body, headers)
+        connection.request(method, parts.path + path, body, headers)
         response = connection.getresponse()
         content = response.read()
-        retry_after = response.headers.get("Retry-After", "")
     except ssl.SSLCertVerificationError as problem:
         raise ServiceError(
             f"The certificate of {server.url} is not trusted here: {problem.verify_message}. "
@@ -89,8 +131,8 @@ def _ask(server: Server, method: str, path: str, document: Any = None) -> bytes:
     if response.status == 404 and path == _SESSION:
         raise _foreign(server)
     if response.status >= 400:
-        raise _error(response.status, content, retry_after, server)
-    return content
+        raise _error(response.status, content, response.headers.get("Retry-After", ""), server)
+    return content, response.headers
 
 
 def _connection(server: Server, host: str, port: int | None, *, is_tls: bool) -> http.client.HTTPConnection:

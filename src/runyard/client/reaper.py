@@ -88,6 +88,20 @@ def _reap_running(client: "Client", row: RunRow, now: float) -> bool:
     return _write_end(client, attempt, _what_happened(attempt))
 
 
+def end_all(client: "Client", why: str) -> list[str]:
+    """Tell the end of every attempt of a home in which nobody executes anything; return the ids of their runs.
+
+    What another machine executes is left alone: it brings its journals, or its silence tells.
+    """
+    ended: list[str] = []
+    unfinished = f'state == "RUNNING" or (state == "QUEUED" and reason == "{NOT_STARTED}")'
+    for row in client.index.find(unfinished, limit=None):
+        attempt = client.folder(row.id).attempt(max(row.attempt, 1))
+        if not attempt.is_delivered and not attempt.is_supervised() and _write_end(client, attempt, why):
+            ended.append(row.id)
+    return ended
+
+
 def _reap_silent(client: "Client", attempt: Attempt, row: RunRow, now: float) -> bool:
     """An attempt of another machine; if its run is in the queue, `_reap_lease` decides."""
     if client.queue.row(row.id) is not None:
@@ -103,7 +117,8 @@ def give_up(client: "Client", run_id: str, attempt: int, why: str) -> None:
     """See `Client.give_up`."""
     client.index.catch_up(run_id)
     row = client.index.get(run_id)
-    if row.state == RunState.RUNNING and row.attempt == attempt:
+    is_latest = row.attempt == attempt and row.state == RunState.RUNNING
+    if is_latest or (attempt < row.attempt and attempt in client.index.open_attempts(run_id)):
         _tell_end(client, client.folder(run_id).attempt(attempt), RunState.INTERRUPTED, why[:_LONGEST_REASON])
     else:
         client.settle(run_id, given_up=attempt if row.attempt < attempt else 0)
@@ -144,7 +159,7 @@ def _reap_never_started(client: "Client", row: RunRow, now: float) -> bool:
     if client.spec(row.id).host not in ("", host_name()):
         return False
     attempt = client.folder(row.id).attempt(1)
-    if attempt.is_supervised():
+    if attempt.is_supervised() or attempt.is_delivered:
         return False
     if not attempt.journal(HOST).exists() and (
         now - row.created_at.timestamp() < START_S or not _is_overdue(attempt, now) or not _fence_off(attempt)

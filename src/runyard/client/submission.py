@@ -84,19 +84,20 @@ def sort_out(planned: Sequence[Planned], known: Iterable[RunRow], *, code_id: st
     return result
 
 
-def submit(client: "Client", specs: Sequence[RunSpec]) -> None:
+def submit(client: "Client", specs: Sequence[RunSpec], *, into_queue: bool = True) -> None:
     """Create folders, then rows. See the module's docstring for what a crash leaves."""
     ids = [spec.id for spec in specs]
     marker = client.home.submission(f"{os.getpid()}-{time.time_ns()}")
     with _announced(marker, ids):
         try:
             for spec in specs:
-                _create_folder(client.home.runs, spec)
+                _create_folder(client.home.runs, spec, is_from_elsewhere=not into_queue)
             with client.database.transaction() as connection:
                 keep_code(connection)
                 _require_code(client, specs)
                 client.index.add_runs(specs, connection=connection)
-                client.queue.add(connection, [spec for spec in specs if spec.is_queued], now=time.time())
+                queued = [spec for spec in specs if spec.is_queued and into_queue]
+                client.queue.add(connection, queued, now=time.time())
         except BaseException:
             _take_back(client, ids)
             marker.unlink()
@@ -104,7 +105,7 @@ def submit(client: "Client", specs: Sequence[RunSpec]) -> None:
         marker.unlink()
 
 
-def announce(client: "Client", specs: Sequence[RunSpec]) -> list[RunId]:
+def announce(client: "Client", specs: Sequence[RunSpec], *, into_queue: bool) -> list[RunId]:
     """See `Client.announce`. A caller that got no answer asks again, so what is here already is no problem."""
     problems = [sentence for spec in specs if (sentence := _misfit(spec))]
     if problems:
@@ -115,7 +116,7 @@ def announce(client: "Client", specs: Sequence[RunSpec]) -> list[RunId]:
             raise ConflictError(f"Another run has the id {spec.id}. Submit it again, with an id of its own.")
     fresh = [spec for spec in specs if spec.id not in known]
     if fresh:
-        submit(client, fresh)
+        submit(client, fresh, into_queue=into_queue)
     return [spec.id for spec in fresh]
 
 
@@ -165,13 +166,14 @@ def read_spec(folder: RunFolder) -> RunSpec:
     return spec
 
 
-def _create_folder(runs: "os.PathLike[str]", spec: RunSpec) -> None:
+def _create_folder(runs: Path, spec: RunSpec, *, is_from_elsewhere: bool) -> None:
     """The folder appears with its run.json or not at all; a name with a dash is no run id, so nobody looks into it."""
-    draft = os.path.join(runs, f"draft-{spec.id}")
-    os.mkdir(draft)
-    with open(os.path.join(draft, "run.json"), "wb") as file:
-        file.write(encode_spec(spec))
-    os.rename(draft, os.path.join(runs, spec.id))
+    draft = RunFolder(runs / f"draft-{spec.id}")
+    draft.path.mkdir()
+    draft.spec.write_bytes(encode_spec(spec))
+    if is_from_elsewhere:  # before anybody sees it, or the reaper would miss whoever executes it
+        draft.attempt(1).mark_delivered()
+    os.rename(draft.path, runs / spec.id)
 
 
 @contextmanager
@@ -216,4 +218,4 @@ def _take_back(client: "Client", ids: Sequence[str]) -> None:
 
 def _has_begun(folder: RunFolder) -> bool:
     """Whether something happened to a run since: then its rows were there, and only the database was lost."""
-    return folder.edits.exists() or bool(folder.attempts())
+    return folder.edits.exists() or any(attempt.streams() for attempt in folder.attempts())

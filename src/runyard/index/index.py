@@ -27,6 +27,7 @@ from runyard.database.schema import (
 from runyard.errors import JournalDamaged, NotFound
 from runyard.index import entries, finding, folders
 from runyard.index.fields import Condition
+from runyard.index.merge import ended_attempts
 from runyard.index.rows import ArtifactRow, MediaRow, RunRow, from_ns
 from runyard.index.scope import EVERYTHING, Scope
 from runyard.index.states import MetricState
@@ -388,6 +389,14 @@ class Index:
                 found = select(artifacts.c.sha256, artifacts.c.run_id).where(artifacts.c.sha256.in_(shas)).distinct()
                 others |= {sha256 for sha256, run_id in tx.execute(found) if run_id not in asked}
         return ours - others
+
+    def open_attempts(self, run_id: str) -> set[int]:
+        """The attempts of a run that began, and of which nobody said that they ended."""
+        from runyard.index import writing
+
+        with self.database.read() as tx:
+            states = writing.load_states(tx, run_id)
+        return {attempt for attempt, _ in states if attempt} - ended_attempts(states)
 
     # ---- where things lie ----
 

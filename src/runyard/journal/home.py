@@ -2,6 +2,7 @@
 
 <home>/home.json                       format and id of the home
 <home>/server.json                     only in the home of a team's server on this machine: its address
+<home>/restoring.json                  only while a backup is brought back: nobody else may work in it
 <home>/servers/<name>/                 such a home: what this machine executes, on its way to that server
 <home>/runyard.db                      the index and the queue; can be rebuilt from all else
 <home>/database.url                    instead: where PostgreSQL holds them; may hold a password, so for the owner alone
@@ -171,6 +172,17 @@ class Home:
         return home
 
     @classmethod
+    def of_machine(cls) -> "Home":
+        """Open the home of this machine, RUNYARD_HOME or ~/.runyard, whatever server commands mean.
+
+        Raises:
+            FormatUnknown: another version of Runyard wrote it.
+        """
+        home = cls(_base())
+        home._check_or_create()
+        return home
+
+    @classmethod
     def of_server(cls, url: str) -> "Home":
         """Open the home in which this machine keeps what it executes for a server until it has arrived there.
 
@@ -207,7 +219,17 @@ class Home:
     @property
     def id(self) -> str:
         """What tells it from other homes, wherever it is moved."""
-        return str(msgspec.json.decode((self.path / "home.json").read_bytes())["id"])
+        return str(msgspec.json.decode(self.marker.read_bytes())["id"])
+
+    @property
+    def restoring(self) -> Path:
+        """A file that is there while the home is being restored from a backup."""
+        return self.path / "restoring.json"
+
+    @property
+    def marker(self) -> Path:
+        """The file that makes a folder a home."""
+        return self.path / "home.json"
 
     @property
     def database(self) -> Path:
@@ -278,7 +300,12 @@ class Home:
         return ids
 
     def _check_or_create(self) -> None:
-        marker = self.path / "home.json"
+        marker = self.marker
+        if self.restoring.exists():
+            raise FormatUnknown(
+                f"{self.path} is being restored from a backup, and is not whole yet. "
+                "If that was broken off, the same `runyard restore` goes on with it."
+            )
         try:
             found = msgspec.json.decode(marker.read_bytes())["format"]
         except FileNotFoundError:

@@ -5,6 +5,7 @@ A `Decoder` is fed consecutive bytes of one stream and remembers between the cal
 of the first record that is incomplete or damaged, and says how far it came.
 """
 
+import itertools
 import os
 import zlib
 from dataclasses import dataclass
@@ -258,13 +259,18 @@ def is_damaged(rest: bytes) -> bool:
 def repair(path: Path) -> int:
     """Cut a torn tail off a journal that nobody writes any more; return how many bytes were cut.
 
-    The cut bytes are kept beside it as `<name>.torn`, since nothing is thrown away unseen.
+    The cut bytes are kept beside it as `<name>.torn` (`.torn-2`, …), since nothing is thrown away unseen.
     """
     data = path.read_bytes()
     decoder = Decoder()
     decoder.feed(data)
     torn = len(data) - decoder.offset
     if torn:
-        path.with_name(path.name + ".torn").write_bytes(data[decoder.offset :])
+        _free_name(path.with_name(path.name + ".torn")).write_bytes(data[decoder.offset :])
         os.truncate(path, decoder.offset)
     return torn
+
+
+def _free_name(path: Path) -> Path:
+    names = (path if number == 1 else path.with_name(f"{path.name}-{number}") for number in itertools.count(1))
+    return next(each for each in names if not each.exists())

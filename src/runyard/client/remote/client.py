@@ -20,7 +20,7 @@ from runyard.client.remote.index import RemoteIndex
 from runyard.client.remote.queue import RemoteQueue
 from runyard.client.remote.reservations import RemoteReservations
 from runyard.client.remote.transport import Transport, place
-from runyard.errors import NotFound, ServerAway
+from runyard.errors import NotFound, ServerAway, UsageError
 from runyard.index import RunRow
 from runyard.journal import EDITS, Home, RunFolder
 from runyard.journal.events import Event
@@ -69,7 +69,14 @@ class RemoteClient(Client):
             pass  # the question that follows will say so
 
     def reindex(self, progress: Callable[[int, int], None] | None = None) -> int:
-        raise ServerAway(f"The index of {self.server.url} is rebuilt on its own machine: runyard reindex")
+        self.require_here("reindex")
+        return 0
+
+    def require_here(self, command: str) -> None:
+        raise UsageError(
+            f"`runyard {command}` works where the home is: run it on the machine of {self.server.url}, "
+            "or with RUNYARD_URL=local for the home of this machine."
+        )
 
     # ---- submitting ----
 
@@ -84,20 +91,26 @@ class RemoteClient(Client):
             if len(own) < len(specs):
                 raise
 
-    def announce(self, specs: Sequence[RunSpec]) -> list[RunId]:
-        for snapshot in {spec.code.snapshot for spec in specs if spec.code.snapshot}:
-            self.artifacts.bring_these(files_of(snapshot, self.artifacts))
-        self.artifacts.bring_these({spec.code.diff for spec in specs if spec.code.diff})
-        return self._call("announce", list[RunId], specs=list(specs))
+    def announce(self, specs: Sequence[RunSpec], *, into_queue: bool = True) -> list[RunId]:
+        """Create runs there. Their code goes first, unless they are not for the queue: then it is there already."""
+        if into_queue:
+            for snapshot in {spec.code.snapshot for spec in specs if spec.code.snapshot}:
+                self.artifacts.bring_these(files_of(snapshot, self.artifacts))
+            self.artifacts.bring_these({spec.code.diff for spec in specs if spec.code.diff})
+        return self._call("announce", list[RunId], specs=list(specs), into_queue=into_queue)
 
     # ---- the life of an attempt ----
+
+    def spec_there(self, run_id: str) -> RunSpec:
+        """What was asked for, as the server has it."""
+        return self._call("spec", RunSpec, run_id=run_id)
 
     def spec(self, run_id: str) -> RunSpec:
         own = self.home.run(run_id).spec
         try:
             return decode_spec(own.read_bytes())
         except FileNotFoundError:
-            return self._call("spec", RunSpec, run_id=run_id)
+            return self.spec_there(run_id)
 
     def receive(self, run_id: str) -> RunSpec:
         """What was asked for, with a folder on this machine to execute it in."""
@@ -108,7 +121,7 @@ class RemoteClient(Client):
     def folder(self, run_id: str) -> RunFolder:
         """A copy of the run's folder as the server has it now, to read."""
         folder = RunFolder(self.home.pulled / self.home.run(run_id).id)
-        spec = self._call("spec", RunSpec, run_id=run_id)
+        spec = self.spec_there(run_id)
         places = self.transport.ask(f"/runs/{place(run_id)}/journals", list[JournalPlace])
         folder.path.mkdir(parents=True, exist_ok=True)
         folder.spec.write_bytes(encode_spec(spec))
