@@ -48,7 +48,7 @@ def test_a_body_that_does_not_arrive_is_given_up() -> None:
     scope: Scope = {"type": "http", "method": "POST", "headers": [], "state": {}}
     with ThreadPoolExecutor(
         1
-    ) as thread:  # of its own: a browser that another test drives has an event loop in this one
+    ) as thread:  # here, a browser that another test drives may have an event loop
         thread.submit(asyncio.run, Bodies(unreached, patience_s=0.01)(scope, never, take)).result()
 
     assert sent[0]["status"] == 408
