@@ -36,6 +36,7 @@ ALLOWED_SKIPS = (
 def pytest_configure() -> None:
     """Let Ctrl-C reach the processes that tests start: a shell's background job inherits that it is ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ["XDG_CONFIG_HOME"] = os.devnull  # nobody's own login gets into a test
     if IS_FIRST_PROCESS:
         postgresql.choose_folder()
 

@@ -23,7 +23,7 @@ NAMES = [page.relative_to(CHECKOUT).as_posix() for page in PAGES]
 OF_A_PROJECT = "template/project/README.md.jinja"
 RUNYARD = "runyard "
 RUN_PY = "python run.py "
-EXPLANATION = re.compile(r"\s{2,}| # | \| | > \S+\.log$| && ")  # what may stand behind a command
+EXPLANATION = re.compile(r"\s{2,}| # | \| | > \S+\.log$| < \S+\.txt$| && ")  # what may stand behind a command
 FRONT_DOOR = ("docs/python.md", "docs/tracking.md", "docs/config.md")
 
 
@@ -62,7 +62,13 @@ def parsed(command: str) -> Any:  # a context of Click, which Typer does not exp
     if words and not words[0].startswith("-") and hasattr(found, "commands"):
         raise ValueError(f"No such command: {words[0]}")
     # a command that is only named, as in "`runyard diff`", shows nothing about its arguments
-    return found.make_context(program, words, resilient_parsing=not words or words[0].startswith("--install"))
+    context = found.make_context(program, words, resilient_parsing=not words or words[0].startswith("--install"))
+    rest = _left(context)
+    while rest and rest[0] in getattr(found, "commands", {}):  # behind the options of a group
+        found = found.commands[rest.pop(0)]
+        context = found.make_context(program, rest, parent=context, resilient_parsing=not rest)
+        rest = _left(context)
+    return context
 
 
 def test_the_pages_name_many_commands() -> None:
@@ -73,6 +79,16 @@ def test_the_pages_name_many_commands() -> None:
         parsed("python run.py trian")
 
 
+def _left(context: Any) -> list[str]:
+    """What a group leaves to its commands; Click keeps the first of it apart, under names that differ by version."""
+    return [*getattr(context, "_protected_args", []), *context.args]
+
+
+ONLY_NAME_COMMANDS = {"runyard", "python run.py", "python run.py config"} | {
+    f"runyard server {name}" for name in ("user", "token", "project")
+}
+
+
 def helps() -> Iterator[tuple[str, str]]:
     """Every command with its whole help text."""
     waiting = [("runyard", typer.main.get_command(app)), ("python run.py", typer.main.get_command(project_app))]
@@ -80,7 +96,7 @@ def helps() -> Iterator[tuple[str, str]]:
         words, command = waiting.pop()
         inner = getattr(command, "commands", {})
         waiting += [(f"{words} {name}", found) for name, found in inner.items()]
-        if words not in ("runyard", "python run.py", "python run.py config"):  # these do nothing but name commands
+        if words not in ONLY_NAME_COMMANDS:
             yield words, command.help or ""
 
 

@@ -6,7 +6,10 @@
     │   ├── QueryError        a filter that cannot be understood
     │   ├── NotFound          no such run, project, file, artifact
     │   ├── ProjectNotFound   the folder is no Runyard project
-    │   └── MissingExtra      an optional package is needed
+    │   ├── MissingExtra      an optional package is needed
+    │   ├── LoginNeeded       the server does not know who asks, or no longer
+    │   ├── NotAllowed        the server knows, and this account may not do it
+    │   └── TooManyAttempts   wait before the next login
     ├── ConflictError     the world moved on           exit 3
     │   ├── LeaseLost         another worker holds the run now
     │   └── RunFinished       the run has ended; it cannot be changed that way
@@ -15,6 +18,7 @@
         ├── JournalDamaged    bytes that are no journal
         ├── DatabaseUnavailable  nobody answers at the database's URL
         ├── DeviceUnavailable no GPU, or one that does not answer
+        ├── ServerAway        the team's server cannot be reached, or cannot take anything now
         └── NotYet            a command that exists but does nothing so far
 
 A message says what happened, with which value, where, and what to do. Wrong calls within our
@@ -66,6 +70,22 @@ class MissingExtra(UsageError):
         super().__init__(f"{purpose} needs an optional package. Install it with: pip install 'runyard[{extra}]'")
 
 
+class LoginNeeded(UsageError):
+    """The server does not know who asks: no token or session, or one that is wrong, expired or revoked."""
+
+
+class NotAllowed(UsageError):
+    """The server knows who asks; the role or the project does not allow it."""
+
+
+class TooManyAttempts(UsageError):
+    """Logging in failed too often; `retry_after_s` says how long to wait, in whole seconds."""
+
+    def __init__(self, message: str, *, retry_after_s: int) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(message)
+
+
 class ConflictError(RunyardError):
     """The world moved on between asking and doing."""
 
@@ -96,6 +116,10 @@ class JournalDamaged(ServiceError):
 
 class DatabaseUnavailable(ServiceError):
     """Nobody answers where the database should be."""
+
+
+class ServerAway(ServiceError):
+    """The team's server cannot be reached, or has no room: trying again later helps."""
 
 
 class DeviceUnavailable(ServiceError):

@@ -115,6 +115,11 @@ def new_run_id() -> RunId:
     return RunId("".join(_ID_ALPHABET[byte % 32] for byte in os.urandom(_ID_LENGTH)))
 
 
+def is_run_id(text: str) -> bool:
+    """Whether a text has the form of an id."""
+    return len(text) == _ID_LENGTH and all(sign in _ID_ALPHABET for sign in text)
+
+
 def encode_spec(spec: RunSpec) -> bytes:
     """The bytes of run.json: JSON, indented, so that a person can read it."""
     return msgspec.json.format(msgspec.json.encode(spec), indent=2) + b"\n"

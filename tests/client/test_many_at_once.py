@@ -44,7 +44,7 @@ def execute(lease):
         client.index.catch_up()
     ended = Ended(time_ns=time.time_ns(), state="COMPLETED")
     host.event(ended)
-    client.attempt_ended(lease.run_id, lease.attempt, ended)
+    client.attempt_ended(lease.run_id)
     main.close()
     host.close()
 

@@ -59,7 +59,9 @@ def a_run(client: Client, *, age_s: float = 0.0, **changes: object) -> RunId:
 
 
 def claim(client: Client, *, pid: int, now: float) -> Lease:
-    row = WorkerRow(worker_id=ME, host=host_name(), user="anna", pid=pid, home="", slots=("cpu-0",), seen_at=now)
+    row = WorkerRow(
+        worker_id=ME, host=host_name(), user="anna", pid=pid, home=str(client.home.path), slots=("cpu-0",), seen_at=now
+    )
     client.queue.see_worker(row)
     lease = client.queue.claim_next(ME, ROOM, now=now)
     assert lease is not None

@@ -10,6 +10,7 @@ from runyard.records import RunId
 from tests.postgresql import PostgreSQL, name_of, use_database
 from tests.server import demo_home
 from tests.server.serving import Served, serving
+from tests.server.team import Team, team_at
 
 
 @pytest.fixture(scope="session")
@@ -91,3 +92,22 @@ def one(served: Served) -> RunId:
 def one_shared(shared: Served) -> RunId:
     """A run that completed, of the shared server."""
     return shared.client.index.find('state == "COMPLETED" and project == "weld-seam"', limit=1)[0].id
+
+
+@pytest.fixture
+def team(home: Path) -> Iterator[Team]:
+    """A server with accounts."""
+    with team_at(home) as team:
+        yield team
+
+
+@pytest.fixture(scope="module")
+def shared_team(demo_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
+    """A server with accounts, for tests that change nothing that others look at."""
+    folder = tmp_path_factory.mktemp("team")
+    shutil.copytree(demo_template, folder / "home", symlinks=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RUNYARD_LOCK_DIR", str(folder / "locks"))
+        patch.setenv("RUNYARD_CPU_SLOTS", "2")
+        with team_at(folder / "home") as team:
+            yield team

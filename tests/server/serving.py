@@ -13,9 +13,12 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.routing import Match
 
+from runyard.accounts import Accounts
 from runyard.client import Client
 from runyard.server import choose_port, create_app
-from runyard.server.app import API, ROUTES
+from runyard.server.addressing import Addressing
+from runyard.server.app import ROUTES
+from runyard.server.permissions import API
 from runyard.server.running import Server
 
 WRITES = {"X-Runyard": "1"}
@@ -79,10 +82,10 @@ def api_routes() -> list[APIRoute]:
 
 
 @contextmanager
-def serving(path: Path) -> Iterator[Served]:
+def serving(path: Path, *, accounts: Accounts | None = None, addressing: Addressing | None = None) -> Iterator[Served]:
     """Serve a home until the block ends."""
     listener = choose_port()
-    app = create_app(path)
+    app = create_app(path, accounts=accounts, addressing=addressing)
     is_ready = threading.Event()
     server = Server(app, on_ready=is_ready.set)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

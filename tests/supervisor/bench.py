@@ -3,7 +3,7 @@
 import os
 import select
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import dedent
@@ -14,6 +14,7 @@ import psutil
 from runyard.artifacts import ArtifactStore
 from runyard.journal import HOST, Home, RunFolder, append_event
 from runyard.journal.events import Ended, Event, Output, StopRequested
+from runyard.journal.pieces import Piece, Receipt
 from runyard.journal.reader import EventAt, Rows, read_journal
 from runyard.records import Resources, RunSpec, WorkerId, encode_spec, new_run_id
 from runyard.supervisor import LaunchOrder, supervise
@@ -27,10 +28,12 @@ AnEvent = TypeVar("AnEvent", bound=Event)
 class RecordingClient:
     """Keeps what is delivered, exactly as an index would: by offset, without gaps."""
 
+    rest_s = 0.0
+
     def __init__(self, artifacts: Path) -> None:
         self.artifacts = ArtifactStore(artifacts)
         self.streams: dict[tuple[int, str], bytes] = {}
-        self.ended: list[Ended] = []
+        self.ended: list[str] = []
         self.beats: list[tuple[str, str, int]] = []
         self.problems: list[Exception] = []  # raised by the next calls, one each
         self.on_beat: Callable[[], None] = _nothing
@@ -38,21 +41,28 @@ class RecordingClient:
     def offset(self, run_id: str, attempt: int, stream: str) -> int:
         return len(self.streams.get((attempt, stream), b""))
 
-    def deliver(self, run_id: str, attempt: int, stream: str, offset: int, data: bytes) -> int:
+    def deliver(self, pieces: Sequence[Piece]) -> list[Receipt]:
         if self.problems:
             raise self.problems.pop(0)
-        known = self.streams.get((attempt, stream), b"")
-        if offset > len(known):
-            raise ValueError(f"a gap: {offset} after {len(known)}")
-        self.streams[(attempt, stream)] = known + data[len(known) - offset :]
-        return len(self.streams[(attempt, stream)])
+        return [self._take(piece) for piece in pieces]
+
+    def _take(self, piece: Piece) -> Receipt:
+        place = (piece.attempt, piece.stream)
+        known = self.streams.get(place, b"")
+        if piece.offset > len(known):
+            raise ValueError(f"a gap: {piece.offset} after {len(known)}")
+        self.streams[place] = known + piece.data[len(known) - piece.offset :]
+        return Receipt(len(self.streams[place]))
+
+    def bring_files(self) -> bool:
+        return True
 
     def heartbeat(self, run_id: str, worker_id: str, attempt: int) -> None:
         self.beats.append((run_id, worker_id, attempt))
         self.on_beat()
 
-    def attempt_ended(self, run_id: str, attempt: int, ended: Ended) -> None:
-        self.ended.append(ended)
+    def attempt_ended(self, run_id: str) -> None:
+        self.ended.append(run_id)
 
     def close(self) -> None:
         pass

@@ -243,17 +243,16 @@ def test_what_waits_ends_with_its_supervisor(
 
 
 def test_what_the_imports_have_started_ends_with_what_waits(stage: Stage) -> None:
-    helper = stage.bench.folder / "helper"
+    helper, has_started = stage.bench.folder / "helper", stage.bench.a_bell()
     stage.a_run(
         at_import=f"started = subprocess.Popen(['sleep', '600'], start_new_session=True)\n"
-        f"open({str(helper)!r}, 'w').write(str(started.pid))\n{stage.imported.ring}"
+        f"with open({str(helper)!r}, 'w') as file:\n    file.write(str(started.pid))\n{has_started.ring}"
     )
     ours, theirs = socket.socketpair()
     options = ["--standby", "--fd", str(theirs.fileno()), "--warm", encode_warm_up(stage.warm_up()).decode()]
     with ours, theirs, a_supervisor(*options, fds=[theirs.fileno()]) as process:
         theirs.close()
-        stage.wait_for_import()
-        stage.imported.wait()
+        has_started.wait()
 
         ours.close()
 

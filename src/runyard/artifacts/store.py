@@ -6,17 +6,26 @@ A file appears under its name complete or not at all: it is written beside it, s
 So many processes may store the same content at once, and a name that exists can be trusted.
 """
 
+import fcntl
 import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
-from runyard.errors import NotFound
+from runyard.errors import ConflictError, NotFound
 
 _PIECE_BYTES = 1 << 20
 _DRAFT = ".draft-"
+_UPLOAD = ".upload-"
+
+
+class Uploaded(NamedTuple):
+    """How much of a content has come in parts: the next one begins at byte `offset`."""
+
+    offset: int
+    is_stored: bool
 
 
 class ArtifactStore:
@@ -42,6 +51,14 @@ class ArtifactStore:
     def has(self, sha256: str) -> bool:
         """Whether the content is here."""
         return self._place(sha256).is_file()
+
+    def missing(self, contents: list[str]) -> list[str]:
+        """Those of the contents that are not here.
+
+        Raises:
+            NotFound: one of them is no SHA-256.
+        """
+        return [sha256 for sha256 in contents if not self.has(sha256)]
 
     def path(self, sha256: str) -> Path:
         """Where the content lies, for reading only.
@@ -81,6 +98,66 @@ class ArtifactStore:
         except FileNotFoundError:
             return False
         return True
+
+    def uploaded(self, sha256: str) -> Uploaded:
+        """How much of a content has come.
+
+        Raises:
+            NotFound: the text is no SHA-256.
+        """
+        if self.has(sha256):
+            return Uploaded(self.size(sha256), is_stored=True)
+        try:
+            return Uploaded(self._upload(sha256).stat().st_size, is_stored=False)
+        except FileNotFoundError:
+            return Uploaded(0, is_stored=False)
+
+    def upload(self, sha256: str, offset: int, size: int, part: bytes) -> Uploaded:
+        """Take the part of a content of `size` bytes that begins at `offset`; with the last part it is stored.
+
+        A part that begins elsewhere than where the last one ended is passed over: the answer says where to go on.
+
+        Raises:
+            ConflictError: the whole has another SHA-256, or is longer than `size`; it has to come again.
+            OSError: there is no room.
+        """
+        if self.has(sha256):
+            return Uploaded(self.size(sha256), is_stored=True)
+        self.root.mkdir(parents=True, exist_ok=True)
+        draft = self._upload(sha256)
+        with open(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            known = file.seek(0, os.SEEK_END)
+            if offset != known:
+                return Uploaded(known, is_stored=False)
+            if known + len(part) > size:
+                raise ConflictError(
+                    f"{known + len(part):,} bytes of {sha256[:12]}… have come, and only {size:,} were announced."
+                )
+            try:
+                file.write(part)
+                file.flush()
+            except OSError:
+                os.ftruncate(file.fileno(), known)
+                raise
+            if known + len(part) < size:
+                return Uploaded(known + len(part), is_stored=False)
+            file.seek(0)
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+            if found != sha256:
+                draft.unlink()
+                raise ConflictError(
+                    f"What came as {sha256[:12]}… is {found[:12]}…: it was damaged on its way, or changed."
+                )
+            os.fchmod(file.fileno(), 0o444)
+            os.fsync(file.fileno())
+            place = self._place(sha256)
+            place.parent.mkdir(exist_ok=True)
+            os.replace(draft, place)
+        return Uploaded(size, is_stored=True)
+
+    def _upload(self, sha256: str) -> Path:
+        return self.root / f"{_UPLOAD}{self._place(sha256).name}"
 
     def _put(self, pieces: Iterator[bytes]) -> str:
         self.root.mkdir(parents=True, exist_ok=True)

@@ -14,13 +14,15 @@ from typer.core import TyperGroup
 from runyard import __version__
 from runyard.cli import completion, screen
 from runyard.cli.choices import CleaningRule, Framework, Goal, Section
+from runyard.cli.server_app import server_app
 
 HEADINGS = {
     "Runs": ("runs", "best", "show", "diff", "chart", "logs", "ui"),
     "Changing runs": ("stop", "retry", "tag", "note", "rename", "rm", "trash", "clean"),
     "The queue": ("reserve",),
     "Travelling": ("export", "import"),
-    "Projects and the home": ("new", "reindex", "doctor"),
+    "The team's server": ("login", "logout", "whoami", "push", "pull", "sync", "server"),
+    "Projects and the home": ("new", "reindex", "doctor", "verify", "backup", "restore"),
 }
 COMMANDS = tuple(name for names in HEADINGS.values() for name in names)
 
@@ -30,6 +32,9 @@ Where = Annotated[str | None, typer.Option("--where", "-w", metavar="QUERY", hel
 OfProject = Annotated[str | None, typer.Option(help="Of this project [that of the current folder].")]
 AllProjects = Annotated[bool, typer.Option("--all", "-a", help="Of all projects.")]
 Json = Annotated[bool, typer.Option("--json", help="As JSON.")]
+Database = Annotated[
+    str | None, typer.Option("--database", metavar="URL", help="postgresql://… instead of the file in the home.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -52,6 +57,7 @@ def _print_version(is_wanted: bool) -> None:
 app = typer.Typer(cls=HeadedGroup, rich_markup_mode=None)
 trash_app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 app.add_typer(trash_app, name="trash")
+app.add_typer(server_app, name="server")
 
 
 @app.callback()
@@ -404,6 +410,53 @@ def import_(file: Annotated[Path, typer.Argument(metavar="FILE", show_default=Fa
     command.import_(file=file)
 
 
+@app.command("login")
+def login(
+    url: Annotated[str, typer.Argument(metavar="URL", show_default=False)],
+    token: Annotated[
+        bool, typer.Option("--token", help="Ask for a token (or read it from standard input), not for a password.")
+    ] = False,
+    ca_file: Annotated[
+        Path | None, typer.Option("--ca", metavar="FILE", help="The certificate that signed the server's.")
+    ] = None,
+) -> None:
+    """Join the team's server: asks for name and password, and keeps a token for this machine.
+
+    From then on every command means the server, on this machine and in your account.
+
+    \b
+    runyard login https://runyard.example
+    runyard login https://runyard.example --token < token.txt
+    """
+    from runyard.cli import login as command
+
+    command.login(url, is_token_given=token, ca_file=ca_file)
+
+
+@app.command("logout")
+def logout() -> None:
+    """Leave the team's server: the token is revoked and forgotten.
+
+    \b
+    runyard logout
+    """
+    from runyard.cli import login as command
+
+    command.logout()
+
+
+@app.command("whoami")
+def whoami(as_json: Json = False) -> None:
+    """Which server is meant, and for whom it takes this machine.
+
+    \b
+    runyard whoami
+    """
+    from runyard.cli import login as command
+
+    command.whoami(as_json=as_json)
+
+
 @app.command("new")
 def new(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Letters, digits, - and _.", show_default=False)],
@@ -419,6 +472,63 @@ def new(
     from runyard.cli import new as command
 
     command.new(name=name, framework=framework, folder=folder)
+
+
+@app.command("push")
+def push(
+    runs: Runs = None,
+    where: Annotated[
+        str | None, typer.Option("--where", "-w", metavar="QUERY", help="All ended runs that match.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Bring ended runs of this machine's home to the team's server, with journals, files, code, tags and notes.
+
+    What is there already is left alone, so it may be done again at any time.
+
+    \b
+    runyard push 8fk2
+    runyard push --where '"paper" in tags'
+    """
+    from runyard.cli import carrying as command
+
+    command.push(runs=runs, where=where, as_json=as_json)
+
+
+@app.command("pull")
+def pull(
+    runs: Annotated[list[str] | None, typer.Argument(metavar="RUN...", show_default=False)] = None,
+    where: Annotated[
+        str | None, typer.Option("--where", "-w", metavar="QUERY", help="All ended runs that match.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Bring ended runs of the team's server into this machine's home, to have them without the server.
+
+    \b
+    runyard pull 8fk2
+    RUNYARD_URL=local runyard show 8fk2
+    """
+    from runyard.cli import carrying as command
+
+    command.pull(runs=runs, where=where, as_json=as_json)
+
+
+@app.command("sync")
+def sync(
+    dry: Annotated[bool, typer.Option("--dry", help="Only say what is on its way.")] = False, as_json: Json = False
+) -> None:
+    """Bring to the team's server what this machine executed while it was away.
+
+    Supervisors and workers do so by themselves; this is for what they left, and to see that all has arrived.
+
+    \b
+    runyard sync
+    runyard sync --dry
+    """
+    from runyard.cli import sync as command
+
+    command.sync(dry=dry, as_json=as_json)
 
 
 @app.command("clean")
@@ -492,6 +602,7 @@ def reindex() -> None:
 def doctor(as_json: Json = False) -> None:
     """Check home, disk, database, journals, GPUs and their locks, workers and versions.
 
+    On a machine of a team's server: whether it answers, as whom and in which version, and what is on its way there.
     Every line is ok, warn or bad, with what to do. The exit code is 1 if anything is bad.
 
     \b
@@ -500,6 +611,65 @@ def doctor(as_json: Json = False) -> None:
     from runyard.cli import doctor as command
 
     command.doctor(as_json=as_json)
+
+
+@app.command("verify")
+def verify(
+    repair: Annotated[bool, typer.Option("--repair", help="Repair what can be; nothing is lost by it.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Without reading stored files and folding runs anew.")] = False,
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Read every journal and every stored file of the home, and compare the index with them.
+
+    The exit code is 1 if anything is wrong, and could not be repaired.
+
+    \b
+    runyard verify
+    runyard verify --repair
+    runyard verify --quick --json
+    """
+    from runyard.cli import verify as command
+
+    command.verify(mend=repair, quick=quick, database=database, as_json=as_json)
+
+
+@app.command("backup")
+def backup(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False)],
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Copy the home into a folder, while it is worked in; the next time only what is new.
+
+    Runs, files, code, trash, saved views, accounts and tokens are in it. Keep it as carefully as the home.
+
+    \b
+    runyard backup /mnt/backup/runyard
+    runyard --home /srv/runyard backup /mnt/backup/runyard --json
+    """
+    from runyard.cli import backup as command
+
+    command.backup(folder, database=database, as_json=as_json)
+
+
+@app.command("restore")
+def restore_home(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False)],
+    home: Annotated[Path, typer.Option("--home", metavar="NEW", help="A folder that is new or empty.")],
+    database: Database = None,
+    as_json: Json = False,
+) -> None:
+    """Make a home of a backup, and say what was in it.
+
+    If it is broken off, the same command goes on with it.
+
+    \b
+    runyard restore /mnt/backup/runyard --home /srv/runyard
+    """
+    from runyard.cli import restore as command
+
+    command.restore(folder, home=home, database=database, as_json=as_json)
 
 
 @trash_app.callback()

@@ -13,7 +13,7 @@ from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from runyard import __version__, devices
+from runyard import __version__, devices, servers
 from runyard.cli import formats, target
 from runyard.client import Client
 from runyard.database.postgresql import described
@@ -31,6 +31,7 @@ _DEPENDENCIES = (
 )
 _VARIABLES = (
     *(HOME_VARIABLE, "RUNYARD_LOCK_DIR", "RUNYARD_CPU_SLOTS", "RUNYARD_FOREIGN_MIB", "RUNYARD_SLOTS"),
+    *(servers.URL, servers.TOKEN, servers.CA),
     *("RUNYARD_RUN_DIR", "RUNYARD_ATTEMPT", "RUNYARD_CODE", "RUNYARD_SUPERVISOR_PID"),  # set for trainings
     "RUNYARD_WAITING",  # set while the next training imports its code
 )
@@ -222,7 +223,9 @@ def _git() -> Finding:
 
 def _variables() -> Iterator[Finding]:
     for name in sorted(name for name in os.environ if name.startswith("RUNYARD_")):
-        if name in _VARIABLES:
+        if name == servers.TOKEN:
+            yield Finding(Level.OK, "variable", f"{name} is set")
+        elif name in _VARIABLES:
             yield Finding(Level.OK, "variable", f"{name}={os.environ[name]}")
         else:
             yield Finding(

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from runyard.cli import formats, questions, screen, target
-from runyard.client import trash
 from runyard.index import RunRow
 
 _LISTED = 10
@@ -19,7 +18,7 @@ def rm(*, runs: list[str] | None, where: str | None, yes: bool) -> None:
         if not yes:
             _list(rows)
         questions.confirm(f"Move {formats.plural(len(rows), 'run')} to the trash?", yes=yes)
-        trash.put(client, [row.id for row in rows])
+        client.trash([row.id for row in rows])
     screen.say(f"{formats.plural(len(rows), 'run')} moved to the trash.")
 
 

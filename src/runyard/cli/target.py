@@ -33,9 +33,9 @@ _OF_THE_HOST = ("sys/", "host/", "gpu/")  # prefixes of what supervisors measure
 
 
 @contextmanager
-def opened() -> Iterator[Client]:
-    """The home, with an index that tells the truth as of now."""
-    client = open_client()
+def opened(*, database: str | None = None) -> Iterator[Client]:
+    """The home, with an index that tells the truth as of now; `database` is the URL of its database."""
+    client = open_client(database=database)
     try:
         client.refresh()
         yield client

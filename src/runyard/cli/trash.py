@@ -46,7 +46,7 @@ def restore(*, runs: list[str], only_checkpoints: bool) -> None:
             screen.say(f"Checkpoints of {formats.plural(len(found), 'run')} restored.")
             return
         rows = list({row.id: row for row in (target.find_trashed(client, text) for text in runs)}.values())
-        trash.restore(client, [row.id for row in rows])
+        client.restore([row.id for row in rows])
     screen.say(f"{formats.plural(len(rows), 'run')} restored: {', '.join(row.id for row in rows)}")
 
 

@@ -133,7 +133,9 @@ def _trashed(client: "Client", project: str | None) -> Iterator[Item]:
     for row in rows:
         size = trash.folder_size(client.folder(row.id).path)
         yield Item(id=row.id, name=row.name, project=row.project, size_bytes=size)
-    for run_id, folder in checkpoints.in_trash(client).items():
+    left = checkpoints.in_trash(client)
+    for run_id in client.index.visible(left):
+        folder = left[run_id]
         yield Item(id=f"checkpoints of {run_id}", name="checkpoints", project="", size_bytes=trash.folder_size(folder))
 
 

@@ -8,18 +8,22 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from pathlib import Path
 
+import msgspec
+
+from runyard import servers
 from runyard.artifacts import ArtifactStore
-from runyard.client import reaper, submission
+from runyard.client import reaper, submission, trash
 from runyard.client.reservations import Reservations
 from runyard.database import Database, lock_queue, lock_runs
+from runyard.database.schema import queue
 from runyard.errors import JournalDamaged, NotFound, RunFinished, RunyardError
 from runyard.hosts import user_name
-from runyard.index import Index, RunRow
+from runyard.index import Index, RunRow, Scope
 from runyard.journal import EDITS, Home, RunFolder, append_event
 from runyard.journal.events import (
-    Ended,
     Event,
     Held,
     Noted,
@@ -30,9 +34,10 @@ from runyard.journal.events import (
     StopRequested,
     Tagged,
 )
+from runyard.journal.pieces import Piece, Receipt
 from runyard.journal.reader import repair
 from runyard.queue import Placement, Queue
-from runyard.records import RunSpec, RunState
+from runyard.records import RunId, RunSpec, RunState
 
 SAME_FAILURES = 3  # after so many equal tracebacks the rest of a grid would only repeat them
 
@@ -41,7 +46,12 @@ class Client:
     """Runs of one home: to submit, to execute, to change and to read.
 
     One process may hold several; after a fork the child opens its own.
+
+    Attributes:
+        rest_s: how long whoever delivers a run waits between two deliveries.
     """
+
+    rest_s = 0.0
 
     def __init__(self, home: Home, *, database: str | None = None) -> None:
         """Open the database at a `postgresql://` URL, else the one that the home names, else the SQLite file in it."""
@@ -54,10 +64,31 @@ class Client:
         self.queue = Queue(self.database)
         self.artifacts = ArtifactStore(home.artifacts)
         self.reservations = Reservations(home)
+        self._user: str | None = None
+
+    def acting(self, user: str, scope: Scope) -> "Client":
+        """This client in the hands of somebody: changes carry `user`'s name, and only `scope` is seen and changed."""
+        client = copy(self)
+        client.index = self.index.within(scope)
+        client.queue = self.queue.within(scope.over(queue.c.project))
+        client._user = user
+        return client
+
+    @property
+    def by(self) -> str:
+        """Who changes things through this client."""
+        return self._user or user_name()
 
     def close(self) -> None:
         """Let go of the database."""
         self.database.dispose()
+
+    def require_here(self, command: str) -> None:
+        """Make sure that the home lies on this machine, as a command needs that reads or deletes its files.
+
+        Raises:
+            UsageError: it is that of a server.
+        """
 
     def refresh(self) -> None:
         """Make the index tell the truth: rebuild it if it is of another version, reap the dead, read what is new."""
@@ -83,8 +114,29 @@ class Client:
 
         Raises:
             OSError: the disk did not take them; nothing is left behind.
+            NotAllowed: a project is not open to whoever this client acts for.
         """
+        for project in {spec.project for spec in specs}:
+            self.index.scope.require(project)
+        if self._user is not None:
+            specs = [msgspec.structs.replace(spec, user=self._user) for spec in specs]
         submission.submit(self, specs)
+
+    def announce(self, specs: Sequence[RunSpec], *, into_queue: bool = True) -> list[RunId]:
+        """Create runs that another machine asks for; those that are here already are left alone. Return the new ones.
+
+        Args:
+            into_queue: whether those for the queue wait in it; runs that were executed elsewhere do not.
+
+        Raises:
+            UsageError: a spec cannot be right, such as one whose id is none.
+            ConflictError: another run has the id of one, or its code is not here.
+        """
+        for project in {spec.project for spec in specs}:
+            self.index.scope.require(project)
+        if self._user is not None:
+            specs = [msgspec.structs.replace(spec, user=self._user) for spec in specs]
+        return submission.announce(self, specs, into_queue=into_queue)
 
     # ---- the life of an attempt: called by workers and supervisors ----
 
@@ -92,12 +144,17 @@ class Client:
         """What was asked for."""
         return submission.read_spec(self.folder(run_id))
 
+    def receive(self, run_id: str) -> RunSpec:
+        """What was asked for, with the run's folder in `home`, to execute it there."""
+        return self.spec(run_id)
+
     def folder(self, run_id: str) -> RunFolder:
         """The folder of a run, in the trash or not.
 
         Raises:
             NotFound: there is none.
         """
+        self.index.require(run_id)
         folder = self.home.run(run_id)
         if not folder.path.is_dir():
             folder = RunFolder(self.home.trash / run_id)
@@ -109,9 +166,13 @@ class Client:
         """How many bytes of a stream have arrived in the index."""
         return self.index.offset(run_id, attempt, stream)
 
-    def deliver(self, run_id: str, attempt: int, stream: str, offset: int, data: bytes) -> int:
-        """Hand over bytes of a stream, exactly once however often it is tried; return the new offset."""
-        return self.index.apply(run_id, attempt, stream, offset, data)
+    def deliver(self, pieces: Sequence[Piece]) -> list[Receipt]:
+        """Hand over pieces of journals of this home, exactly once however often it is tried."""
+        return [Receipt(self.index.apply(p.run_id, p.attempt, p.stream, p.offset, p.data)) for p in pieces]
+
+    def bring_files(self) -> bool:
+        """Whether all stored files are where they belong: in a home of this machine they are at once."""
+        return True
 
     def heartbeat(self, run_id: str, worker_id: str, attempt: int) -> None:
         """Keep the lease.
@@ -121,10 +182,14 @@ class Client:
         """
         self.queue.heartbeat(run_id, worker_id, attempt, now=time.time())
 
-    def attempt_ended(self, run_id: str, attempt: int, ended: Ended) -> None:
+    def attempt_ended(self, run_id: str) -> None:
         """Settle the queue after an attempt whose `Ended` is in its journal."""
         self.index.catch_up(run_id)
         self.settle(run_id)
+
+    def give_up(self, run_id: str, attempt: int, why: str) -> None:
+        """An attempt of another machine ended without anybody writing that down there; its journals are here."""
+        reaper.give_up(self, run_id, attempt, why)
 
     def settle(self, run_id: str, *, given_up: int = 0) -> RunRow:
         """Make the queue agree with what the run's journals say; safe to call at any time.
@@ -168,7 +233,7 @@ class Client:
         if state.is_ended:
             raise RunFinished(f"Run {run_id} ({row.name}) has ended already: {row.state}.")
         attempt = row.attempt if state is RunState.RUNNING else 0
-        self._edit(run_id, StopRequested(time_ns=time.time_ns(), by=by or user_name(), why=why, attempt=attempt))
+        self._edit(run_id, StopRequested(time_ns=time.time_ns(), by=by or self.by, why=why, attempt=attempt))
         if state is RunState.RUNNING:
             return f"{run_id} ({row.name}) was asked to stop."
         self.settle(run_id)
@@ -183,39 +248,52 @@ class Client:
         row = self.index.get(run_id)
         if not RunState(row.state).is_ended:
             raise RunFinished(f"Run {run_id} ({row.name}) is {row.state}; only a run that ended can be tried again.")
-        self._edit(run_id, Requeued(time_ns=time.time_ns(), by=by or user_name(), after_attempt=row.attempt))
+        self._edit(run_id, Requeued(time_ns=time.time_ns(), by=by or self.by, after_attempt=row.attempt))
         self.settle(run_id)
 
-    def hold(self, run_ids: Iterable[str], *, why: str = "", by: str | None = None) -> int:
+    def hold(self, run_ids: Sequence[str], *, why: str = "", by: str | None = None) -> int:
         """Keep waiting runs from starting; return how many."""
-        return self._edit_waiting(run_ids, lambda: Held(time_ns=time.time_ns(), by=by or user_name(), why=why))
+        return self._edit_waiting(run_ids, lambda: Held(time_ns=time.time_ns(), by=by or self.by, why=why))
 
-    def release(self, run_ids: Iterable[str], *, by: str | None = None) -> int:
+    def release(self, run_ids: Sequence[str], *, by: str | None = None) -> int:
         """Let held runs start again; return how many."""
-        return self._edit_waiting(run_ids, lambda: Released(time_ns=time.time_ns(), by=by or user_name()))
+        return self._edit_waiting(run_ids, lambda: Released(time_ns=time.time_ns(), by=by or self.by))
 
     def set_priority(self, run_id: str, priority: int, *, by: str | None = None) -> None:
         """Give a waiting run another priority; higher ones start first."""
-        self._edit(run_id, Reordered(time_ns=time.time_ns(), by=by or user_name(), priority=priority))
+        self._edit(run_id, Reordered(time_ns=time.time_ns(), by=by or self.by, priority=priority))
         self._bring_into_order([run_id])
 
     def place(self, places: Sequence[Placement], *, by: str | None = None) -> None:
         """Put waiting runs at new places, as `queue.to_top` and the like give them."""
         for each in places:
-            event = Reordered(
-                time_ns=time.time_ns(), by=by or user_name(), priority=each.priority, position=each.position
-            )
+            event = Reordered(time_ns=time.time_ns(), by=by or self.by, priority=each.priority, position=each.position)
             self._edit(each.run_id, event)
         self._bring_into_order([each.run_id for each in places])
 
     def rename(self, run_id: str, name: str) -> None:
-        self._edit(run_id, Renamed(time_ns=time.time_ns(), name=name, by=user_name()))
+        """Give a run another name."""
+        self._edit(run_id, Renamed(time_ns=time.time_ns(), name=name, by=self.by))
 
     def tag(self, run_id: str, *, add: Sequence[str] = (), remove: Sequence[str] = ()) -> None:
-        self._edit(run_id, Tagged(time_ns=time.time_ns(), add=tuple(add), remove=tuple(remove)))
+        """Add tags to a run, and take some away."""
+        self._edit(run_id, Tagged(time_ns=time.time_ns(), add=tuple(add), remove=tuple(remove), by=self.by))
 
     def note(self, run_id: str, text: str) -> None:
-        self._edit(run_id, Noted(time_ns=time.time_ns(), text=text))
+        """Replace the note of a run."""
+        self._edit(run_id, Noted(time_ns=time.time_ns(), text=text, by=self.by))
+
+    def trash(self, run_ids: Sequence[str]) -> None:
+        """Move runs into the trash.
+
+        Raises:
+            RunFinished: one of them still runs or waits; then none is moved.
+        """
+        trash.put(self, run_ids)
+
+    def restore(self, run_ids: Sequence[str]) -> None:
+        """Bring runs back from the trash."""
+        trash.restore(self, run_ids)
 
     def edit(self, run_id: str, event: Event, *, durable: bool = True) -> None:
         """Append an event to a run's edits and bring it into the index."""
@@ -238,7 +316,7 @@ class Client:
                 row = self.index.get(run_id)
                 self.queue.reorder(run_id, priority=row.priority, position=row.position, connection=tx)
 
-    def _edit_waiting(self, run_ids: Iterable[str], event: Callable[[], Event]) -> int:
+    def _edit_waiting(self, run_ids: Sequence[str], event: Callable[[], Event]) -> int:
         count = 0
         for run_id in run_ids:
             if RunState(self.index.get(run_id).state) in (RunState.QUEUED, RunState.HELD):
@@ -265,16 +343,23 @@ class Client:
 
 
 def open_client(home: "str | Path | Home | None" = None, *, database: str | None = None) -> Client:
-    """Open a home on this machine: the given one, else RUNYARD_HOME, else ~/.runyard.
+    """Open the given home, else that of the team's server if there is one, else RUNYARD_HOME, else ~/.runyard.
 
     Args:
         database: the `postgresql://` URL of its database; else what the home says (`Home.database_url`).
 
     Raises:
         FormatUnknown: another version of Runyard wrote it.
+        UsageError: what is known of the server makes no sense.
         UsageError, MissingExtra, DatabaseUnavailable: the database cannot be used, see `Database.open`.
     """
-    return Client(home if isinstance(home, Home) else Home.open(home), database=database)
+    found = home if isinstance(home, Home) else Home.open(home)
+    url = found.server_url
+    if url is None:
+        return Client(found, database=database)
+    from runyard.client.remote import RemoteClient  # late: most homes are of this machine
+
+    return RemoteClient(found, servers.known(url))
 
 
 def _mend(edits: Path) -> None:

@@ -18,7 +18,7 @@ from runyard.client.submission import sort_out
 from runyard.config.identity import SEED, SHORT_LENGTH, Identity, canonical, hash_ids, identify_stored
 from runyard.config.names import format_value, name_runs, short_keys
 from runyard.errors import ConflictError, NotFound, UsageError
-from runyard.hosts import host_name, user_name
+from runyard.hosts import host_name
 from runyard.index import RunRow
 from runyard.index.diff import flatten
 from runyard.records import RunSpec, new_run_id
@@ -219,7 +219,7 @@ def _specs(
             group=new.identity.group,
             changed=_changed(new, defaults),
             seed=new.config.get(SEED),
-            user=user_name(),
+            user=client.by,
             host=host_name(),
             command=(),
             is_queued=True,

@@ -7,6 +7,9 @@ restarted. The end is then written into the run's edits, and the queue decides w
 An attempt that never began leaves no such trace. It is fenced off before its run is given to anybody
 else: a host.journal is put where its supervisor, should it appear after all, would put its own, and it
 refuses to start.
+
+Of an attempt on another machine nothing can be seen but what it delivers. Its lease says whether its run is given to
+somebody else; without a lease it counts as lost when nothing was heard of it for long, until something is heard again.
 """
 
 import fcntl
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
     from runyard.client.client import Client
 
 START_S = 30.0  # a detached supervisor may take so long to appear on a loaded machine
+SILENT_S = 600.0  # an attempt of another machine that nobody leases is lost after that; a laptop may doze for a while
+_LONGEST_REASON = 1000
 HANDOVER_S = 5.0  # between a claim and the first sign of a supervisor, if the worker is gone meanwhile
 
 
@@ -58,7 +63,8 @@ def reap(client: "Client", now: float) -> list[str]:
     leases = {lease.run_id: lease for lease in client.queue.leases_of_host() + client.queue.expired(now)}
     pids = _pids_of_workers(client) if leases else {}
     for lease in leases.values():
-        settled(lease.run_id, partial(_reap_lease, client, lease, now, worker_pid=pids.get(lease.worker_id)))
+        if lease.worker_id in pids or not lease.worker_id or lease.is_expired(now):
+            settled(lease.run_id, partial(_reap_lease, client, lease, now, worker_pid=pids.get(lease.worker_id)))
     for row in client.index.find(f'state == "QUEUED" and reason == "{NOT_STARTED}"', limit=None):
         settled(row.id, partial(_reap_never_started, client, row, now))
     return reaped
@@ -69,6 +75,8 @@ def _reap_running(client: "Client", row: RunRow, now: float) -> bool:
         attempt = client.folder(row.id).attempt(row.attempt)
     except NotFound:
         return _forget(client, row.id)
+    if attempt.is_delivered:
+        return _reap_silent(client, attempt, row, now)
     if row.host != host_name() or attempt.is_supervised():
         return False
     client.index.catch_up(row.id)  # it may have ended properly a moment ago
@@ -78,6 +86,42 @@ def _reap_running(client: "Client", row: RunRow, now: float) -> bool:
     if not attempt.journal(HOST).exists() and not _is_overdue(attempt, now):
         return False
     return _write_end(client, attempt, _what_happened(attempt))
+
+
+def end_all(client: "Client", why: str) -> list[str]:
+    """Tell the end of every attempt of a home in which nobody executes anything; return the ids of their runs.
+
+    What another machine executes is left alone: it brings its journals, or its silence tells.
+    """
+    ended: list[str] = []
+    unfinished = f'state == "RUNNING" or (state == "QUEUED" and reason == "{NOT_STARTED}")'
+    for row in client.index.find(unfinished, limit=None):
+        attempt = client.folder(row.id).attempt(max(row.attempt, 1))
+        if not attempt.is_delivered and not attempt.is_supervised() and _write_end(client, attempt, why):
+            ended.append(row.id)
+    return ended
+
+
+def _reap_silent(client: "Client", attempt: Attempt, row: RunRow, now: float) -> bool:
+    """An attempt of another machine; if its run is in the queue, `_reap_lease` decides."""
+    if client.queue.row(row.id) is not None:
+        return False
+    heard_at = max((os.stat(attempt.journal(stream)).st_mtime for stream in attempt.streams()), default=now)
+    if now - heard_at <= SILENT_S:
+        return False
+    why = f"nothing was heard of {row.host or 'its machine'} for {SILENT_S / 60:.0f} minutes"
+    return _tell_end(client, attempt, RunState.LOST, why)
+
+
+def give_up(client: "Client", run_id: str, attempt: int, why: str) -> None:
+    """See `Client.give_up`."""
+    client.index.catch_up(run_id)
+    row = client.index.get(run_id)
+    is_latest = row.attempt == attempt and row.state == RunState.RUNNING
+    if is_latest or (attempt < row.attempt and attempt in client.index.open_attempts(run_id)):
+        _tell_end(client, client.folder(run_id).attempt(attempt), RunState.INTERRUPTED, why[:_LONGEST_REASON])
+    else:
+        client.settle(run_id, given_up=attempt if row.attempt < attempt else 0)
 
 
 def _reap_lease(client: "Client", lease: Lease, now: float, *, worker_pid: int | None) -> bool:
@@ -91,13 +135,21 @@ def _reap_lease(client: "Client", lease: Lease, now: float, *, worker_pid: int |
     client.index.catch_up(lease.run_id)
     row = client.index.get(lease.run_id)
     if row.state == RunState.RUNNING and row.attempt == lease.attempt:
-        return _write_end(client, attempt, _what_happened(attempt))
+        if not attempt.is_delivered:
+            return _write_end(client, attempt, _what_happened(attempt))
+        if not lease.is_expired(now):
+            return False
+        why = f"nothing was heard of {row.host or 'its machine'} for {LEASE_S:.0f} s"
+        return _tell_end(client, attempt, RunState.INTERRUPTED, why)
     if row.attempt >= lease.attempt:  # it has ended
         client.settle(lease.run_id)
         return True
     is_abandoned = worker_pid is not None and not _is_alive(worker_pid) and now - _claimed_at(lease) > HANDOVER_S
-    if not (lease.is_expired(now) or is_abandoned) or not _fence_off(attempt):
+    if not (lease.is_expired(now) or is_abandoned):
         return False
+    is_here = worker_pid is not None or not lease.worker_id
+    if is_here and not attempt.is_delivered and not _fence_off(attempt):
+        return False  # what another machine still begins is an attempt beside the next, and is told so
     client.settle(lease.run_id, given_up=lease.attempt)
     return True
 
@@ -107,7 +159,7 @@ def _reap_never_started(client: "Client", row: RunRow, now: float) -> bool:
     if client.spec(row.id).host not in ("", host_name()):
         return False
     attempt = client.folder(row.id).attempt(1)
-    if attempt.is_supervised():
+    if attempt.is_supervised() or attempt.is_delivered:
         return False
     if not attempt.journal(HOST).exists() and (
         now - row.created_at.timestamp() < START_S or not _is_overdue(attempt, now) or not _fence_off(attempt)
@@ -130,8 +182,7 @@ def _forget(client: "Client", run_id: str) -> bool:
 def _write_end(client: "Client", attempt: Attempt, why: str) -> bool:
     """Tell the end of an attempt, and bring home what it left; False if somebody else is just doing that."""
     attempt.path.mkdir(parents=True, exist_ok=True)
-    run_id = attempt.run.id
-    journal = JournalWriter(attempt.journal(HOST), run=run_id, attempt=attempt.number, stream=HOST)
+    journal = JournalWriter(attempt.journal(HOST), run=attempt.run.id, attempt=attempt.number, stream=HOST)
     try:
         fcntl.flock(journal.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         collect(attempt, journal, client.artifacts)
@@ -139,8 +190,12 @@ def _write_end(client: "Client", attempt: Attempt, why: str) -> bool:
         return False
     finally:
         journal.close()
-    ended = Ended(time_ns=time.time_ns(), state=RunState.INTERRUPTED, reason=why, attempt=attempt.number)
-    client.edit(run_id, ended)
+    return _tell_end(client, attempt, RunState.INTERRUPTED, why)
+
+
+def _tell_end(client: "Client", attempt: Attempt, state: RunState, why: str) -> bool:
+    run_id = attempt.run.id
+    client.edit(run_id, Ended(time_ns=time.time_ns(), state=state, reason=why, attempt=attempt.number))
     client.index.catch_up(run_id)
     client.settle(run_id)
     return True
@@ -163,8 +218,9 @@ def _fence_off(attempt: Attempt) -> bool:
 
 
 def _pids_of_workers(client: "Client") -> dict[str, int]:
-    """The workers of this machine, dead ones too as long as they hold a lease."""
-    return {worker.worker_id: worker.pid for worker in client.queue.workers() if worker.host == host_name()}
+    """The workers of this very home on this machine, dead ones too as long as they hold a lease."""
+    home = str(client.home.path)
+    return {w.worker_id: w.pid for w in client.queue.workers() if w.host == host_name() and w.home == home}
 
 
 def _is_alive(pid: int) -> bool:

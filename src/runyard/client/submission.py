@@ -19,13 +19,16 @@ from typing import TYPE_CHECKING, Protocol
 import msgspec
 
 from runyard.database import keep_code
-from runyard.errors import ConflictError, FormatUnknown, NotFound
+from runyard.errors import ConflictError, FormatUnknown, NotFound, UsageError
 from runyard.index import RunRow
 from runyard.journal import RunFolder
-from runyard.records import RUN_FORMAT, RunSpec, RunState, decode_spec, encode_spec
+from runyard.records import RUN_FORMAT, RunId, RunSpec, RunState, decode_spec, encode_spec, is_run_id
 
 if TYPE_CHECKING:
     from runyard.client.client import Client
+
+_LONGEST_NAME = 300
+_LARGEST = 1_000_000
 
 
 class Planned(Protocol):
@@ -81,24 +84,56 @@ def sort_out(planned: Sequence[Planned], known: Iterable[RunRow], *, code_id: st
     return result
 
 
-def submit(client: "Client", specs: Sequence[RunSpec]) -> None:
+def submit(client: "Client", specs: Sequence[RunSpec], *, into_queue: bool = True) -> None:
     """Create folders, then rows. See the module's docstring for what a crash leaves."""
     ids = [spec.id for spec in specs]
     marker = client.home.submission(f"{os.getpid()}-{time.time_ns()}")
     with _announced(marker, ids):
         try:
             for spec in specs:
-                _create_folder(client.home.runs, spec)
+                _create_folder(client.home.runs, spec, is_from_elsewhere=not into_queue)
             with client.database.transaction() as connection:
                 keep_code(connection)
                 _require_code(client, specs)
                 client.index.add_runs(specs, connection=connection)
-                client.queue.add(connection, [spec for spec in specs if spec.is_queued], now=time.time())
+                queued = [spec for spec in specs if spec.is_queued and into_queue]
+                client.queue.add(connection, queued, now=time.time())
         except BaseException:
             _take_back(client, ids)
             marker.unlink()
             raise
         marker.unlink()
+
+
+def announce(client: "Client", specs: Sequence[RunSpec], *, into_queue: bool) -> list[RunId]:
+    """See `Client.announce`. A caller that got no answer asks again, so what is here already is no problem."""
+    problems = [sentence for spec in specs if (sentence := _misfit(spec))]
+    if problems:
+        raise UsageError(" ".join(problems))
+    known = client.index.known([spec.id for spec in specs])
+    for spec in specs:
+        if spec.id in known and read_spec(client.folder(spec.id)) != spec:
+            raise ConflictError(f"Another run has the id {spec.id}. Submit it again, with an id of its own.")
+    fresh = [spec for spec in specs if spec.id not in known]
+    if fresh:
+        submit(client, fresh, into_queue=into_queue)
+    return [spec.id for spec in fresh]
+
+
+def _misfit(spec: RunSpec) -> str:
+    """What no run of ours has, as a sentence; empty if there is nothing."""
+    if not is_run_id(spec.id):
+        return f"'{spec.id[:40]}' is no run id."
+    if spec.created_at.tzinfo is None:
+        return f"Run {spec.id} was created at a time without a zone."
+    for what, text in (("project", spec.project), ("name", spec.name)):
+        if not text or len(text) > _LONGEST_NAME or not text.isprintable():
+            return f"Run {spec.id} has no proper {what}: it needs 1 to {_LONGEST_NAME} printable characters."
+    if spec.retries < 0 or abs(spec.priority) > _LARGEST or spec.retries > _LARGEST:
+        return f"Run {spec.id} has a priority or a number of retries beyond {_LARGEST:,}."
+    if spec.format != RUN_FORMAT:
+        return f"Run {spec.id} has format {spec.format}; this Runyard knows format {RUN_FORMAT}."
+    return ""
 
 
 def recover(client: "Client") -> None:
@@ -131,13 +166,14 @@ def read_spec(folder: RunFolder) -> RunSpec:
     return spec
 
 
-def _create_folder(runs: "os.PathLike[str]", spec: RunSpec) -> None:
+def _create_folder(runs: Path, spec: RunSpec, *, is_from_elsewhere: bool) -> None:
     """The folder appears with its run.json or not at all; a name with a dash is no run id, so nobody looks into it."""
-    draft = os.path.join(runs, f"draft-{spec.id}")
-    os.mkdir(draft)
-    with open(os.path.join(draft, "run.json"), "wb") as file:
-        file.write(encode_spec(spec))
-    os.rename(draft, os.path.join(runs, spec.id))
+    draft = RunFolder(runs / f"draft-{spec.id}")
+    draft.path.mkdir()
+    draft.spec.write_bytes(encode_spec(spec))
+    if is_from_elsewhere:  # before anybody sees it, or the reaper would miss whoever executes it
+        draft.attempt(1).mark_delivered()
+    os.rename(draft.path, runs / spec.id)
 
 
 @contextmanager
@@ -182,4 +218,4 @@ def _take_back(client: "Client", ids: Sequence[str]) -> None:
 
 def _has_begun(folder: RunFolder) -> bool:
     """Whether something happened to a run since: then its rows were there, and only the database was lost."""
-    return folder.edits.exists() or bool(folder.attempts())
+    return folder.edits.exists() or any(attempt.streams() for attempt in folder.attempts())

@@ -10,11 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runyard.artifacts import read_manifest
+from runyard.artifacts import ArtifactStore, read_manifest
 from runyard.client import checkpoints
 from runyard.database import lock_code, lock_runs
-from runyard.errors import NotFound, RunFinished, RunyardError, UsageError
-from runyard.hosts import user_name
+from runyard.errors import NotAllowed, NotFound, RunFinished, RunyardError, UsageError
 from runyard.index import RunRow
 from runyard.journal.events import Restored, Trashed
 from runyard.records import RunState
@@ -45,7 +44,7 @@ def put(client: "Client", run_ids: Sequence[str]) -> None:
             raise RunFinished(f"Run {run_id} ({row.name}) is {row.state}. Stop it first: runyard stop {run_id}")
     for run_id in run_ids:
         with _locked(client.folder(run_id).path):
-            client.edit(run_id, Trashed(time_ns=time.time_ns(), by=user_name()))
+            client.edit(run_id, Trashed(time_ns=time.time_ns(), by=client.by))
             folder = client.home.run(run_id).path
             if folder.is_dir():  # a crash may have left a trashed run in its old place
                 os.rename(folder, client.home.trash / run_id)
@@ -61,14 +60,20 @@ def restore(client: "Client", run_ids: Sequence[str]) -> None:
             folder = client.home.trash / run_id
             if folder.is_dir():
                 os.rename(folder, client.home.runs / run_id)
-            client.edit(run_id, Restored(time_ns=time.time_ns(), by=user_name()))
+            client.edit(run_id, Restored(time_ns=time.time_ns(), by=client.by))
 
 
 def empty(client: "Client", progress: Callable[[int, int], None] | None = None) -> Freed:
     """Delete all runs and checkpoints of the trash, and the artifacts and code that no other run refers to.
 
     The rows go after the artifacts and before the folders, so that whatever was broken off is finished next time.
+
+    Raises:
+        NotAllowed: the client sees a part of the projects only.
     """
+    client.require_here("trash empty")
+    if not client.index.scope.is_everything:  # what is hidden would look like what nobody needs
+        raise NotAllowed("Only who sees all projects may empty the trash: it belongs to all of them.")
     ids = [row.id for row in client.index.find(None, trashed=True, limit=None)]
     size = _delete_left_folders(client)
     size += sum(_delete_folder(folder) for folder in checkpoints.in_trash(client).values())
@@ -90,8 +95,8 @@ def _empty(client: "Client", asked: Sequence[str]) -> Freed:
         wanted = set(asked)
         going = [row for row in rows if row.id in wanted and row.trashed]  # not those restored a moment ago
         ids = [row.id for row in going]
-        kept = _code_of(client, [row for row in rows if row.id not in set(ids)])
-        candidates = _code_of(client, going) - kept
+        kept = code_of(client.artifacts, [row for row in rows if row.id not in set(ids)])
+        candidates = code_of(client.artifacts, going) - kept
         orphans = client.index.only_referenced_by(ids, also=candidates, connection=tx) - kept
         size = sum(_delete_artifact(client, sha256) for sha256 in orphans)
         client.index.remove(ids, connection=tx)
@@ -133,13 +138,13 @@ def _take(client: "Client", run_id: str, locks: ExitStack) -> bool:
     return True
 
 
-def _code_of(client: "Client", rows: Sequence[RunRow]) -> set[str]:
+def code_of(store: ArtifactStore, rows: Sequence[RunRow]) -> set[str]:
     """The artifacts that hold the code of these runs: manifests, the files they name, and diffs."""
     snapshots = {row.code.snapshot for row in rows if row.code.snapshot}
     needed = snapshots | {row.code.diff for row in rows if row.code.diff}
     for snapshot in snapshots:
         try:
-            manifest = read_manifest(snapshot, client.artifacts)
+            manifest = read_manifest(snapshot, store)
         except RunyardError:  # gone or damaged already: then it protects nothing
             continue
         needed |= {entry.sha256 for entry in manifest.files.values() if entry.sha256}

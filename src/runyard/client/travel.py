@@ -169,7 +169,7 @@ def _references(client: Client, folder: RunFolder) -> set[str]:
     def read(sha256: str) -> bytes:
         return client.artifacts.path(sha256).read_bytes()
 
-    return _stored_by_journals(folder) | _needed_by_code(spec, read)
+    return stored_by_journals(folder) | needed_by_code(spec, read)
 
 
 def _write(file: BinaryIO, listing: Listing, sources: dict[str, Path]) -> None:
@@ -416,7 +416,7 @@ def _check_references(run: RunFolder, spec: RunSpec, listing: Listing, draft: Pa
             ) from None
 
     brought = {name.removeprefix(_ARTIFACTS) for name in listing.members if name.startswith(_ARTIFACTS)}
-    needed = _stored_by_journals(run) | _needed_by_code(spec, read)
+    needed = stored_by_journals(run) | needed_by_code(spec, read)
     if needed - brought:
         raise UsageError(
             f"The file lacks {min(needed - brought)[:12]}…, which run {run.id} refers to. Nothing was imported."
@@ -453,7 +453,8 @@ def _take_place(draft: Path, place: Path) -> None:
 # ---- what a run refers to ----
 
 
-def _stored_by_journals(run: RunFolder) -> set[str]:
+def stored_by_journals(run: RunFolder) -> set[str]:
+    """The files by content that the journals of a run name."""
     events = [
         item.event
         for attempt in run.attempts()
@@ -464,7 +465,8 @@ def _stored_by_journals(run: RunFolder) -> set[str]:
     return stored | {event.diff for event in events if isinstance(event, CodeSeen) and event.diff}
 
 
-def _needed_by_code(spec: RunSpec, read: Callable[[str], bytes]) -> set[str]:
+def needed_by_code(spec: RunSpec, read: Callable[[str], bytes]) -> set[str]:
+    """The files by content that the code of a run consists of; `read` gives the content of its manifest."""
     needed = {sha256 for sha256 in (spec.code.snapshot, spec.code.diff) if sha256}
     if spec.code.snapshot:
         try:

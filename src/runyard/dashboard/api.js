@@ -1,6 +1,6 @@
 /** Everything the page asks of the server; no other file fetches. The API is described at /api/v1/openapi.json. */
 
-/** @import {Project, Run, RunPage, Columns, GroupPage, ActionResult, Growth, Queue, Reservation, Machine, Morning, Disk, Cleaning, Changed, SeriesRequest, Series, MediaItem, Output} from "./types.js" */
+/** @import {Project, Run, RunPage, Columns, GroupPage, ActionResult, Growth, Queue, Reservation, Machine, Morning, Disk, Cleaning, Changed, SeriesRequest, Series, MediaItem, Output, Session, Link, Token, User, PrivateProject, AuditEntry} from "./types.js" */
 
 const BASE = "/api/v1";
 const LONGEST_KEYS = 20_000;
@@ -16,6 +16,10 @@ export class ApiError extends Error {
     this.length = place.length;
   }
 }
+
+/** Sent to the window when the server no longer knows who asks. */
+export const LOGGED_OUT = "runyard-logged-out";
+const LOGGING_IN = [`${BASE}/session`, `${BASE}/links/`];
 
 /**
  * @param {string} path
@@ -42,6 +46,7 @@ async function ask(address, init) {
     throw new ApiError("The server does not answer. Is `runyard ui` still running?", 0);
   }
   if (response.ok) return response;
+  if (response.status === 401 && !LOGGING_IN.some((each) => address.startsWith(each))) window.dispatchEvent(new Event(LOGGED_OUT));
   let body;
   try {
     body = await response.json();
@@ -78,6 +83,43 @@ export async function send(method, path, body, signal) {
 
 const part = encodeURIComponent;
 const list = (/** @type {readonly string[] | undefined} */ keys) => keys?.map((key) => key.replaceAll(",", "\\,")).join(",");
+
+/** @returns {Promise<Session>} */
+export const session = () => get("/session");
+/** @param {string} name @param {string} password @returns {Promise<Session>} */
+export const logIn = (name, password) => send("POST", "/session", { name, password });
+export const logOut = () => send("DELETE", "/session");
+/** @param {string} old @param {string} next @returns {Promise<Session>} */
+export const changePassword = (old, next) => send("POST", "/session/password", { old, new: next });
+/** @param {string} link @returns {Promise<Link>} */
+export const lookAtLink = (link) => send("POST", "/links/look", { link });
+/** @param {string} link @param {string} password @param {string} [name] of the first admin @returns {Promise<Session>} */
+export const followLink = (link, password, name) => send("POST", "/links/follow", { link, password, ...(name !== undefined && { name }) });
+
+/** @param {boolean} [everybody] those of all, for admins @returns {Promise<Token[]>} */
+export const tokens = async (everybody) => (await get("/tokens", everybody ? { everybody: "true" } : {})).tokens;
+/** @param {{label: string, role?: string, days?: number}} wish @returns {Promise<Token & {token: string}>} */
+export const makeToken = (wish) => send("POST", "/tokens", wish);
+/** @param {string} id @returns {Promise<Token>} */
+export const revokeToken = (id) => send("DELETE", `/tokens/${part(id)}`);
+
+/** @returns {Promise<User[]>} */
+export const users = async () => (await get("/users")).users;
+/** @param {string} name @param {string} role @returns {Promise<User & {link: string}>} */
+export const invite = (name, role) => send("POST", "/users", { name, role });
+/** @param {string} name @param {{role?: string, is_disabled?: boolean}} change @returns {Promise<User>} */
+export const changeUser = (name, change) => send("PATCH", `/users/${part(name)}`, change);
+/** @param {string} name @returns {Promise<{link: string}>} */
+export const newLink = (name) => send("POST", `/users/${part(name)}/link`);
+/** @returns {Promise<PrivateProject[]>} */
+export const privateProjects = async () => (await get("/private")).projects;
+/** @param {string} project @param {readonly string[]} members */
+export const setMembers = (project, members) => send("PUT", `/private/${part(project)}`, { members });
+/** @param {string} project */
+export const openProject = (project) => send("DELETE", `/private/${part(project)}`);
+/** @returns {Promise<AuditEntry[]>} */
+export const audit = async () => (await get("/audit", { limit: 200 })).entries;
+
 
 /**
  * Keys as an address takes them: a server reads addresses up to some 64 kB, and names may be of any length.

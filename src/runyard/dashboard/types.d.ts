@@ -1,5 +1,53 @@
 /** The shapes that travel between server and page (docs: /api/v1/openapi.json), and those of the page's state. */
 
+export interface Session {
+  has_accounts: boolean;
+  user: string | null;
+  role: "viewer" | "member" | "admin" | null;
+  token_id: string | null;
+  projects: string[] | null;
+}
+
+export interface Link {
+  kind: "first" | "invitation" | "reset";
+  user: string | null;
+}
+
+export interface Token {
+  id: string;
+  user: string;
+  label: string;
+  role: string;
+  projects: string[] | null;
+  created_at: string;
+  expires_at: string | null;
+  used_at: string | null;
+  revoked_at: string | null;
+}
+
+export interface User {
+  name: string;
+  role: string;
+  is_disabled: boolean;
+  has_password: boolean;
+  created_at: string;
+  seen_at: string | null;
+}
+
+export interface PrivateProject {
+  project: string;
+  members: string[];
+}
+
+export interface AuditEntry {
+  id: number;
+  at: string;
+  who: string;
+  what: string;
+  subject: string;
+  detail: string;
+}
+
 export interface MetricSummary {
   last: number | null;
   last_step?: number | null;

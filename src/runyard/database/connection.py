@@ -15,7 +15,7 @@ import os
 import sqlite3
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,27 @@ class Database:
         """Say that the tables hold all that the folders hold."""
         with self.transaction() as tx:
             tx.execute(delete(meta).where(meta.c.key == _NEEDS_REINDEX))
+
+    def keep(self, name: str, version: int, tables: Sequence[Table]) -> None:
+        """Create tables that are kept for good, where they are missing.
+
+        Args:
+            name: of their version in `meta`.
+
+        Raises:
+            FormatUnknown: another version of Runyard created them.
+        """
+        with self.transaction() as tx:
+            lock_tables(tx)
+            found = tx.scalar(select(meta.c.value).where(meta.c.key == name))
+            if found is None:
+                for table in tables:
+                    table.create(tx, checkfirst=True)
+                upsert(tx, meta, [{"key": name, "value": str(version)}])
+            elif found != str(version):
+                raise FormatUnknown(
+                    f"{self.place} has {name} {found}; this Runyard knows {version}. Install the version that wrote it."
+                )
 
     def belong_to(self, home_id: str) -> None:
         """Let nobody else's home have this database: it would remove our runs from it, since it has no folders of them.

@@ -1,9 +1,10 @@
-"""All tables. Everything here but `meta` can be rebuilt from the run folders.
+"""All tables. Everything here but `meta` and the accounts can be rebuilt from the run folders.
 
-Times of runs are nanoseconds since 1970 (UTC), as in the journals; times of leases are Unix seconds.
+Times of runs are nanoseconds since 1970 (UTC), as in the journals; all other times are Unix seconds.
 A change of the index tables raises INDEX_VERSION, of the queue tables QUEUE_VERSION; nothing else
-is needed, since an older table is dropped and filled anew by `runyard reindex`. What is in an index or
-compared with it is a `Key`, other text `Words`.
+is needed, since an older table is dropped and filled anew by `runyard reindex`. The tables of the
+accounts are never dropped: who raises ACCOUNTS_VERSION brings the statements that lead there.
+What is in an index or compared with it is a `Key`, other text `Words`.
 """
 
 from sqlalchemy import (
@@ -12,6 +13,7 @@ from sqlalchemy import (
     Column,
     Float,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     Table,
@@ -22,6 +24,7 @@ from runyard.database.text import Key, Words
 
 INDEX_VERSION = 1
 QUEUE_VERSION = 1
+ACCOUNTS_VERSION = 1
 
 INDEXED_CHARACTERS = 128  # of a setting, on PostgreSQL: an entry has some 2,700 bytes, and its key 2,000 of them
 
@@ -256,6 +259,92 @@ paused_projects = Table(
     Column("paused_at", Float, nullable=False),
 )
 
+# ---- accounts: made when a server first needs them; the only tables that hold what no folder does ----
+
+users = Table(
+    "users",
+    metadata,
+    Column("name", Key, primary_key=True),
+    Column("role", Key, nullable=False),  # viewer | member | admin
+    Column("password_hash", Key),  # argon2id; none before the invitation was used
+    Column("is_disabled", Boolean(create_constraint=False), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("seen_at", Float),
+)
+
+tokens = Table(  # of machines; the token itself is shown once and is not kept
+    "tokens",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("sha256", Key, nullable=False, unique=True),
+    Column("user", Key, nullable=False),
+    Column("label", Key, nullable=False),
+    Column("role", Key, nullable=False),
+    Column("projects", Words),  # a JSON list; none: all that its owner may see
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float),
+    Column("used_at", Float),
+    Column("revoked_at", Float),
+    Index("tokens_by_user", "user"),
+)
+
+sessions = Table(  # of browsers
+    "sessions",
+    metadata,
+    Column("sha256", Key, primary_key=True),
+    Column("user", Key, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Column("seen_at", Float, nullable=False),
+    Index("sessions_by_user", "user"),
+)
+
+links = Table(  # each good for one visit: the first admin, an invitation, a new password
+    "links",
+    metadata,
+    Column("sha256", Key, primary_key=True),
+    Column("kind", Key, nullable=False),  # first | invitation | reset
+    Column("user", Key),  # none: whoever follows it chooses the name
+    Column("created_at", Float, nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("used_at", Float),
+    Index("links_by_user", "user"),
+)
+
+attempts = Table(  # failed logins of the last minutes, by name and by address
+    "attempts",
+    metadata,
+    Column("key", Key, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("begun_at", Float, nullable=False),
+)
+
+private_projects = Table(
+    "private_projects",
+    metadata,
+    Column("project", Key, primary_key=True),
+    Column("created_at", Float, nullable=False),
+)
+
+members = Table(
+    "members",
+    metadata,
+    Column("project", Key, primary_key=True),
+    Column("user", Key, primary_key=True),
+    Column("created_at", Float, nullable=False),
+    Index("members_by_user", "user"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("at", Float, nullable=False),
+    Column("who", Key, nullable=False),
+    Column("what", Key, nullable=False),
+    Column("subject", Words, nullable=False),
+    Column("detail", Words, nullable=False),
+)
+
 INDEX_TABLES = [
     runs,
     run_documents,
@@ -269,3 +358,4 @@ INDEX_TABLES = [
     artifacts,
 ]
 QUEUE_TABLES = [queue, workers, paused_projects]
+ACCOUNTS_TABLES = [users, tokens, sessions, links, attempts, private_projects, members, audit]

@@ -7,8 +7,10 @@ from runyard.index.diff import config_diff, flatten
 from runyard.index.groups import Group, Spread, group_runs
 from runyard.index.index import Index
 from runyard.index.rows import NOT_STARTED, ArtifactRow, MediaRow, MetricSummary, ProgressRow, RunRow
+from runyard.index.scope import EVERYTHING, Scope
 
 __all__ = [
+    "EVERYTHING",
     "NOT_STARTED",
     "ArtifactRow",
     "Group",
@@ -17,6 +19,7 @@ __all__ = [
     "MetricSummary",
     "ProgressRow",
     "RunRow",
+    "Scope",
     "Spread",
     "config_diff",
     "flatten",

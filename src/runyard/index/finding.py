@@ -14,6 +14,7 @@ from runyard.index.fields import AGGREGATES, ColumnField, Condition, ConfigField
 from runyard.index.merge import decode_merged, run_row
 from runyard.index.query import compile_field, compile_query
 from runyard.index.rows import RunRow
+from runyard.index.scope import Scope
 from runyard.records import RunId, decode_spec
 
 _AT_ONCE = 500  # ids in one statement
@@ -33,7 +34,9 @@ class _Phase:
     condition: Condition
 
 
-def condition(tx: Connection, query: str | None, *, project: str | None, trashed: bool | None) -> Condition:
+def condition(
+    tx: Connection, query: str | None, *, project: str | None, trashed: bool | None, scope: Scope
+) -> Condition:
     """What the runs must fulfil."""
     parts: list[Condition] = []
     if query:
@@ -43,6 +46,8 @@ def condition(tx: Connection, query: str | None, *, project: str | None, trashed
         parts.append(runs.c.project == project)
     if trashed is not None:
         parts.append(runs.c.is_trashed.is_(trashed))
+    if not scope.is_everything:
+        parts.append(scope.condition())
     return and_(true(), *parts)
 
 
@@ -82,27 +87,28 @@ def rows(tx: Connection, ids: Sequence[str]) -> list[RunRow]:
     return [found[run_id] for run_id in ids if run_id in found]
 
 
-def resolve(tx: Connection, text: str) -> RunId:
+def resolve(tx: Connection, text: str, scope: Scope) -> RunId:
     """See `Index.resolve`. An exact id wins over a name, a name over the beginning of an id."""
-    exact = tx.scalar(select(runs.c.id).where(runs.c.id == text))
+    ours = scope.condition()
+    exact = tx.scalar(select(runs.c.id).where(runs.c.id == text, ours))
     if exact is not None:
         return RunId(exact)
     newest_first = (runs.c.created_ns.desc(), runs.c.id)
     named = select(runs.c.id, runs.c.name).where(runs.c.name == text, runs.c.is_trashed.is_(False))
     beginning = select(runs.c.id, runs.c.name).where(runs.c.id >= text, runs.c.id < f"{text}\x7f")
     for what, found in (("have the name", named), ("have an id that begins with", beginning)):
-        matches = tx.execute(found.order_by(*newest_first).limit(_LISTED + 1)).all() if text else []
+        matches = tx.execute(found.where(ours).order_by(*newest_first).limit(_LISTED + 1)).all() if text else []
         if len(matches) == 1:
             return RunId(matches[0].id)
         if matches:
             listed = ", ".join(f"{row.id} ({row.name})" for row in matches[:_LISTED])
             more = ", …" if len(matches) > _LISTED else ""
             raise UsageError(f"Several runs {what} '{text}': {listed}{more}. Give more of the id.")
-    raise NotFound(f"There is no run '{text}'.{_near_misses(tx, text)} `runyard runs` lists them.")
+    raise NotFound(f"There is no run '{text}'.{_near_misses(tx, text, ours)} `runyard runs` lists them.")
 
 
-def _near_misses(tx: Connection, text: str) -> str:
-    recent = select(runs.c.id, runs.c.name).where(runs.c.is_trashed.is_(False))
+def _near_misses(tx: Connection, text: str, ours: Condition) -> str:
+    recent = select(runs.c.id, runs.c.name).where(runs.c.is_trashed.is_(False), ours)
     names: dict[str, str] = {}
     for run_id, name in tx.execute(recent.order_by(runs.c.created_ns.desc(), runs.c.id).limit(1000)):
         names.setdefault(name, f"{run_id} ({name})")

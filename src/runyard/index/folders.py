@@ -36,7 +36,7 @@ class Seen:
 
 def catch_up(index: "Index", run_id: str | None) -> list[str]:
     """See `Index.catch_up`."""
-    known = _open_runs(index) if run_id is None else _offsets(index, runs.c.id == run_id)
+    known = _open_runs(index) if run_id is None else known_offsets(index, runs.c.id == run_id)
     unknown = _unknown_runs(index) if run_id is None else [run_id] * (run_id not in known)
     problems: list[str] = []
     for each, offsets in known.items():
@@ -72,7 +72,7 @@ def _rebuild(index: "Index", ids: list[str], done: int, progress: Callable[[int,
         rebuild = Rebuild(index, tx)
         while done < len(ids) and not rebuild.is_full:
             try:
-                rebuild.add(ids[done], _journals(index.folder(ids[done])))
+                rebuild.add(ids[done], journals_of(index.folder(ids[done])))
             except _PROBLEMS:
                 pass  # a folder without a readable run.json is no run; `runyard doctor` would name it
             done += 1
@@ -84,7 +84,7 @@ def _rebuild(index: "Index", ids: list[str], done: int, progress: Callable[[int,
 
 def _open_runs(index: "Index") -> dict[str, Offsets]:
     """All in one query: a queue of ten thousand runs must not cost ten thousand."""
-    return _offsets(index, runs.c.state.in_(_OPEN_STATES))
+    return known_offsets(index, runs.c.state.in_(_OPEN_STATES))
 
 
 def _unknown_runs(index: "Index") -> list[str]:
@@ -114,7 +114,7 @@ def _add_run(index: "Index", run_id: str) -> list[str]:
 
 def _catch_up_run(index: "Index", run_id: str, offsets: Offsets) -> list[str]:
     problems: list[str] = []
-    for attempt, stream, path in _journals(index.folder(run_id)):
+    for attempt, stream, path in journals_of(index.folder(run_id)):
         try:
             offset = offsets.get((attempt, stream), 0)
             size = path.stat().st_size
@@ -169,7 +169,7 @@ def read_pieces(path: Path, offset: int, apply: Callable[[int, bytes], int]) -> 
                 return offset
 
 
-def _offsets(index: "Index", which: ColumnElement[bool]) -> dict[str, Offsets]:
+def known_offsets(index: "Index", which: ColumnElement[bool]) -> dict[str, Offsets]:
     """How far the streams of known runs are applied."""
     with index.database.read() as tx:
         found = tx.execute(
@@ -186,7 +186,7 @@ def _offsets(index: "Index", which: ColumnElement[bool]) -> dict[str, Offsets]:
     return offsets
 
 
-def _journals(folder: RunFolder) -> Iterator[tuple[int, str, Path]]:
+def journals_of(folder: RunFolder) -> Iterator[tuple[int, str, Path]]:
     """Attempt, stream and file of every journal of a run."""
     if folder.edits.exists():
         yield 0, EDITS, folder.edits

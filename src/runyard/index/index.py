@@ -7,6 +7,7 @@ chunks, media) goes into one transaction, so that after a crash the stored offse
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,10 @@ from runyard.database.schema import (
 )
 from runyard.errors import JournalDamaged, NotFound
 from runyard.index import entries, finding, folders
+from runyard.index.fields import Condition
+from runyard.index.merge import ended_attempts
 from runyard.index.rows import ArtifactRow, MediaRow, RunRow, from_ns
+from runyard.index.scope import EVERYTHING, Scope
 from runyard.index.states import MetricState
 from runyard.journal import EDITS, Home, RunFolder
 from runyard.journal.events import Environment, Failed
@@ -53,6 +57,7 @@ class Index:
     def __init__(self, database: Database, home: Home) -> None:
         self.database = database
         self.home = home
+        self.scope = EVERYTHING
         self._trimmed: OrderedDict[tuple[str, int, str, int, int], MetricState | None] = OrderedDict()
         self._seen = folders.Seen()
 
@@ -60,6 +65,12 @@ class Index:
     def needs_reindex(self) -> bool:
         """Whether the tables are new, so that runs of the folders may be missing."""
         return self.database.needs_reindex
+
+    def within(self, scope: Scope) -> "Index":
+        """This index as somebody sees it who may see no more: all questions are answered from `scope` alone."""
+        limited = copy(self)
+        limited.scope = scope
+        return limited
 
     # ---- filling ----
 
@@ -140,15 +151,41 @@ class Index:
             QueryError: the query or the sort field cannot be understood.
         """
         with self.database.read() as tx:
-            condition = finding.condition(tx, query, project=project, trashed=trashed)
+            condition = self.condition(tx, query, project=project, trashed=trashed)
             ids = finding.sorted_ids(tx, condition, sort=sort, limit=limit, offset=offset)
             return finding.rows(tx, ids)
 
     def count(self, query: str | None = None, *, project: str | None = None, trashed: bool | None = False) -> int:
         """How many runs a query matches."""
         with self.database.read() as tx:
-            condition = finding.condition(tx, query, project=project, trashed=trashed)
+            condition = self.condition(tx, query, project=project, trashed=trashed)
             return tx.execute(select(func.count()).select_from(runs).where(condition)).scalar_one()
+
+    def condition(
+        self, tx: Connection, query: str | None, *, project: str | None = None, trashed: bool | None = False
+    ) -> Condition:
+        """What a row of `runs` must fulfil to be found; for statements of one's own.
+
+        Raises:
+            QueryError: the query cannot be understood.
+        """
+        return finding.condition(tx, query, project=project, trashed=trashed, scope=self.scope)
+
+    def visible(self, run_ids: Iterable[str]) -> list[str]:
+        """Those of the ids whose runs may be seen, in their order."""
+        if self.scope.is_everything:
+            return list(run_ids)
+        with self.database.read() as tx:
+            return self.scope.visible(tx, run_ids)
+
+    def require(self, run_id: str) -> None:
+        """Make sure that a run may be seen; costs nothing where everything may be.
+
+        Raises:
+            NotFound: it may not, or there is none.
+        """
+        if not self.scope.is_everything and not self.visible([run_id]):
+            raise _missing(run_id, self.home)
 
     def get(self, run_id: str) -> RunRow:
         """The run with this id, trashed or not.
@@ -158,8 +195,8 @@ class Index:
         """
         with self.database.read() as tx:
             found = finding.rows(tx, [run_id])
-        if not found:
-            raise NotFound(f"There is no run '{run_id}' in {self.home.path}. `runyard runs` lists them.")
+        if not found or not self.scope.allows(found[0].project):
+            raise _missing(run_id, self.home)
         return found[0]
 
     def resolve(self, text: str) -> RunId:
@@ -170,10 +207,10 @@ class Index:
             UsageError: several; the message lists them.
         """
         with self.database.read() as tx:
-            return finding.resolve(tx, text)
+            return finding.resolve(tx, text, self.scope)
 
     def known(self, run_ids: Sequence[str]) -> set[str]:
-        """Those of the ids that the index has a run for."""
+        """Those of the ids that the index has a run for, whoever may see it."""
         with self.database.read() as tx:
             return _known(tx, run_ids)
 
@@ -190,6 +227,7 @@ class Index:
         """The exception of the latest attempt that raised one, with its traceback."""
         from runyard.index import writing
 
+        self.require(run_id)
         with self.database.read() as tx:
             states = writing.load_states(tx, run_id)
         found = [(attempt, stream, state.failed) for (attempt, stream), state in states.items() if state.failed]
@@ -199,6 +237,7 @@ class Index:
         """What an attempt ran in, as its supervisor found it."""
         from runyard.index import writing
 
+        self.require(run_id)
         with self.database.read() as tx:
             for (number, _), state in writing.load_states(tx, run_id).items():
                 if number == attempt and state.environment:
@@ -209,6 +248,7 @@ class Index:
 
     def offset(self, run_id: str, attempt: int, stream: str) -> int:
         """Up to which byte a stream is understood; 0 if nothing of it has arrived."""
+        self.require(run_id)
         with self.database.read() as tx:
             found = tx.scalar(
                 select(streams.c.offset).where(
@@ -219,6 +259,7 @@ class Index:
 
     def keys(self, run_id: str) -> list[str]:
         """The metrics of a run, sorted."""
+        self.require(run_id)
         with self.database.read() as tx:
             found = select(run_metrics.c.key).where(run_metrics.c.run_id == run_id).order_by(run_metrics.c.key)
             return list(tx.scalars(found))
@@ -236,6 +277,7 @@ class Index:
         from runyard.index import reading
         from runyard.index.series import thin
 
+        self.require(run_id)
         with self.database.read() as tx:
             found = reading.read_many(tx, self.journal_path, [run_id], key, attempt=attempt).get(run_id)
         if found is None:
@@ -249,7 +291,7 @@ class Index:
         from runyard.index import reading
 
         with self.database.read() as tx:
-            return reading.read_many(tx, self.journal_path, run_ids, key)
+            return reading.read_many(tx, self.journal_path, self.scope.visible(tx, run_ids), key)
 
     def bucketed(
         self, run_id: str, key: str, buckets: int, *, start: int | None = None, stop: int | None = None
@@ -273,10 +315,12 @@ class Index:
         from runyard.index import reading
 
         with self.database.read() as tx:
-            return reading.read_buckets(tx, self.journal_path, run_ids, key, buckets=buckets, start=start, stop=stop)
+            ids = self.scope.visible(tx, run_ids)
+            return reading.read_buckets(tx, self.journal_path, ids, key, buckets=buckets, start=start, stop=stop)
 
     def media(self, run_id: str, key: str | None = None) -> list[MediaRow]:
         """Where the images, tables and figures of a run lie, by key and step."""
+        self.require(run_id)
         found = select(media).where(media.c.run_id == run_id)
         if key is not None:
             found = found.where(media.c.key == key)
@@ -300,6 +344,7 @@ class Index:
 
     def artifacts(self, run_id: str) -> list[ArtifactRow]:
         """The stored files of a run, oldest first."""
+        self.require(run_id)
         order = (artifacts.c.attempt, artifacts.c.time_ns, artifacts.c.offset)
         with self.database.read() as tx:
             return [
@@ -316,6 +361,20 @@ class Index:
                 for row in tx.execute(select(artifacts).where(artifacts.c.run_id == run_id).order_by(*order)).mappings()
             ]
 
+    def may_read(self, sha256: str) -> bool:
+        """Whether content belongs to a run that may be seen, or was logged by none, as the code of runs.
+
+        Code is told apart by nothing but its hash, which only those know who see a run with it.
+        """
+        if self.scope.is_everything:
+            return True
+        logged = select(artifacts.c.run_id).where(artifacts.c.sha256 == sha256)
+        with self.database.read() as tx:
+            if tx.scalar(logged.limit(1)) is None:
+                return True
+            ours = logged.join(runs, runs.c.id == artifacts.c.run_id).where(self.scope.condition())
+            return tx.scalar(ours.limit(1)) is not None
+
     def only_referenced_by(
         self, run_ids: Collection[str], *, also: Collection[str] = (), connection: Connection | None = None
     ) -> set[str]:
@@ -330,6 +389,14 @@ class Index:
                 found = select(artifacts.c.sha256, artifacts.c.run_id).where(artifacts.c.sha256.in_(shas)).distinct()
                 others |= {sha256 for sha256, run_id in tx.execute(found) if run_id not in asked}
         return ours - others
+
+    def open_attempts(self, run_id: str) -> set[int]:
+        """The attempts of a run that began, and of which nobody said that they ended."""
+        from runyard.index import writing
+
+        with self.database.read() as tx:
+            states = writing.load_states(tx, run_id)
+        return {attempt for attempt, _ in states if attempt} - ended_attempts(states)
 
     # ---- where things lie ----
 
@@ -393,6 +460,10 @@ class Index:
             return
         with self.database.transaction() as tx:
             yield tx
+
+
+def _missing(run_id: str, home: Home) -> NotFound:
+    return NotFound(f"There is no run '{run_id}' in {home.path}. `runyard runs` lists them.")
 
 
 def _known(tx: Connection, run_ids: Sequence[str]) -> set[str]:

@@ -175,7 +175,7 @@ def _ends(spec: RunSpec, states: States, attempts: Mapping[int, int]) -> dict[in
     ends: dict[int, Ended] = {}
     for attempt in attempts:
         host = states.get((attempt, HOST))
-        end = (host.ended if host else None) or reaped.get(attempt)
+        end = (host.ended if host else None) or _last_word(reaped.get(attempt), _of_attempt(states, attempt))
         if end is None and host is None and spec.kind == "external":
             end = _own_end(states.get((attempt, MAIN), StreamState()))
         if end is not None:
@@ -184,6 +184,14 @@ def _ends(spec: RunSpec, states: States, attempts: Mapping[int, int]) -> dict[in
                 end = msgspec.structs.replace(end, reason=f"{failed.type}: {failed.message}")
             ends[attempt] = end
     return ends
+
+
+def _last_word(reaped: Ended | None, streams: list[StreamState]) -> Ended | None:
+    """What a reaper said, unless it gave up an attempt of which something was heard afterwards."""
+    if reaped is None or _known_state(reaped.state) is not RunState.LOST:
+        return reaped
+    heard_ns = max((state.last_ns for state in streams if state.last_ns), default=0)
+    return None if heard_ns > reaped.time_ns else reaped
 
 
 def _own_end(main: StreamState) -> Ended | None:

@@ -52,10 +52,12 @@ class StopObeyed(Event, frozen=True, kw_only=True, tag="stop_obeyed"):
 class Tagged(Event, frozen=True, kw_only=True, tag="tagged"):
     add: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
+    by: str = ""  # empty: the training code
 
 
 class Noted(Event, frozen=True, kw_only=True, tag="noted"):
     text: str
+    by: str = ""
 
 
 class Progress(Event, frozen=True, kw_only=True, tag="progress"):

@@ -1,6 +1,9 @@
 """Where things lie in a home.
 
 <home>/home.json                       format and id of the home
+<home>/server.json                     only in the home of a team's server on this machine: its address
+<home>/restoring.json                  only while a backup is brought back: nobody else may work in it
+<home>/servers/<name>/                 such a home: what this machine executes, on its way to that server
 <home>/runyard.db                      the index and the queue; can be rebuilt from all else
 <home>/database.url                    instead: where PostgreSQL holds them; may hold a password, so for the owner alone
 <home>/views.json                      views that people saved on the dashboard
@@ -10,8 +13,10 @@
 <home>/runs/<id>/edits.journal         what people and the queue changed since
 <home>/runs/<id>/attempts/<n>/         main.journal  host.journal  rank<k>.journal  files/
 <home>/runs/<id>/checkpoints/          what a later attempt resumes from
+<home>/runs/<id>/attempts/<n>/delivered   another machine executes this attempt, and brings its journals
 <home>/trash/checkpoints-<id>/         checkpoints that were deleted, until the trash is emptied
 <home>/trash/<id>/                     a deleted run, whole
+<home>/pulled/<id>/                    a copy of a run of a server, to read
 <home>/artifacts/<2 hex>/<sha256>      files by content
 <home>/code/<snapshot>/                snapshots of project code, laid out to import from
 """
@@ -32,6 +37,8 @@ MAIN = "main"
 HOST = "host"
 
 _SUBMITTING = "submitting-"
+_DELIVERED = "delivered"
+_SERVER = "server.json"
 _PRIVATE = 0o700  # runs hold data of customers; whoever wants to share a home opens it with chmod
 
 
@@ -73,6 +80,16 @@ class Attempt:
                     os.rmdir(folder)
                 except OSError:
                     pass  # not empty: somebody's file is worth more than our order
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether its journals come from another home, so that locks and processes here say nothing about it."""
+        return (self.path / _DELIVERED).exists()
+
+    def mark_delivered(self) -> None:
+        """From now on its journals come from another home."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        (self.path / _DELIVERED).touch()
 
     def streams(self) -> list[str]:
         """Names of the journals that exist, sorted."""
@@ -138,19 +155,81 @@ class Home:
 
     @classmethod
     def open(cls, path: "str | Path | None" = None) -> "Home":
-        """Open the home at `path`, else of RUNYARD_HOME, else ~/.runyard.
+        """Open the home at `path`, else that of the team's server if there is one, else of RUNYARD_HOME or ~/.runyard.
+
+        Raises:
+            FormatUnknown: another version of Runyard wrote it.
+            UsageError: the address of the server is none.
+        """
+        if path is None:
+            from runyard import servers  # late: whoever names a home does not need it
+
+            server = servers.current()
+            if server is not None:
+                return cls.of_server(server.url)
+        home = cls(_absolute(path) if path else _base())
+        home._check_or_create()
+        return home
+
+    @classmethod
+    def of_machine(cls) -> "Home":
+        """Open the home of this machine, RUNYARD_HOME or ~/.runyard, whatever server commands mean.
 
         Raises:
             FormatUnknown: another version of Runyard wrote it.
         """
-        home = cls(Path(path or os.environ.get(HOME_VARIABLE) or Path.home() / ".runyard").expanduser().absolute())
+        home = cls(_base())
         home._check_or_create()
         return home
+
+    @classmethod
+    def of_server(cls, url: str) -> "Home":
+        """Open the home in which this machine keeps what it executes for a server until it has arrived there.
+
+        Raises:
+            FormatUnknown: another version of Runyard wrote it.
+        """
+        base = _base()
+        base.parent.mkdir(parents=True, exist_ok=True)
+        base.mkdir(mode=_PRIVATE, exist_ok=True)
+        home = cls(base / "servers" / _folder_name(url))
+        home._check_or_create()
+        marker = home.path / _SERVER
+        if not marker.exists():
+            draft = marker.with_name(f"{_SERVER}.{os.getpid()}")
+            draft.write_bytes(msgspec.json.encode({"url": url}) + b"\n")
+            os.replace(draft, marker)
+        return home
+
+    @property
+    def server_url(self) -> str | None:
+        """The server whose runs these are; None for a home of its own.
+
+        Raises:
+            FormatUnknown: the file that says so is damaged.
+        """
+        marker = self.path / _SERVER
+        try:
+            return msgspec.json.decode(marker.read_bytes(), type=dict[str, str])["url"]
+        except FileNotFoundError:
+            return None
+        except (msgspec.MsgspecError, KeyError):
+            raise FormatUnknown(f"{marker} cannot be read. Remove it, and run the command again.") from None
 
     @property
     def id(self) -> str:
         """What tells it from other homes, wherever it is moved."""
-        return str(msgspec.json.decode((self.path / "home.json").read_bytes())["id"])
+        return str(msgspec.json.decode(self.marker.read_bytes())["id"])
+
+    @property
+    def restoring(self) -> Path:
+        """A file that is there while the home is being restored from a backup."""
+        return self.path / "restoring.json"
+
+    @property
+    def marker(self) -> Path:
+        """The file that makes a folder a home."""
+        return self.path / "home.json"
 
     @property
     def database(self) -> Path:
@@ -179,6 +258,10 @@ class Home:
     @property
     def runs(self) -> Path:
         return self.path / "runs"
+
+    @property
+    def pulled(self) -> Path:
+        return self.path / "pulled"
 
     def run(self, run_id: str) -> RunFolder:
         """The folder of a run, whether it exists or not.
@@ -217,7 +300,12 @@ class Home:
         return ids
 
     def _check_or_create(self) -> None:
-        marker = self.path / "home.json"
+        marker = self.marker
+        if self.restoring.exists():
+            raise FormatUnknown(
+                f"{self.path} is being restored from a backup, and is not whole yet. "
+                "If that was broken off, the same `runyard restore` goes on with it."
+            )
         try:
             found = msgspec.json.decode(marker.read_bytes())["format"]
         except FileNotFoundError:
@@ -244,6 +332,23 @@ class Home:
             pass
         finally:
             draft.unlink()
+
+
+def _base() -> Path:
+    return _absolute(os.environ.get(HOME_VARIABLE) or Path.home() / ".runyard")
+
+
+def _absolute(path: "str | Path") -> Path:
+    return Path(path).expanduser().absolute()
+
+
+def _folder_name(url: str) -> str:
+    """Readable, and different for different addresses."""
+    import hashlib  # late: only where there is a server
+
+    host = url.partition("://")[2]
+    readable = "".join(sign if sign.isascii() and (sign.isalnum() or sign in ".-") else "_" for sign in host)
+    return f"{readable[:60].strip('.')}-{hashlib.sha256(url.encode()).hexdigest()[:8]}"
 
 
 def _numbered(folder: Path) -> list[Path]:

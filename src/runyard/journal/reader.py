@@ -5,6 +5,7 @@ A `Decoder` is fed consecutive bytes of one stream and remembers between the cal
 of the first record that is incomplete or damaged, and says how far it came.
 """
 
+import itertools
 import os
 import zlib
 from dataclasses import dataclass
@@ -245,16 +246,31 @@ def read_journal(path: Path) -> tuple[list[Rows | EventAt], Decoder]:
     return items, decoder
 
 
+def is_damaged(rest: bytes) -> bool:
+    """Whether what a decoder left over will never be understood, rather than being the beginning of a record."""
+    rest = rest.removeprefix(fmt.MAGIC)
+    if len(rest) < fmt.OVERHEAD:
+        return False
+    kind, _, _, size = fmt.HEAD.unpack_from(rest)
+    is_record = fmt.OVERHEAD <= size <= fmt.MAX_RECORD_BYTES and fmt.KIND_HEADER <= kind <= fmt.KIND_EVENT
+    return not is_record or size <= len(rest)
+
+
 def repair(path: Path) -> int:
     """Cut a torn tail off a journal that nobody writes any more; return how many bytes were cut.
 
-    The cut bytes are kept beside it as `<name>.torn`, since nothing is thrown away unseen.
+    The cut bytes are kept beside it as `<name>.torn` (`.torn-2`, …), since nothing is thrown away unseen.
     """
     data = path.read_bytes()
     decoder = Decoder()
     decoder.feed(data)
     torn = len(data) - decoder.offset
     if torn:
-        path.with_name(path.name + ".torn").write_bytes(data[decoder.offset :])
+        _free_name(path.with_name(path.name + ".torn")).write_bytes(data[decoder.offset :])
         os.truncate(path, decoder.offset)
     return torn
+
+
+def _free_name(path: Path) -> Path:
+    names = (path if number == 1 else path.with_name(f"{path.name}-{number}") for number in itertools.count(1))
+    return next(each for each in names if not each.exists())

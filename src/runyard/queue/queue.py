@@ -8,12 +8,13 @@ position, which is the time of creation until somebody moves a run.
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, or_, select, true, update
 
 from runyard.database import Database, again_after_deadlock, insert_missing, lock_queue, lock_runs, upsert
 from runyard.database.schema import paused_projects, queue, workers
@@ -42,6 +43,13 @@ class Queue:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._seen: ColumnElement[bool] = true()
+
+    def within(self, condition: ColumnElement[bool]) -> "Queue":
+        """This queue as somebody sees it who may see no more than rows that fulfil `condition`, nor claim others."""
+        limited = copy(self)
+        limited._seen = condition
+        return limited
 
     # ---- filling ----
 
@@ -118,7 +126,7 @@ class Queue:
         A run that needs several GPUs is not overtaken on this worker by runs that need fewer.
         """
         with self._writing(connection) as tx:
-            row = tx.execute(_next_fitting(tx, capacity)).one_or_none()
+            row = tx.execute(_next_fitting(tx, capacity, self._seen)).one_or_none()
             if row is None:
                 return None
             granted = {
@@ -151,6 +159,13 @@ class Queue:
             if tx.execute(update(queue).where(*_lease(run_id, worker_id, attempt)).values(**renewed)).rowcount == 0:
                 raise _lease_lost(tx, run_id, attempt)
         return now + LEASE_S
+
+    @again_after_deadlock
+    def renew_leases(self, *, now: float) -> None:
+        """Renew all leases once: their holders could not while the server was away, and are not to blame."""
+        renewed = update(queue).where(queue.c.state == LEASED, queue.c.lease_expires_at < now + LEASE_S)
+        with self._database.transaction() as tx:
+            tx.execute(renewed.values(lease_expires_at=now + LEASE_S))
 
     def give_back(self, run_id: str, worker_id: str, attempt: int, *, connection: Connection | None = None) -> bool:
         """Return a leased run whose attempt did not start to its place; whether the lease was still ours."""
@@ -188,6 +203,10 @@ class Queue:
         of_host = select(workers.c.worker_id).where(workers.c.host == (host or host_name()))
         whose = or_(queue.c.worker_id.in_(of_host), queue.c.worker_id.is_(None))
         return self._leases(select(queue).where(queue.c.state == LEASED, whose))
+
+    def leases_of_worker(self, worker_id: str) -> list[Lease]:
+        """What one worker may execute."""
+        return self._leases(select(queue).where(queue.c.state == LEASED, queue.c.worker_id == worker_id))
 
     # ---- what people change ----
 
@@ -308,7 +327,7 @@ class Queue:
 
     def rows(self, project: str | None = None, *, grid: str | None = None) -> list[QueueRow]:
         """The queue: executing runs first, then the others in the order in which they will start."""
-        statement = select(queue).order_by((queue.c.state == LEASED).desc(), *_ORDER)
+        statement = select(queue).where(self._seen).order_by((queue.c.state == LEASED).desc(), *_ORDER)
         if project is not None:
             statement = statement.where(queue.c.project == project)
         if grid is not None:
@@ -326,6 +345,7 @@ class Queue:
         """How many runs wait, are held, and execute."""
         paused = select(paused_projects.c.project)
         statement = select(queue.c.state, queue.c.project.in_(paused).label("is_paused"), func.count().label("n"))
+        statement = statement.where(self._seen)
         if project is not None:
             statement = statement.where(queue.c.project == project)
         found = {WAITING: 0, HELD: 0, LEASED: 0}
@@ -338,14 +358,14 @@ class Queue:
 
     def startable(self, capacity: Capacity) -> int:
         """How many waiting runs this worker could start if all its slots were free."""
-        statement = select(func.count()).select_from(queue).where(*_startable(), fits(capacity.when_idle()))
+        statement = select(func.count()).select_from(queue).where(self._seen, *_startable(), fits(capacity.when_idle()))
         with self._database.read() as tx:
             return int(tx.scalar(statement) or 0)
 
     def next_fitting(self, capacity: Capacity) -> RunId | None:
         """The run that `claim_next` would lease now; it may be another one in a moment."""
         with self._database.read() as tx:
-            row = tx.execute(_next_fitting(tx, capacity)).one_or_none()
+            row = tx.execute(_next_fitting(tx, capacity, self._seen)).one_or_none()
         return RunId(row.run_id) if row else None
 
     # ---- workers ----
@@ -464,9 +484,9 @@ def _startable() -> tuple[Any, Any]:  # conditions; SQLAlchemy's type for them h
     return queue.c.state == WAITING, queue.c.project.not_in(select(paused_projects.c.project))
 
 
-def _next_fitting(tx: Connection, capacity: Capacity) -> Select[Any]:
-    statement = select(queue).where(*_startable(), fits(capacity)).order_by(*_ORDER).limit(1)
-    large = _large_ahead(tx, capacity)
+def _next_fitting(tx: Connection, capacity: Capacity, seen: ColumnElement[bool]) -> Select[Any]:
+    statement = select(queue).where(seen, *_startable(), fits(capacity)).order_by(*_ORDER).limit(1)
+    large = _large_ahead(tx, capacity, seen)
     if large is not None:  # without this, small runs would take every GPU that becomes free, and it would wait for ever
         priority, position = large
         ahead = or_(queue.c.priority > priority, and_(queue.c.priority == priority, queue.c.position < position))
@@ -474,13 +494,13 @@ def _next_fitting(tx: Connection, capacity: Capacity) -> Select[Any]:
     return statement.with_for_update(skip_locked=True)
 
 
-def _large_ahead(tx: Connection, capacity: Capacity) -> tuple[int, float] | None:
+def _large_ahead(tx: Connection, capacity: Capacity, seen: ColumnElement[bool]) -> tuple[int, float] | None:
     """Priority and position of the first run that needs more GPUs than are free now, but not more than there are."""
     if len(capacity.all_gpu_memory_bytes) < 2:
         return None
     statement = (
         select(queue.c.priority, queue.c.position)
-        .where(*_startable(), wanted_gpus(capacity) > 1, fits(capacity.when_idle()), ~fits(capacity))
+        .where(seen, *_startable(), wanted_gpus(capacity) > 1, fits(capacity.when_idle()), ~fits(capacity))
         .order_by(*_ORDER)
         .limit(1)
     )

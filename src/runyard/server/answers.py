@@ -4,6 +4,7 @@ Large answers are encoded by msgspec straight from our records; what JSON lacks 
 The models beside the routes describe them for the OpenAPI document, and a test holds answers against models.
 """
 
+import errno
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,12 +15,27 @@ from sqlalchemy.exc import OperationalError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from runyard.errors import ConflictError, NotFound, ProjectNotFound, QueryError, RunyardError, ServiceError, UsageError
+from runyard.client.remote.transport import ERROR_HEADER
+from runyard.errors import (
+    ConflictError,
+    LoginNeeded,
+    NotAllowed,
+    NotFound,
+    ProjectNotFound,
+    QueryError,
+    RunyardError,
+    ServiceError,
+    TooManyAttempts,
+    UsageError,
+)
 
 JSON = "application/json"
 _STATUS: Sequence[tuple[type[RunyardError], int]] = (  # the first that fits
     (NotFound, 404),
     (ProjectNotFound, 404),
+    (LoginNeeded, 401),
+    (NotAllowed, 403),
+    (TooManyAttempts, 429),
     (UsageError, 422),
     (ConflictError, 409),
     (ServiceError, 503),
@@ -59,8 +75,13 @@ def install(app: FastAPI) -> None:
 
 def _told(_request: Request, error: RunyardError) -> Response:
     if isinstance(error, QueryError):
-        return refuse(422, str(error), position=error.position, length=error.length)
-    return refuse(status_of(error), str(error))
+        response = refuse(422, str(error), position=error.position, length=error.length)
+    else:
+        response = refuse(status_of(error), str(error))
+    if isinstance(error, TooManyAttempts):
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    response.headers[ERROR_HEADER] = type(error).__name__
+    return response
 
 
 def _invalid(_request: Request, error: RequestValidationError) -> Response:
@@ -88,7 +109,8 @@ def _too_large(_request: Request, _error: OverflowError) -> Response:
 
 
 def _disk(_request: Request, error: OSError) -> Response:
-    return refuse(503, f"The disk did not do what was asked: {error.strerror or type(error).__name__}.")
+    status = 507 if error.errno in (errno.ENOSPC, errno.EDQUOT) else 503  # 507: insufficient storage
+    return refuse(status, f"The disk did not do what was asked: {error.strerror or type(error).__name__}.")
 
 
 def _database(_request: Request, error: OperationalError) -> Response:

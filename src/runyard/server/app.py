@@ -9,48 +9,74 @@ from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 
 from runyard import __version__
+from runyard.accounts import Accounts
 from runyard.client import open_client
 from runyard.journal import Home
 from runyard.server import answers, models
+from runyard.server.addressing import Addressing
+from runyard.server.bodies import Bodies
+from runyard.server.entrance import Entrance
 from runyard.server.guard import Guard
+from runyard.server.logins import Apart
 from runyard.server.machines import Machines
+from runyard.server.measuring import Meter
 from runyard.server.pages import Pages
+from runyard.server.permissions import API
+from runyard.server.receiving import Intake
 from runyard.server.remembering import Memory
 from runyard.server.routes import (
     actions,
+    calls,
     columns,
     comparing,
+    deliveries,
     details,
     disk,
     events,
     files,
     grids,
     groups,
+    health,
     mornings,
     output,
     projects,
     queues,
     runs,
     series,
+    sessions,
+    tokens,
+    uploads,
+    users,
     views,
 )
 from runyard.server.watching import Watcher
 
-API = "/api/v1"
 ROUTES = (
     projects, runs, details, columns, groups, series, files, output, comparing,
-    actions, grids, queues, mornings, disk, views, events,
+    actions, grids, queues, mornings, disk, views, events, sessions, tokens, users, deliveries, uploads, calls,
 )  # fmt: skip
 _THREADS = 16  # answers at a time: more only wait for each other
 
 
-def create_app(home: "Home | Path | str | None" = None) -> FastAPI:
+def create_app(
+    home: "Home | Path | str | None" = None,
+    *,
+    database: str | None = None,
+    accounts: Accounts | None = None,
+    addressing: Addressing | None = None,
+) -> FastAPI:
     """The dashboard of one home: the page at /, the API under /api/v1.
+
+    Args:
+        database: the URL of its database; else what the home says.
+        accounts: who may do what; without them whoever reaches the server may do everything, so it must listen on
+            loopback.
+        addressing: under which names it answers besides those of loopback.
 
     Raises:
         FormatUnknown: another version of Runyard wrote the home.
     """
-    client = open_client(home)
+    client = open_client(home, database=database)
     machines = Machines(client)
     watcher = Watcher(client, machines)
 
@@ -62,6 +88,7 @@ def create_app(home: "Home | Path | str | None" = None) -> FastAPI:
             yield
         finally:
             watcher.stop()
+            app.state.intake.close()
             client.close()
 
     app = FastAPI(
@@ -79,10 +106,27 @@ def create_app(home: "Home | Path | str | None" = None) -> FastAPI:
     app.state.watcher = watcher
     app.state.memory = Memory(watcher)
     app.state.measured = disk.Measured(client)
+    app.state.intake = Intake(client)
+    app.state.accounts = accounts
+    app.state.apart = Apart()
+    app.state.meter = meter = Meter()
     answers.install(app)
     problem: dict[str, Any] = {"model": models.Problem, "description": "A sentence that says what is wrong."}
     for module in ROUTES:
         app.include_router(module.router, prefix=API, responses={"4XX": problem, "5XX": problem, 422: problem})
+    app.openapi = lambda: _described(app)  # type: ignore[method-assign]  # as FastAPI's documentation tells to extend it
+    app.include_router(health.router, responses={"4XX": problem, "5XX": problem})
     app.mount("/", Pages())
-    app.add_middleware(Guard)
+    app.add_middleware(Bodies)  # the last one that is added is the first one that is asked
+    app.add_middleware(Entrance, accounts=accounts, meter=meter)
+    app.add_middleware(Guard, addressing=addressing or Addressing())
     return app
+
+
+def _described(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document, with the arguments of the calls."""
+    if app.openapi_schema is None:
+        document = FastAPI.openapi(app)
+        document["components"]["schemas"] |= calls.components()
+    assert app.openapi_schema is not None  # made a line above, or before
+    return app.openapi_schema

@@ -10,8 +10,10 @@ from fastapi import Depends, Query, Request
 from pydantic import BaseModel, ConfigDict
 from starlette.concurrency import run_in_threadpool
 
+from runyard.accounts import Accounts, Caller
 from runyard.client import Client
-from runyard.errors import UsageError
+from runyard.errors import NotFound, UsageError
+from runyard.index import Scope
 from runyard.server.machines import Machines
 from runyard.server.remembering import Memory
 from runyard.server.watching import Watcher
@@ -34,12 +36,18 @@ async def _watcher(request: Request) -> Watcher:
 
 
 async def _client(request: Request) -> Client:
-    """The home, with an index that is true as of a moment ago."""
+    """The home in the caller's hands, with an index that is true as of a moment ago."""
     watcher: Watcher = request.app.state.watcher
     if watcher.is_stale:
         await run_in_threadpool(watcher.look)
+    return await _client_now(request)
+
+
+async def _client_now(request: Request) -> Client:
+    """The home as it is: other machines ask many times a second, and what they deliver is in the index at once."""
     client: Client = request.app.state.client
-    return client
+    caller: Caller | None = request.state.caller
+    return client if caller is None else client.acting(caller.name, Scope(caller.only, caller.hidden))
 
 
 async def _machines(request: Request) -> Machines:
@@ -49,12 +57,28 @@ async def _machines(request: Request) -> Machines:
 
 async def _memory(request: Request) -> Memory:
     memory: Memory = request.app.state.memory
-    return memory
+    caller: Caller | None = request.state.caller
+    return memory if caller is None else memory.of(Scope(caller.only, caller.hidden))
+
+
+async def _accounts(request: Request) -> Accounts:
+    accounts: Accounts | None = request.app.state.accounts
+    if accounts is None:
+        raise NotFound("This is the dashboard of one machine; it has no accounts. `runyard server` has.")
+    return accounts
+
+
+async def _caller(request: Request) -> Caller | None:
+    caller: Caller | None = request.state.caller
+    return caller
 
 
 Home = Annotated[Client, Depends(_client)]
+Now = Annotated[Client, Depends(_client_now)]
 Watched = Annotated[Watcher, Depends(_watcher)]
 Remembered = Annotated[Memory, Depends(_memory)]
+HasAccounts = Annotated[Accounts, Depends(_accounts)]
+MaybeCaller = Annotated[Caller | None, Depends(_caller)]
 Slots = Annotated[Machines, Depends(_machines)]
 Project = Annotated[str | None, Query(max_length=200, description="Only runs of this project.")]
 QueryText = Annotated[

@@ -1,24 +1,21 @@
-"""Who may ask, and what a browser may do with the answer.
+"""What a browser may do with the answer, and which pages may ask.
 
-The server listens on loopback, but any page in the browser of the same person can send requests there. Three
-checks keep such pages out: the name in `Host` must be that of this machine (a foreign name that resolves to
-127.0.0.1 is an attack called DNS rebinding), whatever changes something must carry a header that no page of another
-origin can send without being asked first, and `Origin` must be ours where a browser sends it.
+Any page in the browser of the same person can send requests here. Three checks keep such pages out: the name in `Host`
+must be one of ours (`addressing.py`), whatever changes something must carry a header that no page of another origin can
+send without being asked first, and `Origin` must be ours where a browser sends it. A token proves more than the header
+does: no page of another origin can know it.
 """
 
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
 import msgspec
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-WRITE_HEADER = "X-Runyard"
-LARGEST_BODY_BYTES = 4 << 20  # a list of 100,000 ids fits
+from runyard.server.addressing import Addressing, Seen
 
-_LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
-_READS = frozenset({"GET", "HEAD"})
-_DEFAULT_PORT = 80
+WRITE_HEADER = "X-Runyard"
+READS = frozenset({"GET", "HEAD"})
 
 _POLICY = {
     "default-src": "'none'",
@@ -31,6 +28,7 @@ _POLICY = {
     "frame-ancestors": "'none'",
 }
 SANDBOX = "default-src 'none'; sandbox"  # for what a run has stored: nothing in it is executed or loads anything
+_STRICT_TRANSPORT = "max-age=31536000"
 
 
 def content_policy(script_hashes: Iterable[str] = ()) -> str:
@@ -52,103 +50,61 @@ _HEADERS = {
 class Guard:
     """Refuses what does not come from a page of ours, and adds the headers that keep our pages strict."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, addressing: Addressing) -> None:
         self._app = app
+        self._addressing = addressing
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        headers = Headers(scope=scope)
+        seen = self._addressing.seen(scope, headers)
 
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
+                answered = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
+                    answered.setdefault(name, value)
+                if seen.scheme == "https":
+                    answered.setdefault("Strict-Transport-Security", _STRICT_TRANSPORT)
             await send(message)
 
-        headers = Headers(scope=scope)
-        refusal = _refusal(scope, headers)
-        if refusal is None and scope["method"] not in _READS:
-            body = await _whole_body(headers, receive)
-            if body is None:
-                refusal = 413, f"The body is larger than {LARGEST_BODY_BYTES >> 20} MiB. Ask in several pieces."
-            else:
-                receive = _replay(body, receive)
+        refusal = self._refusal(scope, headers, seen)
         if refusal is not None:
-            await _refuse(send_guarded, *refusal)
+            await refuse(send_guarded, *refusal)
             return
-        await self._app(scope, receive, send_guarded)
+        client = scope.get("client")
+        told = {"scheme": seen.scheme, "client": (seen.client, client[1] if client else 0)}
+        await self._app(dict(scope) | told, receive, send_guarded)
 
+    def _refusal(self, scope: Scope, headers: Headers, seen: Seen) -> tuple[int, str] | None:
+        """Status and sentence, or None if all is well."""
+        server = scope.get("server")
+        port = server[1] if server else None
+        if not self._addressing.is_ours(seen, port):
+            return 421, self._misdirected(port)
+        if scope["method"] in READS:
+            return None
+        if headers.get(WRITE_HEADER) != "1" and not headers.get("authorization"):
+            return 403, f"Whatever changes something needs the header '{WRITE_HEADER}: 1', or a token."
+        if any(not self._addressing.is_own_origin(origin, seen) for origin in headers.getlist("origin")):
+            return 403, "A page of another origin may not change anything here."
+        return None
 
-def _refusal(scope: Scope, headers: Headers) -> tuple[int, str] | None:
-    """Status and sentence, or None if all is well."""
-    server = scope.get("server")
-    port = server[1] if server else None
-    host = headers.getlist("host")
-    if len(host) != 1 or not _is_ours(host[0], port):
-        return 421, (
+    def _misdirected(self, port: int | None) -> str:
+        if self._addressing.names:
+            return "This server does not answer to the name in your request. Its admin gives it names with --name."
+        return (
             f"This server answers to localhost and 127.0.0.1 with port {port}, not to the name in your request. "
             f"Open http://127.0.0.1:{port}/ instead; a tunnel must use the same port number at both ends."
         )
-    if scope["method"] in _READS:
-        return None
-    if headers.get(WRITE_HEADER) != "1":
-        return 403, f"Whatever changes something needs the header '{WRITE_HEADER}: 1'."
-    origins = headers.getlist("origin")
-    if any(not _is_our_origin(origin, port) for origin in origins):
-        return 403, "A page of another origin may not change anything here."
-    return None
 
 
-def _is_ours(host: str, port: int | None) -> bool:
-    name, colon, number = host.rpartition(":") if not host.endswith("]") else (host, "", "")
-    if not colon:
-        name, number = host, str(_DEFAULT_PORT)
-    return name.lower() in _LOCAL_NAMES and number == str(port)
-
-
-def _is_our_origin(origin: str, port: int | None) -> bool:
-    try:
-        parts = urlsplit(origin)
-    except ValueError:
-        return False
-    is_bare = not (parts.path or parts.query or parts.fragment or parts.username)
-    return parts.scheme == "http" and is_bare and _is_ours(parts.netloc, port)
-
-
-async def _whole_body(headers: Headers, receive: Receive) -> bytes | None:
-    """The body; None if it is too large, which is noticed before it is read where its length is told."""
-    told = headers.get("content-length", "")
-    if told.isdigit() and (len(told) > 12 or int(told) > LARGEST_BODY_BYTES):
-        return None
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return bytes(body)
-        body += message.get("body", b"")
-        if len(body) > LARGEST_BODY_BYTES:
-            return None
-        if not message.get("more_body", False):
-            return bytes(body)
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    is_sent = False
-
-    async def replayed() -> Message:
-        nonlocal is_sent
-        if is_sent:
-            return await receive()  # the end of the connection
-        is_sent = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    return replayed
-
-
-async def _refuse(send: Send, status: int, sentence: str) -> None:
+async def refuse(send: Send, status: int, sentence: str, *headers: tuple[str, str]) -> None:
+    """Answer with an error, as every route tells it."""
     body = msgspec.json.encode({"error": sentence})
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    own = (("content-type", "application/json"), ("content-length", str(len(body))))
+    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in (*own, *headers)]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": body})

@@ -485,3 +485,106 @@ class Views(Answer):
 class View(Answer):
     name: str
     view: dict[str, Any]
+
+
+class Uploaded(Answer):
+    """How much of a file has come in parts; the next one begins at byte `offset`."""
+
+    offset: int
+    is_stored: bool
+
+
+class Session(Answer):
+    """`has_accounts`: whether anybody has to log in here. `user`, `role`: who asks, if that is known.
+
+    `token_id`: of the token that was shown. `projects`: what it is restricted to; null: nothing.
+    """
+
+    has_accounts: bool
+    user: str | None
+    role: str | None
+    token_id: str | None
+    projects: list[str] | None
+
+
+class Token(Answer):
+    id: str
+    user: str
+    label: str
+    role: str
+    projects: list[str] | None
+    created_at: datetime
+    expires_at: datetime | None
+    used_at: datetime | None
+    revoked_at: datetime | None
+
+
+class NewToken(Token):
+    """`token` is told this once."""
+
+    token: str
+
+
+class Tokens(Answer):
+    tokens: list[Token]
+
+
+class Link(Answer):
+    """`kind`: first, invitation or reset. `user`: whose password is chosen; null: the name is chosen, too."""
+
+    kind: str
+    user: str | None
+
+
+class User(Answer):
+    name: str
+    role: str
+    is_disabled: bool
+    has_password: bool
+    created_at: datetime
+    seen_at: datetime | None
+
+
+class Users(Answer):
+    users: list[User]
+
+
+class Invited(User):
+    """`link` is the key of a link, told this once: it goes behind `/#/welcome/`."""
+
+    link: str
+
+
+class NewLink(Answer):
+    """`link` is the key of a link, told this once: it goes behind `/#/welcome/`."""
+
+    user: str
+    link: str
+
+
+class PrivateProject(Answer):
+    project: str
+    members: list[str]
+
+
+class PrivateProjects(Answer):
+    projects: list[PrivateProject]
+
+
+class AuditEntry(Answer):
+    id: int
+    at: datetime
+    who: str
+    what: str
+    subject: str
+    detail: str
+
+
+class AuditTrail(Answer):
+    total: int
+    entries: list[AuditEntry]
+
+
+class Health(Answer):
+    status: str  # ok
+    version: str

@@ -8,6 +8,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from copy import copy
 from typing import Any, TypeVar
 
 from runyard.server.watching import Watcher
@@ -23,11 +24,19 @@ class Memory:
 
     def __init__(self, watcher: Watcher) -> None:
         self._watcher = watcher
+        self._scope: Hashable = None
         self._lock = threading.Lock()
         self._known: OrderedDict[Hashable, tuple[tuple[int, int], float, Any]] = OrderedDict()
 
+    def of(self, scope: Hashable) -> "Memory":
+        """The part of this memory that belongs to those who see the same."""
+        mine = copy(self)
+        mine._scope = scope
+        return mine
+
     def recall(self, key: Hashable, work_out: Callable[[], Found]) -> Found:
         """The answer to `key`, worked out if it is not known or not good any more."""
+        key = (self._scope, key)
         state = self._watcher.generation
         began = time.monotonic()
         known = self._good(key, state, began)
@@ -44,7 +53,7 @@ class Memory:
 
     def peek(self, key: Hashable) -> Any:
         """The answer to `key` if it is known and good, else None."""
-        known = self._good(key, self._watcher.generation, time.monotonic())
+        known = self._good((self._scope, key), self._watcher.generation, time.monotonic())
         return None if known is None else known[2]
 
     def _good(self, key: Hashable, state: tuple[int, int], now: float) -> tuple[tuple[int, int], float, Any] | None:

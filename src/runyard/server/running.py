@@ -1,7 +1,11 @@
-"""Running the server on loopback until somebody ends it."""
+"""Running the server until somebody ends it."""
 
+import ipaddress
+import signal
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
@@ -12,6 +16,8 @@ from runyard.server.watching import Watcher
 FIRST_PORT = 8765
 HOST = "127.0.0.1"
 _TRIED = 50
+_BACKLOG = 512
+_PASSIVE = socket.AI_PASSIVE
 _PATIENCE_S = 3  # for answers that are on their way when the server ends
 
 
@@ -36,10 +42,50 @@ def choose_port(port: int | None = None) -> socket.socket:
     raise UsageError(f"The ports {FIRST_PORT} to {FIRST_PORT + _TRIED - 1} are all taken. Choose one with --port.")
 
 
+def listen(host: str, port: int, *, has_accounts: bool) -> socket.socket:
+    """A listening socket at an address of this machine; port 0 is any free one.
+
+    Raises:
+        UsageError: the address is none of this machine, the port is taken, or others could come who nobody asks for
+            their name.
+    """
+    if not (has_accounts or is_loopback(host)):
+        raise UsageError(f"Without accounts whoever reaches {host} could do everything. Listen on 127.0.0.1 instead.")
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=_PASSIVE)[0]
+    except (OSError, UnicodeError) as problem:
+        raise UsageError(f"'{host}' is no address to listen at: {problem}.") from None
+    listener = socket.socket(family, kind, protocol)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(place)
+        listener.listen(_BACKLOG)
+    except OSError as problem:
+        listener.close()
+        raise UsageError(f"Port {port} of {host} cannot be listened at: {problem.strerror}.") from None
+    return listener
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@dataclass(frozen=True)
+class Tls:
+    """Files in PEM: the certificate with those that lead to a known one, and its key."""
+
+    certificate: Path
+    key: Path
+
+
 class Server(uvicorn.Server):
     """Serves one application; `on_ready` is called when the first request would be answered."""
 
-    def __init__(self, app: FastAPI, *, on_ready: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, app: FastAPI, *, on_ready: Callable[[], object] = lambda: None, tls: Tls | None = None) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -47,7 +93,11 @@ class Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 ws="none",
+                proxy_headers=False,  # whom to believe is decided by `addressing.py`
                 timeout_graceful_shutdown=_PATIENCE_S,
+                log_config=None,
+                ssl_certfile=tls.certificate if tls else None,
+                ssl_keyfile=tls.key if tls else None,
             )
         )
         self._watcher: Watcher = app.state.watcher
@@ -62,6 +112,26 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets=sockets)
 
 
-def serve(app: FastAPI, listener: socket.socket, *, on_ready: Callable[[], object] = lambda: None) -> None:
-    """Answer until SIGINT or SIGTERM."""
-    Server(app, on_ready=on_ready).run(sockets=[listener])
+def serve(
+    app: FastAPI,
+    listener: socket.socket,
+    *,
+    on_ready: Callable[[], object] = lambda: None,
+    tls: Tls | None = None,
+) -> None:
+    """Answer until SIGINT, or SIGTERM, which is a good end.
+
+    Raises:
+        UsageError: the files of `tls` are no certificate and its key.
+    """
+    server = Server(app, on_ready=on_ready, tls=tls)
+    try:
+        server.config.load()
+    except OSError as problem:  # ssl.SSLError among them
+        why = problem.strerror or problem
+        raise UsageError(f"The certificate and its key cannot be used: {why}. Both files are needed, in PEM.") from None
+    before = signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn ends, and then sends the signal once more
+    try:
+        server.run(sockets=[listener])
+    finally:
+        signal.signal(signal.SIGTERM, before)

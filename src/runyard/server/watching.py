@@ -1,6 +1,7 @@
 """Keeping the answers true, and telling pages what changed.
 
-One thread looks twice a second as long as a page listens; else whoever asks looks first. A look brings journals into
+One thread looks twice a second as long as a page listens; else whoever asks looks first, and the thread only settles
+what died, since machines of the team wait for that. A look brings journals into
 the index that nobody delivered, writes down the end of what died, and compares what moves (running runs, the queue,
 the newest runs, the slots) with the look before. Supervisors and other commands write into the same database: its
 `data_version` tells that something happened there, so that an idle look costs next to nothing.
@@ -26,7 +27,7 @@ from runyard.server.machines import Machines
 
 LOOK_S = 0.5
 STALE_S = 1.0  # older than this, an answer is preceded by a look
-_REAP_S = 5.0
+REAP_S = 5.0
 _ALL_S = 10.0  # how often also waiting runs are looked at: they mostly stay as they are
 _MEASURES_S = 5.0  # how often use of GPUs and memory is news
 _BREATHER = 4  # a look that took long is followed by a rest so many times as long
@@ -129,7 +130,8 @@ class Watcher:
         self._listed_ns = -1
 
     def start(self) -> None:
-        """Begin to look by itself."""
+        """Begin to look by itself. Leases that could not be renewed while there was no server are renewed once."""
+        self._client.queue.renew_leases(now=time.time())
         self._thread.start()
 
     def stop(self) -> None:
@@ -195,23 +197,22 @@ class Watcher:
 
     def _run(self) -> None:
         while not self._is_over:
-            took_s = 0.0
-            if self._listeners:
-                began = time.monotonic()
-                try:
+            began = time.monotonic()
+            try:
+                if self._listeners:
                     self.look()
-                except Exception:  # the home may be gone for a moment; pages are told as soon as it is back
-                    _log.exception("looking at the home failed")
-                took_s = time.monotonic() - began
-            self._wake.wait(max(LOOK_S, _BREATHER * took_s) if self._listeners else None)
+                else:
+                    with self._looking:
+                        self._reap(began)
+            except Exception:  # the home may be gone for a moment; pages are told as soon as it is back
+                _log.exception("looking at the home failed")
+            took_s = time.monotonic() - began
+            self._wake.wait(max(LOOK_S, _BREATHER * took_s) if self._listeners else REAP_S)
             self._wake.clear()
 
     def _read(self, now: float) -> None:
         client = self._client
-        if now - self._reaped_at > _REAP_S:
-            self._reaped_at = now
-            reaping.recover_submissions(client)
-            client.reap(time.time())
+        self._reap(now)
         if self._is_time_for_all(now):
             self._all_at = now
             client.index.catch_up()
@@ -222,6 +223,12 @@ class Watcher:
                 client.index.catch_up(run_id)
             except RunyardError:  # deleted a moment ago
                 continue
+
+    def _reap(self, now: float) -> None:
+        if now - self._reaped_at > REAP_S:
+            self._reaped_at = now
+            reaping.recover_submissions(self._client)
+            self._client.reap(time.time())
 
     def _is_time_for_all(self, now: float) -> bool:
         """Now and then, and at once when a run has come; a home with very many waiting runs is spared."""

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from runyard.errors import LeaseLost
 from runyard.journal import EDITS, Attempt
-from runyard.journal.events import Ended
+from runyard.journal.pieces import Piece, Receipt
 from runyard.supervisor.protocol import SupervisorClient
 from runyard.supervisor.streams import CHUNK_BYTES, read_piece
 
@@ -38,8 +38,9 @@ class Delivery:
         self._client: SupervisorClient | None = None
         self._delivered: dict[tuple[int, str], int] = {}
         self._chunk_bytes: dict[tuple[int, str], int] = {}
+        self._refused: set[tuple[int, str]] = set()  # streams that will never be taken
         self._warned: set[str] = set()
-        self._not_before = 0.0
+        self._not_before = self._rest_until = 0.0
         self._retry_s = FIRST_RETRY_S
 
     @property
@@ -49,9 +50,14 @@ class Delivery:
             self._client = self._connect()
         return self._client
 
-    def deliver_some(self) -> bool:
-        """Deliver one piece of every stream that grew; whether all of them have arrived."""
-        if time.monotonic() < self._not_before:
+    def deliver_some(self, *, at_once: bool = False) -> bool:
+        """Deliver one piece of every stream that grew; whether all of them have arrived.
+
+        Args:
+            at_once: without the rest that a server is given between two deliveries.
+        """
+        now = time.monotonic()
+        if now < self._not_before or (now < self._rest_until and not at_once):
             return False
         return self._attempted("deliver", self._deliver_streams, default=False)
 
@@ -68,11 +74,11 @@ class Delivery:
         except Exception as error:  # see _attempted
             self._failed("renew the lease", error)
 
-    def tell_end(self, ended: Ended) -> bool:
+    def tell_end(self) -> bool:
         """Let the queue know; whether it worked."""
 
         def tell() -> bool:
-            self.client.attempt_ended(self._attempt.run.id, self._attempt.number, ended)
+            self.client.attempt_ended(self._attempt.run.id)
             return True
 
         return self._attempted("settle the queue", tell, default=False)
@@ -110,30 +116,49 @@ class Delivery:
     def _deliver_streams(self) -> bool:
         streams = [(self._attempt.number, name, self._attempt.journal(name)) for name in self._attempt.streams()]
         streams.append((0, EDITS, self._attempt.run.edits))
-        arrived = [self._deliver(number, name, path) for number, name, path in streams]
+        found = [self._next_piece(number, name, path) for number, name, path in streams]
+        pieces = [piece for piece in found if piece is not None]
+        have_arrived = True
+        if pieces:
+            receipts = self.client.deliver(pieces)
+            noted = [self._note(piece, receipt) for piece, receipt in zip(pieces, receipts, strict=True)]
+            have_arrived = all(noted)
+        is_all = self.client.bring_files() and have_arrived
         self._retry_s = FIRST_RETRY_S
-        return all(arrived)
+        self._rest_until = time.monotonic() + (self.client.rest_s if is_all else 0.0)
+        return is_all
 
-    def _deliver(self, number: int, stream: str, path: Path) -> bool:
+    def _next_piece(self, number: int, stream: str, path: Path) -> Piece | None:
+        """What has not arrived yet of a stream, or the beginning of it."""
+        place = (number, stream)
         try:
             size = os.stat(path).st_size
         except FileNotFoundError:
-            return True
-        place = (number, stream)
+            return None
+        if place in self._refused:
+            return None
         run_id = self._attempt.run.id
         if place not in self._delivered:
             self._delivered[place] = self.client.offset(run_id, number, stream)
         offset = self._delivered[place]
         if offset >= size:
+            return None
+        data = read_piece(path, offset, self._chunk_bytes.get(place, CHUNK_BYTES))
+        return Piece(run_id, number, stream, offset, data)
+
+    def _note(self, piece: Piece, receipt: Receipt) -> bool:
+        """Remember how far a stream has arrived; whether that was all of the piece that can be read so far."""
+        place = (piece.attempt, piece.stream)
+        if receipt.problem:
+            self._refused.add(place)
+            self._warn(f"What the run wrote ({piece.stream}) was refused: {receipt.problem}")
             return True
-        chunk = self._chunk_bytes.get(place, CHUNK_BYTES)
-        data = read_piece(path, offset, chunk)
-        arrived = self.client.deliver(run_id, number, stream, offset, data)
-        self._delivered[place] = arrived
-        if arrived > offset:
+        self._delivered[place] = receipt.offset
+        if receipt.offset > piece.offset:
             self._chunk_bytes.pop(place, None)
-            return arrived >= size
-        if len(data) == chunk:
+            return receipt.offset >= piece.offset + len(piece.data) and len(piece.data) < CHUNK_BYTES
+        chunk = self._chunk_bytes.get(place, CHUNK_BYTES)
+        if len(piece.data) == chunk:
             self._chunk_bytes[place] = chunk * 2  # a record larger than a piece
             return False
-        return True  # a torn tail: nothing of it can be delivered before more is written
+        return receipt.offset == piece.offset  # a torn tail: nothing of it can be delivered before more is written

@@ -1,9 +1,10 @@
 """What a supervisor needs of a client: the seam to a home on this machine, or later to a server by URL."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from runyard.journal.events import Ended
+from runyard.journal.pieces import Piece, Receipt
 
 
 class FileKeeper(Protocol):
@@ -28,15 +29,24 @@ class SupervisorClient(Protocol):
     @property
     def artifacts(self) -> FileKeeper: ...
 
+    @property
+    def rest_s(self) -> float:
+        """How long to wait between two deliveries of a run that goes on."""
+        ...
+
     def offset(self, run_id: str, attempt: int, stream: str) -> int:
         """How many bytes of a stream have arrived."""
         ...
 
-    def deliver(self, run_id: str, attempt: int, stream: str, offset: int, data: bytes) -> int:
-        """Hand over bytes of a stream, exactly once however often it is tried; return the new offset.
+    def deliver(self, pieces: Sequence[Piece]) -> list[Receipt]:
+        """Hand over pieces of streams, exactly once however often it is tried; one receipt for each.
 
-        An incomplete record at the end is left for the next call.
+        An incomplete record at the end of a piece is left for the next call.
         """
+        ...
+
+    def bring_files(self) -> bool:
+        """Bring some of the stored files to where they belong; whether all of them are there."""
         ...
 
     def heartbeat(self, run_id: str, worker_id: str, attempt: int) -> None:
@@ -47,7 +57,7 @@ class SupervisorClient(Protocol):
         """
         ...
 
-    def attempt_ended(self, run_id: str, attempt: int, ended: Ended) -> None:
+    def attempt_ended(self, run_id: str) -> None:
         """Settle the queue after an attempt; safe to call again."""
         ...
 

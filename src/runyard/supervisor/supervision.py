@@ -122,9 +122,9 @@ class Supervision:
             self._is_over = True
             ended = self._end(self._exit() or Exit(), time_ns=time.time_ns())
             if not self._is_released:
-                self._delivery.tell_end(ended)
+                self._delivery.tell_end()
                 self._release_slots()
-            self._deliver_rest(ended)
+            self._deliver_rest()
             return ended
         finally:
             self._selector.close()
@@ -381,7 +381,7 @@ class Supervision:
             is_watched=not isinstance(self._subject, Child),
         )
 
-    def _deliver_rest(self, ended: Ended) -> None:
+    def _deliver_rest(self) -> None:
         """Everything that is still to be brought home, tried for a while; then the next command will find it."""
         self._survived(self._files.add_forgotten)
         self._survived(lambda: self._files.move(largest_bytes=None))
@@ -390,12 +390,12 @@ class Supervision:
         deadline = time.monotonic() + FINAL_DELIVERY_S
         is_told = False
         while not is_told and not self._is_hurried and time.monotonic() < deadline:
-            if self._delivery.deliver_some() and self._files.move(largest_bytes=None):
-                is_told = self._delivery.tell_end(ended)
+            if self._delivery.deliver_some(at_once=True) and self._files.move(largest_bytes=None):
+                is_told = self._delivery.tell_end()
             if not is_told:
                 self._pause(0.05)
         self._files.finish()
-        self._delivery.deliver_some()
+        self._delivery.deliver_some(at_once=True)
 
     def _wait_for_room(self) -> None:
         deadline = time.monotonic() + ROOM_WAIT_S

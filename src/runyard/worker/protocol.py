@@ -87,6 +87,10 @@ class WorkerClient(Protocol):
         """What was asked for; raises a RunyardError where that cannot be read."""
         ...
 
+    def receive(self, run_id: str) -> RunSpec:
+        """What was asked for, with a folder to execute it in; raises a RunyardError where that cannot be read."""
+        ...
+
     def settle(self, run_id: str) -> object:
         """Make the queue agree with the journals of a run; safe at any time."""
         ...

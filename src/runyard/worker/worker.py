@@ -21,7 +21,15 @@ import psutil
 
 from runyard.devices import Busy, Holder, Slot, Taken, busy_reason, cpu_slots, lock_directory, take
 from runyard.devices.slots import cores
-from runyard.errors import DeviceUnavailable, FormatUnknown, NotFound, RunFinished, RunyardError, ServiceError
+from runyard.errors import (
+    DeviceUnavailable,
+    FormatUnknown,
+    NotFound,
+    RunFinished,
+    RunyardError,
+    ServerAway,
+    ServiceError,
+)
 from runyard.executors import Executor, Exit, Handle, LocalExecutor
 from runyard.hosts import host_name, user_name
 from runyard.journal import HOST, MAIN
@@ -147,6 +155,7 @@ class Worker:
         self._announce_stop()
         if now >= self._reap_at:
             self._client.reap(now)
+            self._return_lost_claims()
             self._reap_at = now + REAP_S
         if now >= self._beat_at:
             self._client.queue.see_worker(self._row(now))
@@ -196,14 +205,20 @@ class Worker:
     def _try(self, action: Callable[[], T]) -> T | None:
         try:
             result = action()
-        except ServiceError:
-            raise
+        except ServiceError as error:
+            if not isinstance(error, ServerAway):
+                raise
+            self._tell_trouble(error)
+            return None
         except Exception as error:  # the worker's loop: reported, and tried again
-            self._trouble = f"{type(error).__name__}: {error}".splitlines()[0]
-            self._tell(f"Something failed; the worker goes on and tries again. {self._trouble}")
+            self._tell_trouble(error)
             return None
         self._trouble = ""
         return result
+
+    def _tell_trouble(self, error: Exception) -> None:
+        self._trouble = f"{type(error).__name__}: {error}".splitlines()[0]
+        self._tell(f"Something failed; the worker goes on and tries again. {self._trouble}")
 
     def _tell(self, trouble: str) -> None:
         """Say it, unless that was done a short while ago."""
@@ -333,6 +348,14 @@ class Worker:
                 pass
             each.was_asked_to_stop = True
 
+    def _return_lost_claims(self) -> None:
+        """Give back what was granted to us in an answer that never arrived."""
+        ours = {each.lease.run_id for each in self._running}
+        for lease in self._client.queue.leases_of_worker(self.id):
+            attempt = self._client.home.run(lease.run_id).attempt(lease.attempt)
+            if lease.run_id not in ours and not attempt.journal(HOST).exists():
+                self._client.queue.give_back(lease.run_id, lease.worker_id, lease.attempt)
+
     # ---- what comes next ----
 
     def _fill(self, now: float) -> None:
@@ -396,7 +419,7 @@ class Worker:
     def _start(self, lease: Lease, free: Sequence[Taken]) -> list[Taken]:
         """Start a run on some of the free slots; return those that it has now."""
         try:
-            spec = self._client.spec(lease.run_id)
+            spec = self._client.receive(lease.run_id)
         except NotFound:
             self._client.queue.remove(lease.run_id)
             return []

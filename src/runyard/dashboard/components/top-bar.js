@@ -4,6 +4,7 @@ import { isDark, isLive, openProject, page, project, projects, queue, theme } fr
 import { Filter } from "./filter.js";
 import { helpIsOpen } from "./help.js";
 import { Popover } from "./popover.js";
+import { UserMenu } from "./user-menu.js";
 
 /** Where one is, the filter, the other pages, and whether the page is live. */
 export function TopBar() {
@@ -20,6 +21,7 @@ export function TopBar() {
     <span class=${`live ${isLive.value ? "on" : ""}`} title=${isLive.value ? "Changes appear by themselves" : "No contact with the server; trying again every 2 s"} role="status">
       <span>${isLive.value ? "live" : "offline"}</span>
     </span>
+    <${UserMenu} />
     <button class="quiet icon" aria-label="Keys" title="Keys (?)" onClick=${() => (helpIsOpen.value = true)}>?</button>
     <button
       class="quiet icon"

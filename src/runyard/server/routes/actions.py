@@ -4,13 +4,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from runyard.client import Client, checkpoints, trash
+from runyard.client import Client, checkpoints
 from runyard.errors import ConflictError, NotFound, RunyardError, UsageError
-from runyard.hosts import user_name
 from runyard.records import RunState
 from runyard.server import models
 from runyard.server.answers import answer
@@ -44,7 +43,7 @@ class Action(Body):
 
 
 @router.post("/actions", response_model=models.Done)
-def act(client: Home, watcher: Watched, asked: Action) -> Response:
+def act(request: Request, client: Home, watcher: Watched, asked: Action) -> Response:
     """Do it for each run for which it can be done; for each other one say why not."""
     _check_value(asked)
     done: list[str] = []
@@ -52,11 +51,13 @@ def act(client: Home, watcher: Watched, asked: Action) -> Response:
     action = _ACTIONS[asked.action]
     for run_id in _in_order(asked):
         try:
+            client.index.require(run_id)
             action(client, run_id, asked.value)
             done.append(run_id)
         except RunyardError as problem:
             refused.append({"id": run_id, "why": str(problem)})
     watcher.note(done)
+    request.state.detail, request.state.subject = asked.action, ", ".join(done) or "nothing"
     return answer({"done": done, "refused": refused})
 
 
@@ -64,7 +65,7 @@ def act(client: Home, watcher: Watched, asked: Action) -> Response:
 def pause(client: Home, watcher: Watched, name: Annotated[str, Path(max_length=200)]) -> Response:
     """Start no more runs of a project; what runs goes on."""
     _require_project(client, name)
-    client.queue.pause(name, by=user_name(), now=time.time())
+    client.queue.pause(name, by=client.by, now=time.time())
     watcher.note()
     return answer({"project": name, "is_paused": True})
 
@@ -114,6 +115,11 @@ def _prioritise(client: Client, run_id: str, value: Any) -> None:
     client.set_priority(run_id, value)
 
 
+def _move_before(client: Client, run_id: str, other: Any) -> None:
+    client.index.require(other)
+    client.place(client.queue.move_before(run_id, other))
+
+
 def _require_waiting(client: Client, run_id: str, *states: RunState) -> None:
     row = client.index.get(run_id)
     if row.state not in states:
@@ -125,11 +131,11 @@ _ACTIONS: dict[str, _ByRun] = {
     "retry": lambda client, run_id, _: client.retry(run_id),
     "hold": _hold,
     "release": _release,
-    "trash": lambda client, run_id, _: trash.put(client, [run_id]),
-    "restore": lambda client, run_id, _: trash.restore(client, [run_id]),
+    "trash": lambda client, run_id, _: client.trash([run_id]),
+    "restore": lambda client, run_id, _: client.restore([run_id]),
     "restore_checkpoints": lambda client, run_id, _: checkpoints.restore(client, [run_id]),
     "priority": _prioritise,
     "top": lambda client, run_id, _: client.place(client.queue.to_top(run_id)),
     "bottom": lambda client, run_id, _: client.place(client.queue.to_bottom(run_id)),
-    "before": lambda client, run_id, other: client.place(client.queue.move_before(run_id, other)),
+    "before": _move_before,
 }

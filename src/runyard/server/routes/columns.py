@@ -6,7 +6,6 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from runyard.client import Client
-from runyard.index import finding
 from runyard.server import models, settings
 from runyard.server.answers import answer
 from runyard.server.asking import Home, Project, QueryText, Remembered
@@ -22,7 +21,7 @@ def columns(client: Home, memory: Remembered, project: Project = None, query: Qu
 
 def _columns(client: Client, project: str | None, query: str | None) -> dict[str, Any]:
     with client.database.read() as tx:
-        condition = finding.condition(tx, query, project=project, trashed=False)
+        condition = client.index.condition(tx, query, project=project)
         keys = settings.differing_first(tx, condition)
         metrics = settings.metrics(tx, condition)
         tags = settings.tags(tx, condition)

@@ -70,7 +70,10 @@ def disk(client: Home, measured: Sizes, project: Project = None) -> Response:
     """Bytes on the disk by project, kind and run (the 50 largest). Artifacts and code belong to all runs together."""
     sizes, others = measured.look()
     with client.database.read() as tx:
-        known = {row.id: (row.name, row.project) for row in tx.execute(select(runs.c.id, runs.c.name, runs.c.project))}
+        asked = select(runs.c.id, runs.c.name, runs.c.project).where(client.index.scope.condition())
+        known = {row.id: (row.name, row.project) for row in tx.execute(asked)}
+    if not client.index.scope.is_everything:
+        sizes = {run_id: size for run_id, size in sizes.items() if run_id in known}
     by_project: dict[str, int] = {}
     for run_id, size in sizes.items():
         name = known.get(run_id, ("", ""))[1]

@@ -40,7 +40,7 @@ def media(client: Home, runs: RunIds) -> Response:
     order = (media_table.c.key, media_table.c.step, media_table.c.attempt, media_table.c.offset)
     found = []
     with client.database.read() as tx:
-        for ids in batches(run_ids(runs)):
+        for ids in batches(client.index.visible(run_ids(runs))):
             for row in tx.execute(select(*columns).where(media_table.c.run_id.in_(ids)).order_by(*order)).mappings():
                 found.append({"run": row["run_id"]} | {column.name: row[column.name] for column in columns[1:]})
     return answer({"media": found})
@@ -53,6 +53,7 @@ def media(client: Home, runs: RunIds) -> Response:
 )
 def medium(client: Home, run_id: str, attempt: _Number, stream: str, offset: _Number) -> Response:
     """An image, or the JSON of a table, a histogram or a matrix."""
+    client.index.require(run_id)
     table = media_table
     place = (table.c.run_id == run_id, table.c.attempt == attempt, table.c.stream == stream, table.c.offset == offset)
     with client.database.read() as tx:
@@ -86,7 +87,7 @@ def artifact(
 ) -> Response:
     """A file by its content."""
     path = client.artifacts.path(sha256)
-    if not path.is_file():
+    if not path.is_file() or not client.index.may_read(sha256):
         raise NotFound(f"The content {sha256[:12]}… is not in this home.")
     shown = "".join(c for c in name.replace("\\", "/").rpartition("/")[2] if c.isprintable()).strip(". ") or sha256[:12]
     headers = {

@@ -5,7 +5,6 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from runyard.index import finding
 from runyard.server import grouping, models, settings
 from runyard.server.answers import answer
 from runyard.server.asking import Home, Keys, Limit, Offset, Project, QueryText, Remembered, Sort, listed
@@ -33,7 +32,7 @@ def groups(
     most 1,000, `n` counts all.
     """
     with client.database.read() as tx:
-        condition = finding.condition(tx, query, project=project, trashed=False)
+        condition = client.index.condition(tx, query, project=project)
         known = memory.recall(("keys", project, query), lambda: settings.differing_first(tx, condition))
         total, found = grouping.page(
             tx, condition, known, by=by, metrics=listed(metrics) or [], sort=sort, offset=offset, limit=limit

@@ -37,7 +37,12 @@ Since = Annotated[datetime | None, Query(description="ISO 8601; 16 hours ago if 
 def morning(client: Home, machines: Slots, project: Project = None, since: Since = None) -> Response:
     """What ended, equal failures as one, the best of each grid against the best before, and what still waits."""
     begin_ns = _begin_ns(since)
-    ours = [runs.c.is_trashed.is_(False), *([runs.c.project == project] if project is not None else [])]
+    scope = client.index.scope
+    ours = [
+        scope.condition(),
+        runs.c.is_trashed.is_(False),
+        *([runs.c.project == project] if project is not None else []),
+    ]
     # the limit keeps this apart: together with the rest, SQLite would rather go through all runs of a state
     since_then = select(runs.c.id).where(runs.c.ended_ns >= begin_ns).order_by(runs.c.ended_ns).limit(_MOST_ENDED)
     ended = and_(*ours, runs.c.id.in_(since_then))
@@ -48,7 +53,7 @@ def morning(client: Home, machines: Slots, project: Project = None, since: Since
         grids = _grids(tx, ended)
         goals = {name: declared_metrics(client, name)[:_MOST_METRICS] for name in {grid[0] for grid in grids}}
         best = [found for grid in grids for goal in goals[grid[0]] if (found := _best(tx, grid, goal, begin_ns))]
-    rows, paused = client.queue.rows(project), client.queue.paused()
+    rows, paused = [row for row in client.queue.rows(project) if scope.allows(row.project)], client.queue.paused()
     return answer(
         {
             "since": from_ns(begin_ns),

@@ -49,7 +49,7 @@ def projects(client: Home, memory: Remembered) -> Response:
 
 def _projects(client: Client) -> list[dict[str, Any]]:
     with client.database.read() as tx:
-        found = [dict(row) for row in tx.execute(_PROJECTS).mappings()]
+        found = [dict(row) for row in tx.execute(_PROJECTS.where(client.index.scope.condition())).mappings()]
     found.sort(key=lambda row: (-row["last_ns"], row["name"]))
     return [
         {key: row[key] for key in ("name", "runs", "running", "waiting", "failed")}

@@ -14,7 +14,6 @@ from runyard.client.estimating import Estimator
 from runyard.client.reservations import LONGEST_H, Reservation
 from runyard.database.schema import runs
 from runyard.errors import NotFound
-from runyard.hosts import user_name
 from runyard.index import RunRow
 from runyard.queue import Eta, QueueRow
 from runyard.queue.queue import WORKER_SILENT_S
@@ -37,7 +36,8 @@ def queue(client: Home, machines: Slots, project: Project = None) -> Response:
     """What runs, then what waits in the order in which it will start; places count from 1 over all projects."""
     rows, paused = client.queue.rows(), client.queue.paused()
     times = estimate(client, machines, rows, paused)
-    shown = [row for row in rows if project is None or row.project == project]
+    scope = client.index.scope
+    shown = [row for row in rows if scope.allows(row.project) and project in (None, row.project)]
     names = _names(client, [row.run_id for row in shown])
     waiting = [row.run_id for row in rows if row.state == "waiting"]
     places = {run_id: place for place, run_id in enumerate(waiting, start=1)}
@@ -55,7 +55,7 @@ def queue(client: Home, machines: Slots, project: Project = None) -> Response:
 
     return answer(
         {
-            "paused": paused,
+            "paused": {name: by for name, by in paused.items() if scope.allows(name)},
             "rows": [_row(row, names.get(row.run_id, ""), places.get(row.run_id), why(row), times) for row in shown],
             "counts": {name: getattr(counts, name) for name in ("waiting", "held", "leased", "paused")},
             "eta_s": times.queue_s if rows else None,
@@ -64,9 +64,14 @@ def queue(client: Home, machines: Slots, project: Project = None) -> Response:
 
 
 @router.get("/machines", response_model=models.Machines)
-def machines(machines: Slots) -> Response:
+def machines(client: Home, machines: Slots) -> Response:
     """This machine: its slots, who is on them, and how busy they are."""
-    return answer({"machines": machines.documents()})
+    found = machines.documents()
+    if client.index.scope.is_everything:
+        return answer({"machines": found})
+    ids = [slot["run_id"] for machine in found for slot in machine["slots"] if slot["run_id"]]
+    hidden = set(ids) - set(client.index.visible(ids))
+    return answer({"machines": [each | {"slots": [_shown(slot, hidden) for slot in each["slots"]]} for each in found]})
 
 
 class Wish(Body):
@@ -81,7 +86,7 @@ def reserve(client: Home, watcher: Watched, machines: Slots, host: _Name, slot: 
     """Keep the queue off a slot for some hours, from now on. A run that is on it goes on; one's own is replaced."""
     found = machines.slot(host, slot)
     made = client.reservations.reserve(
-        host=host, slot=found.name, label=found.label, user=user_name(), hours=wish.hours, now=time.time(), why=wish.why
+        host=host, slot=found.name, label=found.label, user=client.by, hours=wish.hours, now=time.time(), why=wish.why
     )
     return _told_of(made, watcher, machines)
 
@@ -123,6 +128,14 @@ def _row(row: QueueRow, name: str, place: int | None, why: str, times: Eta) -> d
         "since": datetime.fromtimestamp(since, UTC),
         "eta_s": times.runs.get(row.run_id),
     }
+
+
+def _shown(slot: dict[str, Any], hidden: set[str]) -> dict[str, Any]:
+    """A slot; of a run that may not be seen only that there is one."""
+    if slot["run_id"] not in hidden:
+        return slot
+    nothing = dict.fromkeys(("run_id", "run_name", "user", "progress", "eta_s"))
+    return slot | nothing | {"state": "busy", "reason": "a run of a private project"}
 
 
 def _names(client: Client, ids: list[RunId]) -> dict[str, str]:

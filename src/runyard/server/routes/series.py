@@ -85,7 +85,7 @@ def metrics(client: Home, runs: RunIds) -> Response:
     """The metrics that any of these runs has, sorted."""
     keys: set[str] = set()
     with client.database.read() as tx:
-        for ids in batches(run_ids(runs)):
+        for ids in batches(client.index.visible(run_ids(runs))):
             keys |= set(tx.scalars(select(run_metrics.c.key).where(run_metrics.c.run_id.in_(ids)).distinct()))
     return answer({"keys": sorted(keys)})
 

@@ -1,0 +1,161 @@
+"""Taking journals in that were written elsewhere: by supervisors on other machines, through the server.
+
+The client says from which byte on it has something. What is appended is first synced to the disk, then understood by
+the index, and only then acknowledged; so what a receipt says is kept survives everything, and a piece that comes twice
+changes nothing. The index's offset is what counts: bytes behind it were never acknowledged, and are written anew.
+
+Many pieces at once cost one sync a file and one transaction, which is what lets a small server take hundreds of runs.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import DataError, InterfaceError
+
+from runyard.database import lock_runs
+from runyard.errors import ConflictError, JournalDamaged, NotFound, RunyardError, UsageError
+from runyard.journal import RunFolder
+from runyard.journal.pieces import MAX_ATTEMPT, Piece, Receipt, is_stream
+from runyard.journal.reader import is_damaged
+
+if TYPE_CHECKING:
+    from runyard.client.client import Client
+
+_UNFIT = (ValueError, OverflowError, TypeError, DataError, InterfaceError)  # numbers beyond 64 bits, text with NUL …
+
+
+@dataclass
+class _Open:
+    """A piece whose journal is open and locked; `start` is where its fresh bytes begin."""
+
+    number: int
+    piece: Piece
+    fd: int
+    start: int
+    fresh: bytes
+
+
+def take(client: "Client", pieces: Sequence[Piece]) -> list[Receipt]:
+    """Keep the pieces; one receipt for each, in their order. One that cannot be taken keeps no other from it.
+
+    Raises:
+        OSError: the disk did not take them; nothing is acknowledged, and all may come again.
+    """
+    receipts: dict[int, Receipt] = {}
+    with ExitStack() as stack:
+        opened: list[_Open] = []
+        for number, piece in _in_order_of_files(pieces):
+            try:
+                opened.append(_open(client, number, piece, stack))
+            except RunyardError as problem:
+                receipts[number] = _refused(problem)
+        for each in opened:
+            os.fdatasync(each.fd)
+        with client.database.transaction() as tx:
+            lock_runs(tx, [each.piece.run_id for each in opened])
+            for each in opened:
+                piece = each.piece
+                try:
+                    with tx.begin_nested():
+                        end = client.index.apply(
+                            piece.run_id, piece.attempt, piece.stream, each.start, each.fresh, connection=tx
+                        )
+                    receipts[each.number] = _receipt(client, each, end)
+                except RunyardError as problem:
+                    os.ftruncate(each.fd, each.start)
+                    receipts[each.number] = Receipt(each.start, str(problem), type(problem).__name__)
+                except _UNFIT as problem:
+                    os.ftruncate(each.fd, each.start)
+                    sentence = f"The records from byte {each.start} on hold a value that cannot be kept: {problem}."
+                    receipts[each.number] = Receipt(each.start, sentence, JournalDamaged.__name__)
+    return [receipts[number] for number in range(len(pieces))]
+
+
+def _in_order_of_files(pieces: Sequence[Piece]) -> Iterator[tuple[int, Piece]]:
+    """Two servers that lock the same files do so in the same order. A file comes once: its later pieces wait."""
+    seen = set()
+    for number, piece in sorted(enumerate(pieces), key=lambda item: (item[1].run_id, item[1].attempt, item[1].stream)):
+        place = (piece.run_id, piece.attempt, piece.stream)
+        if place in seen:
+            raise ValueError("a stream may appear only once in a delivery")
+        seen.add(place)
+        yield number, piece
+
+
+def _open(client: "Client", number: int, piece: Piece, stack: ExitStack) -> _Open:
+    """Lock the journal and write what is new, not synced yet."""
+    folder = _folder(client, piece)
+    attempt = folder.attempt(piece.attempt)
+    if not attempt.is_delivered:
+        if attempt.path.exists():
+            raise ConflictError(
+                f"Attempt {piece.attempt} of run {piece.run_id} is executed by the server's own machine."
+            )
+        attempt.mark_delivered()
+    fd = stack.enter_context(_locked(attempt.journal(piece.stream)))
+    known = client.index.offset(piece.run_id, piece.attempt, piece.stream)
+    size = os.fstat(fd).st_size
+    if known < size:  # a server was killed between writing and understanding, or the index is being rebuilt
+        client.index.catch_up(piece.run_id)
+        known = client.index.offset(piece.run_id, piece.attempt, piece.stream)
+        if known < size:
+            os.ftruncate(fd, known)
+    elif known > size:  # somebody repaired the journal, or restored an old one: it is fetched again from there
+        client.index.catch_up(piece.run_id)
+        known = client.index.offset(piece.run_id, piece.attempt, piece.stream)
+    if piece.offset > known:
+        return _Open(number, piece, fd, known, b"")
+    fresh = piece.data[known - piece.offset :]
+    written = 0
+    while written < len(fresh):
+        written += os.pwrite(fd, fresh[written:], known + written)
+    return _Open(number, piece, fd, known, fresh)
+
+
+def _folder(client: "Client", piece: Piece) -> RunFolder:
+    if not 1 <= piece.attempt <= MAX_ATTEMPT or piece.offset < 0:
+        raise UsageError(f"There is no byte {piece.offset} of an attempt {piece.attempt}.")
+    if not is_stream(piece.stream) or piece.stream == "edits":
+        raise UsageError(f"'{piece.stream[:60]}' is no stream that a machine may deliver.")
+    folder = client.folder(piece.run_id)
+    if not client.index.known([piece.run_id]):
+        client.index.catch_up(piece.run_id)
+    return folder
+
+
+@contextmanager
+def _locked(path: "os.PathLike[str]") -> Iterator[int]:
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _receipt(client: "Client", each: _Open, end: int) -> Receipt:
+    piece = each.piece
+    whole = each.start + len(each.fresh)
+    problem = ""
+    if end < whole:
+        os.ftruncate(each.fd, end)
+        if is_damaged(each.fresh[end - each.start :]):
+            problem = (
+                f"Bytes {end} to {whole} of {piece.run_id}/{piece.attempt}/{piece.stream} do not match their checksum."
+            )
+    return Receipt(end, problem, JournalDamaged.__name__ if problem else "", _edits_bytes(client, piece.run_id))
+
+
+def _refused(problem: RunyardError) -> Receipt:
+    return Receipt(0, str(problem), type(problem).__name__)
+
+
+def _edits_bytes(client: "Client", run_id: str) -> int:
+    try:
+        return os.stat(client.folder(run_id).edits).st_size
+    except (FileNotFoundError, NotFound):
+        return 0

@@ -1,0 +1,190 @@
+"""Requests to a team's server: one connection that is kept, short patience, errors as our own.
+
+The standard library's client is enough for this and is imported in a few milliseconds, also by supervisors.
+"""
+
+import http.client
+import socket
+import ssl
+import threading
+import zlib
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
+
+from runyard import errors
+from runyard.errors import RunyardError, ServerAway, UsageError
+from runyard.servers import Server
+
+API = "/api/v1"
+MSGPACK = "application/msgpack"
+ERROR_HEADER = "X-Runyard-Error"  # the name of the class in runyard.errors
+
+CONNECT_S = 3.0  # a supervisor asks too, and nothing may keep it from its training for long
+ANSWER_S = 15.0
+_COMPRESSED_FROM_BYTES = 512
+_PIECE_BYTES = 1 << 20
+
+T = TypeVar("T")
+
+
+class Transport:
+    """The way to one server. Threads may share it: they take turns."""
+
+    def __init__(self, server: Server) -> None:
+        parts = urlsplit(server.url)
+        self.server = server
+        self._base = parts.path
+        self._host, self._port = parts.hostname or "", parts.port
+        self._is_tls = parts.scheme == "https"
+        self._connection: http.client.HTTPConnection | None = None
+        self._turn = threading.RLock()
+
+    def ask(self, path: str, kind: "type[T]", **params: object) -> T:
+        """GET a document.
+
+        Raises:
+            ServerAway: it cannot be reached.
+            RunyardError: whatever it answers.
+        """
+        return _decode(self.request("GET", path, params=params), kind)
+
+    def tell(self, path: str, body: object, kind: "type[T]", *, method: str = "POST") -> T:
+        """Send a document as MessagePack and read the answer. Raises as `ask` does."""
+        return _decode(self.request(method, path, body=msgspec.msgpack.encode(body), content_type=MSGPACK), kind)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes = b"",
+        content_type: str = "application/octet-stream",
+        params: Mapping[str, object] | None = None,
+    ) -> bytes:
+        """One request and its whole answer. Raises as `ask` does."""
+        pieces: list[bytes] = []
+        self.stream(method, path, pieces.append, body=body, content_type=content_type, params=params)
+        return b"".join(pieces)
+
+    def stream(
+        self,
+        method: str,
+        path: str,
+        sink: Callable[[bytes], object],
+        *,
+        body: bytes = b"",
+        content_type: str = "application/octet-stream",
+        params: Mapping[str, object] | None = None,
+    ) -> None:
+        """One request whose answer is given to `sink` piece by piece. Raises as `ask` does."""
+        target = f"{self._base}{API}{path}{_query(params)}"
+        headers = {"X-Runyard": "1", "Accept": MSGPACK}
+        if self.server.token:
+            headers["Authorization"] = f"Bearer {self.server.token}"
+        if body:
+            headers["Content-Type"] = content_type
+            if len(body) >= _COMPRESSED_FROM_BYTES and content_type == MSGPACK:
+                body = zlib.compress(body, 1)
+                headers["Content-Encoding"] = "deflate"
+        with self._turn:
+            response = self._send(method, target, body, headers)
+            try:
+                if response.status >= 400:
+                    raise _error(response.status, response.headers.get(ERROR_HEADER, ""), response.read(), self.server)
+                while piece := response.read(_PIECE_BYTES):
+                    sink(piece)
+            except (OSError, http.client.HTTPException) as problem:
+                self.close()
+                raise self._away(problem) from None
+            except RunyardError:
+                raise
+            except BaseException:  # the rest of the answer still waits in the connection
+                self.close()
+                raise
+
+    def close(self) -> None:
+        """Let go of the connection; the next request opens another."""
+        with self._turn:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _send(self, method: str, target: str, body: bytes, headers: dict[str, str]) -> http.client.HTTPResponse:
+        """Send on the kept connection, or on a new one if the server closed it meanwhile.
+
+        Whatever we ask for may be asked for twice: the server makes sure of it.
+        """
+        is_kept = self._connection is not None
+        try:
+            connection = self._connection or self._connect()
+            connection.request(method, target, body or None, headers)
+            return connection.getresponse()
+        except (OSError, http.client.HTTPException) as problem:
+            self.close()
+            if is_kept and not isinstance(problem, TimeoutError):
+                return self._send(method, target, body, headers)
+            raise self._away(problem) from None
+
+    def _connect(self) -> http.client.HTTPConnection:
+        connection: http.client.HTTPConnection
+        if self._is_tls:
+            try:
+                context = ssl.create_default_context(cafile=self.server.ca_file)
+            except (OSError, ssl.SSLError) as problem:
+                raise UsageError(f"The certificate {self.server.ca_file} cannot be used: {problem}.") from None
+            connection = http.client.HTTPSConnection(self._host, self._port, timeout=CONNECT_S, context=context)
+        else:
+            connection = http.client.HTTPConnection(self._host, self._port, timeout=CONNECT_S)
+        connection.connect()
+        connection.sock.settimeout(ANSWER_S)
+        connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._connection = connection
+        return connection
+
+    def _away(self, problem: Exception) -> ServerAway:
+        if isinstance(problem, ssl.SSLCertVerificationError):
+            return ServerAway(
+                f"The certificate of {self.server.url} is not trusted here: {problem.verify_message}. "
+                "Name the team's own with RUNYARD_CA."
+            )
+        why = (
+            "it did not answer in time" if isinstance(problem, TimeoutError) else str(problem) or type(problem).__name__
+        )
+        return ServerAway(f"The server {self.server.url} cannot be reached: {why}. Is `runyard server` running there?")
+
+
+def place(text: str) -> str:
+    """A piece of text as one part of a path."""
+    return quote(text, safe="")
+
+
+def _query(params: Mapping[str, object] | None) -> str:
+    given = {name: value for name, value in (params or {}).items() if value is not None}
+    return f"?{urlencode(given)}" if given else ""
+
+
+def _decode(data: bytes, kind: "type[T]") -> T:
+    try:
+        return msgspec.msgpack.decode(data, type=kind)
+    except msgspec.MsgspecError as problem:
+        raise ServerAway(
+            f"The server's answer cannot be understood: {problem}. Do server and client have the same version?"
+        ) from None
+
+
+def _error(status: int, kind: str, body: bytes, server: Server) -> RunyardError:
+    """What the server refused, as the class that it named."""
+    try:
+        sentence = str(msgspec.json.decode(body, type=dict[str, Any])["error"])
+    except (msgspec.MsgspecError, KeyError):
+        sentence = f"The server {server.url} answered with status {status}. Is it a Runyard server?"
+    found = getattr(errors, kind, None) if kind.isidentifier() else None
+    if isinstance(found, type) and issubclass(found, RunyardError):
+        try:
+            return found(sentence)
+        except TypeError:  # one that takes more than a sentence
+            pass
+    return ServerAway(sentence) if status >= 500 else UsageError(sentence)
