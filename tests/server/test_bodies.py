@@ -46,9 +46,7 @@ def test_a_body_that_does_not_arrive_is_given_up() -> None:
         raise AssertionError
 
     scope: Scope = {"type": "http", "method": "POST", "headers": [], "state": {}}
-    with ThreadPoolExecutor(
-        1
-    ) as thread:  # here, a browser that another test drives may have an event loop
+    with ThreadPoolExecutor(1) as thread:  # here, a browser that another test drives may have an event loop
         thread.submit(asyncio.run, Bodies(unreached, patience_s=0.01)(scope, never, take)).result()
 
     assert sent[0]["status"] == 408
