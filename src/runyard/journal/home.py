@@ -16,6 +16,7 @@
 <home>/runs/<id>/attempts/<n>/delivered   another machine executes this attempt, and brings its journals
 <home>/trash/checkpoints-<id>/         checkpoints that were deleted, until the trash is emptied
 <home>/trash/<id>/                     a deleted run, whole
+<home>/work/<project>/                 the working folder of runs whose project is not on this machine
 <home>/pulled/<id>/                    a copy of a run of a server, to read
 <home>/artifacts/<2 hex>/<sha256>      files by content
 <home>/code/<snapshot>/                snapshots of project code, laid out to import from
@@ -259,6 +260,10 @@ class Home:
     def runs(self) -> Path:
         return self.path / "runs"
 
+    def work(self, project: str) -> Path:
+        """Where runs of a project work that came from another machine, and whose folder is not here."""
+        return self.path / "work" / _folder_name(project)
+
     @property
     def pulled(self) -> Path:
         return self.path / "pulled"
@@ -342,13 +347,13 @@ def _absolute(path: "str | Path") -> Path:
     return Path(path).expanduser().absolute()
 
 
-def _folder_name(url: str) -> str:
-    """Readable, and different for different addresses."""
+def _folder_name(text: str) -> str:
+    """Readable, different for different texts, and never a path."""
     import hashlib  # late: only where there is a server
 
-    host = url.partition("://")[2]
-    readable = "".join(sign if sign.isascii() and (sign.isalnum() or sign in ".-") else "_" for sign in host)
-    return f"{readable[:60].strip('.')}-{hashlib.sha256(url.encode()).hexdigest()[:8]}"
+    name = text.partition("://")[2] or text
+    readable = "".join(sign if sign.isascii() and (sign.isalnum() or sign in ".-") else "_" for sign in name)
+    return f"{readable[:60].strip('.')}-{hashlib.sha256(text.encode(errors='replace')).hexdigest()[:8]}"
 
 
 def _numbered(folder: Path) -> list[Path]:

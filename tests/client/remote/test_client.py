@@ -162,6 +162,19 @@ def test_a_queued_run_is_claimed_executed_and_delivered(client: RemoteClient, se
     assert served.client.queue.rows() == []
 
 
+@pytest.mark.parametrize("project", ["weld-seam", "../../etc", "Schweißnaht", "a" * 200])
+def test_a_run_whose_project_is_not_here_works_in_a_folder_of_its_own(client: RemoteClient, project: str) -> None:
+    spec = a_spec(is_queued=True, project=project, project_dir="/nowhere/at/all")
+    client.submit([spec])
+
+    received = client.receive(spec.id)
+
+    folder = Path(received.project_dir)
+    assert folder.is_dir()
+    assert folder.parent == client.home.path / "work"
+    assert client.spec(spec.id) == received
+
+
 def test_a_lease_that_was_given_to_another_is_lost(client: RemoteClient, served: Served) -> None:
     spec = a_spec(is_queued=True)
     client.submit([spec])

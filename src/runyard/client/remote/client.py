@@ -110,7 +110,7 @@ class RemoteClient(Client):
         try:
             return decode_spec(own.read_bytes())
         except FileNotFoundError:
-            return self.spec_there(run_id)
+            return self._at_home_here(self.spec_there(run_id))
 
     def receive(self, run_id: str) -> RunSpec:
         """What was asked for, with a folder on this machine to execute it in."""
@@ -209,6 +209,14 @@ class RemoteClient(Client):
 
     def _send(self, pieces: Sequence[Piece]) -> list[Receipt]:
         return self.transport.tell("/deliveries", pieces, list[Receipt]) if pieces else []
+
+    def _at_home_here(self, spec: RunSpec) -> RunSpec:
+        """The run as this machine executes it: where its project's folder is not here, it works in one of our own."""
+        if not spec.project_dir or os.path.isdir(spec.project_dir):
+            return spec
+        folder = self.home.work(spec.project)
+        folder.mkdir(parents=True, exist_ok=True)
+        return msgspec.structs.replace(spec, project_dir=str(folder))
 
     def _make_folder(self, spec: RunSpec) -> None:
         """The folder appears with its run.json or not at all."""
