@@ -50,6 +50,10 @@ class Journal:
         self._schemas: dict[tuple[str, ...], Any] = {}  # Schema, as the writer makes them
         self._time_ns = START_NS
 
+    def close(self) -> None:
+        """Let go of the file."""
+        self._writer.close()
+
     def event(self, *events: Event) -> "Journal":
         for event in events:
             self._writer.event(event)
@@ -87,6 +91,12 @@ class Yard:
         self.database = Database.open(database_url or self.home.database)
         self.index = Index(self.database, self.home)
         self._open: dict[tuple[str, int, str], Journal] = {}
+
+    def close(self) -> None:
+        """Let go of the database and of all journals."""
+        self.database.dispose()
+        for journal in self._open.values():
+            journal.close()
 
     def add(self, spec: RunSpec | None = None, **changes: Any) -> RunFolder:  # fields of a RunSpec
         """The folder of a new run; the index hears of it when it catches up."""

@@ -10,4 +10,4 @@ from tests.index.builders import Yard
 def yard(tmp_path: Path, database_url: str | None) -> Iterator[Yard]:
     yard = Yard(tmp_path / "home", database_url)
     yield yard
-    yard.database.dispose()
+    yard.close()

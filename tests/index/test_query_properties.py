@@ -59,7 +59,7 @@ def fifty_runs(yard: Yard) -> Iterator[Yard]:
             )
     yard.index.catch_up()
     yield yard
-    yard.database.dispose()
+    yard.close()
 
 
 def number_of(field: str, run: RunRow) -> object:

@@ -114,7 +114,7 @@ def test_the_order_and_the_size_of_deliveries_do_not_matter(
         assert rebuilt == grown
         assert all_rows(fresh) == grown
         fresh.dispose()
-        yard.database.dispose()
+        yard.close()
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
@@ -141,7 +141,7 @@ def test_deliveries_to_postgresql_grow_the_rows_that_sqlite_builds(
 
         assert all_rows(sqlite) == grown
         sqlite.dispose()
-        yard.database.dispose()
+        yard.close()
 
 
 def write(yard: Yard, attempt: int, stream: str, items: list[object]) -> None:

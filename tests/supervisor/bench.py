@@ -83,8 +83,9 @@ class Bell:
 
     def wait(self) -> None:
         """Until it rings."""
-        ready, _, _ = select.select([self._fd], [], [], TIMEOUT_S)
-        assert ready, "the bell did not ring in time"
+        ready = select.poll()
+        ready.register(self._fd, select.POLLIN)
+        assert ready.poll(TIMEOUT_S * 1000), "the bell did not ring in time"
         os.read(self._fd, 1)
 
     def close(self) -> None:

@@ -128,7 +128,7 @@ def _exchange(server: Server, method: str, path: str, document: Any = None) -> t
         raise ServiceError(f"{server.url} cannot be reached: {why}. Is it the right address, and is it on?") from None
     finally:
         connection.close()
-    if response.status == 404 and path == _SESSION:
+    if response.status == 404 and path == _API + _SESSION:
         raise _foreign(server)
     if response.status >= 400:
         raise _error(response.status, content, response.headers.get("Retry-After", ""), server)
