@@ -172,7 +172,7 @@ def token_of(name: str, home: Path, story: Story) -> str:
     server = ("server", "--home", str(home))
     story.runyard(*server, "user", "add", name)
     said = story.runyard(*server, "token", "add", name, "--label", "workstation").stdout
-    (token,) = re.findall(r"ry_\w+", said)
+    (token,) = re.findall(r"ry_[\w-]+", said)
     return str(token)
 
 
