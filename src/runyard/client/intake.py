@@ -12,12 +12,13 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DataError, InterfaceError
 
 from runyard.database import lock_runs
-from runyard.errors import ConflictError, JournalDamaged, NotFound, RunyardError, UsageError
+from runyard.errors import ConflictError, JournalDamaged, RunyardError, UsageError
 from runyard.journal import RunFolder
 from runyard.journal.pieces import MAX_ATTEMPT, Piece, Receipt, is_stream
 from runyard.journal.reader import is_damaged
@@ -37,6 +38,7 @@ class _Open:
     fd: int
     start: int
     fresh: bytes
+    edits: Path
 
 
 def take(client: "Client", pieces: Sequence[Piece]) -> list[Receipt]:
@@ -64,7 +66,7 @@ def take(client: "Client", pieces: Sequence[Piece]) -> list[Receipt]:
                         end = client.index.apply(
                             piece.run_id, piece.attempt, piece.stream, each.start, each.fresh, connection=tx
                         )
-                    receipts[each.number] = _receipt(client, each, end)
+                    receipts[each.number] = _receipt(each, end)
                 except RunyardError as problem:
                     os.ftruncate(each.fd, each.start)
                     receipts[each.number] = Receipt(each.start, str(problem), type(problem).__name__)
@@ -108,12 +110,12 @@ def _open(client: "Client", number: int, piece: Piece, stack: ExitStack) -> _Ope
         client.index.catch_up(piece.run_id)
         known = client.index.offset(piece.run_id, piece.attempt, piece.stream)
     if piece.offset > known:
-        return _Open(number, piece, fd, known, b"")
+        return _Open(number, piece, fd, known, b"", folder.edits)
     fresh = piece.data[known - piece.offset :]
     written = 0
     while written < len(fresh):
         written += os.pwrite(fd, fresh[written:], known + written)
-    return _Open(number, piece, fd, known, fresh)
+    return _Open(number, piece, fd, known, fresh, folder.edits)
 
 
 def _folder(client: "Client", piece: Piece) -> RunFolder:
@@ -121,10 +123,7 @@ def _folder(client: "Client", piece: Piece) -> RunFolder:
         raise UsageError(f"There is no byte {piece.offset} of an attempt {piece.attempt}.")
     if not is_stream(piece.stream) or piece.stream == "edits":
         raise UsageError(f"'{piece.stream[:60]}' is no stream that a machine may deliver.")
-    folder = client.folder(piece.run_id)
-    if not client.index.known([piece.run_id]):
-        client.index.catch_up(piece.run_id)
-    return folder
+    return client.folder(piece.run_id)
 
 
 @contextmanager
@@ -137,7 +136,7 @@ def _locked(path: "os.PathLike[str]") -> Iterator[int]:
         os.close(fd)
 
 
-def _receipt(client: "Client", each: _Open, end: int) -> Receipt:
+def _receipt(each: _Open, end: int) -> Receipt:
     piece = each.piece
     whole = each.start + len(each.fresh)
     problem = ""
@@ -147,15 +146,15 @@ def _receipt(client: "Client", each: _Open, end: int) -> Receipt:
             problem = (
                 f"Bytes {end} to {whole} of {piece.run_id}/{piece.attempt}/{piece.stream} do not match their checksum."
             )
-    return Receipt(end, problem, JournalDamaged.__name__ if problem else "", _edits_bytes(client, piece.run_id))
+    return Receipt(end, problem, JournalDamaged.__name__ if problem else "", _edits_bytes(each.edits))
 
 
 def _refused(problem: RunyardError) -> Receipt:
     return Receipt(0, str(problem), type(problem).__name__)
 
 
-def _edits_bytes(client: "Client", run_id: str) -> int:
+def _edits_bytes(edits: Path) -> int:
     try:
-        return os.stat(client.folder(run_id).edits).st_size
-    except (FileNotFoundError, NotFound):
+        return os.stat(edits).st_size
+    except FileNotFoundError:
         return 0

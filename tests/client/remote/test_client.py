@@ -298,6 +298,26 @@ def test_what_was_done_without_the_server_arrives_when_it_is_back(client: Remote
     assert served.client.artifacts.path(sha256).read_bytes() == b"a model"
 
 
+def test_a_record_that_is_larger_than_a_piece_arrives_whole(client: RemoteClient, served: Served) -> None:
+    spec = a_spec()
+    client.submit([spec])
+    attempt = client.home.run(spec.id).attempt(1)
+    attempt.path.mkdir(parents=True)
+    journal = JournalWriter(attempt.journal(MAIN), run=spec.id, attempt=1, stream=MAIN)
+    picture = bytes(range(256)) * (5 << 12)
+    journal.event(Media(time_ns=time.time_ns(), key="large", step=1, kind="image", mime="image/png", data=picture))
+    journal.close()
+    supervisor = JournalWriter(attempt.journal(HOST), run=spec.id, attempt=1, stream=HOST)
+    supervisor.event(Ended(time_ns=time.time_ns(), state=RunState.COMPLETED))
+    supervisor.close()
+
+    spool.sync(client)
+
+    assert spool.left(client) == []
+    kept = served.client.folder(spec.id).attempt(1).journal(MAIN)
+    assert kept.read_bytes() == attempt.journal(MAIN).read_bytes()
+
+
 def test_an_attempt_whose_supervisor_was_killed_is_told_to_have_ended(client: RemoteClient, served: Served) -> None:
     spec = a_spec(is_queued=True)
     client.submit([spec])

@@ -6,7 +6,7 @@ are, since each side keeps its own: names, tags and notes are repeated there, by
 attempt goes first: so the run is seldom seen there as one that waits, and never claimed by a worker.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,17 +16,14 @@ from runyard.client import intake, travel
 from runyard.client.client import Client
 from runyard.client.remote.artifacts import RemoteArtifacts
 from runyard.client.remote.client import RemoteClient
+from runyard.client.remote.sending import Deliver, send
 from runyard.errors import ConflictError, JournalDamaged, NotFound
 from runyard.index import RunRow
 from runyard.journal import HOST, Attempt, RunFolder
 from runyard.journal.events import Ended, StopRequested
-from runyard.journal.pieces import Piece, Receipt
+from runyard.journal.pieces import Receipt
 from runyard.journal.reader import EventAt, read_journal
 from runyard.records import RunSpec, RunState
-
-_PIECE_BYTES = 4 << 20
-
-Deliver = Callable[[Sequence[Piece]], list[Receipt]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,27 +127,16 @@ def _streams(folder: RunFolder) -> Iterator[tuple[Attempt, str]]:
 def _deliver(target: Client, deliver: Deliver, attempt: Attempt, stream: str) -> int:
     """Bring what is missing of a journal; return how many bytes that were. A torn tail stays where it is."""
     run_id, path = attempt.run.id, attempt.journal(stream)
-    began = known = target.offset(run_id, attempt.number, stream)
-    size = path.stat().st_size
-    while known < size:
-        (receipt,) = deliver([Piece(run_id, attempt.number, stream, known, _read(path, known))])
-        if receipt.problem:
-            raise _refusal(receipt, path)
-        if receipt.offset <= known:
-            break
-        known = receipt.offset
-    return known - began
+    began = target.offset(run_id, attempt.number, stream)
+    last = send(deliver, attempt, stream, began)
+    if last.problem:
+        raise _refusal(last, path)
+    return last.offset - began
 
 
 def _refusal(receipt: Receipt, path: Path) -> Exception:
     kinds = {kind.__name__: kind for kind in (ConflictError, NotFound)}
     return kinds.get(receipt.kind, JournalDamaged)(f"{path} was not taken: {receipt.problem}")
-
-
-def _read(path: Path, offset: int) -> bytes:
-    with path.open("rb") as file:
-        file.seek(offset)
-        return file.read(_PIECE_BYTES)
 
 
 def _tell_ends(row: RunRow, folder: RunFolder, target: Client) -> None:

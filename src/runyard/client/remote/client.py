@@ -142,8 +142,8 @@ class RemoteClient(Client):
             receipts = self._send(ours)
         for piece, receipt in zip(ours, receipts, strict=True):
             self._pull_edits(piece.run_id, receipt.edits_bytes)
-        by_place = dict(zip(((p.run_id, p.stream) for p in ours), receipts, strict=True))
-        return [by_place.get((p.run_id, p.stream)) or Receipt(p.offset + len(p.data)) for p in pieces]
+        taken = iter(receipts)
+        return [Receipt(p.offset + len(p.data)) if p.stream == EDITS else next(taken) for p in pieces]
 
     def bring_files(self) -> bool:
         return self.artifacts.bring()

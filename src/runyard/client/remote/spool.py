@@ -15,17 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runyard.client.leftovers import collect
+from runyard.client.reaper import START_S
+from runyard.client.remote.sending import send
 from runyard.errors import RunyardError, ServerAway
 from runyard.journal import HOST, Attempt, JournalWriter, is_untouched
 from runyard.journal.events import Ended
-from runyard.journal.pieces import Piece
 from runyard.journal.reader import EventAt, read_journal
 
 if TYPE_CHECKING:
     from runyard.client.remote.client import RemoteClient
 
-START_S = 30.0  # a supervisor may take so long to appear
-_PIECE_BYTES = 4 << 20
 _ARRIVED = "arrived"  # a file in the folder of an attempt of which the server has everything
 
 
@@ -111,13 +110,8 @@ def _bring(client: "RemoteClient", attempt: Attempt) -> bool:
 
 
 def _bring_streams(client: "RemoteClient", attempt: Attempt) -> None:
-    is_growing = True
-    while is_growing:
-        is_growing = False
-        for stream, known, _ in _streams(client, attempt):
-            data = _read(attempt.journal(stream), known)
-            (receipt,) = client.deliver([Piece(attempt.run.id, attempt.number, stream, known, data)])
-            is_growing |= receipt.offset > known and not receipt.problem
+    for stream, known, _ in _streams(client, attempt):
+        send(client.deliver, attempt, stream, known)
 
 
 def _streams(client: "RemoteClient", attempt: Attempt) -> list[tuple[str, int, int]]:
@@ -129,12 +123,6 @@ def _streams(client: "RemoteClient", attempt: Attempt) -> list[tuple[str, int, i
         if known < size:
             found.append((stream, known, size))
     return found
-
-
-def _read(path: Path, offset: int) -> bytes:
-    with path.open("rb") as file:
-        file.seek(offset)
-        return file.read(_PIECE_BYTES)
 
 
 def _age_s(path: Path) -> float:
