@@ -27,6 +27,14 @@ DEFAULT = TrainConfig()
 OVERRIDE = {"lr": [0.1, 0.2], "seed": [0, 1]}
 """
 
+SEEDS_PY = """from runyard import Config
+
+class TrainConfig(Config):
+    seed: int = 0
+
+DEFAULT = TrainConfig()
+"""
+
 TRAIN_PY = """def train(config, run):
     for step in range(config.steps):
         if config.fails:

@@ -14,19 +14,11 @@ from runyard.client import open_client
 from runyard.index import Index
 from runyard.journal import MAIN
 from runyard.journal.reader import Rows, read_journal
-from tests.journeys.conftest import Story
+from tests.journeys.conftest import SEEDS_PY, Story
 
 KILLS = 20
 RUNS = 6
 KINDS = ("runyard.project.child", "runyard.supervisor", "worker")
-
-CONFIG = """from runyard import Config
-
-class TrainConfig(Config):
-    seed: int = 0
-
-DEFAULT = TrainConfig()
-"""
 
 # Each step is acknowledged in a file after its log returned. The lock is the test's own witness: it is held
 # on behalf of the slot as long as this process lives, so a second run on the same slot would be caught.
@@ -63,7 +55,7 @@ def test_nothing_is_lost_and_nothing_is_untrue_whatever_is_killed(
 ) -> None:
     proof = tmp_path / "proof"
     proof.mkdir()
-    story = make_story(train=TRAIN, config=CONFIG, PROOF=str(proof))
+    story = make_story(train=TRAIN, config=SEEDS_PY, PROOF=str(proof))
     story.run("train", f"seed={list(range(RUNS))}", "--queue", "--retries", "100")
     chance = random.Random(7)
 

@@ -24,21 +24,13 @@ from runyard.journal.events import Ended
 from runyard.journal.reader import EventAt, read_journal
 from runyard.records import RunState
 from tests.journeys import relay as relay_script
-from tests.journeys.conftest import Story
+from tests.journeys.conftest import SEEDS_PY, Story
 
 RUNS = 60
 SERVER_DEATHS = 5
 CUTS = 2
 CUT_S = 5.0  # longer than a client's patience
 PATIENCE_S = 400.0
-
-CONFIG = """from runyard import Config
-
-class TrainConfig(Config):
-    seed: int = 0
-
-DEFAULT = TrainConfig()
-"""
 
 # A step is acknowledged in a file after its log returned.
 TRAIN = """
@@ -106,7 +98,7 @@ def test_sixty_runs_are_completed_once_each_whatever_happens_to_server_network_a
 ) -> None:
     proof = tmp_path / "proof"
     proof.mkdir()
-    story = make_story(train=TRAIN, config=CONFIG, PROOF=str(proof))
+    story = make_story(train=TRAIN, config=SEEDS_PY, PROOF=str(proof))
     port, relayed = free_port(), free_port()
 
     def process(*command: str, name: str, url: str) -> Process:
