@@ -116,11 +116,7 @@ class Client:
             OSError: the disk did not take them; nothing is left behind.
             NotAllowed: a project is not open to whoever this client acts for.
         """
-        for project in {spec.project for spec in specs}:
-            self.index.scope.require(project)
-        if self._user is not None:
-            specs = [msgspec.structs.replace(spec, user=self._user) for spec in specs]
-        submission.submit(self, specs)
+        submission.submit(self, self._admitted(specs))
 
     def announce(self, specs: Sequence[RunSpec], *, into_queue: bool = True) -> list[RunId]:
         """Create runs that another machine asks for; those that are here already are left alone. Return the new ones.
@@ -131,12 +127,9 @@ class Client:
         Raises:
             UsageError: a spec cannot be right, such as one whose id is none.
             ConflictError: another run has the id of one, or its code is not here.
+            NotAllowed: a project is not open to whoever this client acts for.
         """
-        for project in {spec.project for spec in specs}:
-            self.index.scope.require(project)
-        if self._user is not None:
-            specs = [msgspec.structs.replace(spec, user=self._user) for spec in specs]
-        return submission.announce(self, specs, into_queue=into_queue)
+        return submission.announce(self, self._admitted(specs), into_queue=into_queue)
 
     # ---- the life of an attempt: called by workers and supervisors ----
 
@@ -298,6 +291,14 @@ class Client:
     def edit(self, run_id: str, event: Event, *, durable: bool = True) -> None:
         """Append an event to a run's edits and bring it into the index."""
         self._edit(run_id, event, durable=durable)
+
+    def _admitted(self, specs: Sequence[RunSpec]) -> Sequence[RunSpec]:
+        """The runs in the name of whoever this client acts for, if they may make them."""
+        for project in {spec.project for spec in specs}:
+            self.index.scope.require(project)
+        if self._user is None:
+            return specs
+        return [msgspec.structs.replace(spec, user=self._user) for spec in specs]
 
     def _edit(self, run_id: str, event: Event, *, durable: bool = True) -> None:
         edits = self.folder(run_id).edits

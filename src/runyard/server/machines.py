@@ -1,4 +1,4 @@
-"""Machines: their slots and who is on them. So far that is this machine; those of a team come with its server."""
+"""Machines: their slots and who is on them. So far that is the server's own; workers of others show in the queue."""
 
 import shutil
 import threading
