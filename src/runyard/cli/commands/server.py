@@ -1,4 +1,4 @@
-"""The options of `runyard server` and of what belongs to it. See `app.py` for the other commands."""
+"""The options of `runyard server` and of what belongs to it."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -35,15 +35,15 @@ User = Annotated[str, typer.Argument(metavar="NAME", show_default=False)]
 Role = Annotated[str, typer.Argument(metavar="viewer|member|admin", show_default=False)]
 Project = Annotated[str, typer.Argument(metavar="PROJECT", show_default=False)]
 
-server_app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
+app = typer.Typer(rich_markup_mode=None, invoke_without_command=True)
 user_app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Accounts of people.")
 token_app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Tokens of machines.")
 project_app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="Who sees which projects.")
 for _name, _app in (("user", user_app), ("token", token_app), ("project", project_app)):
-    server_app.add_typer(_app, name=_name)
+    app.add_typer(_app, name=_name)
 
 
-@server_app.callback()
+@app.callback()
 def server(
     context: typer.Context,
     home: Home = None,
@@ -91,7 +91,7 @@ def server(
         command.server(options)
 
 
-@server_app.command("install")
+@app.command("install")
 def install(
     context: typer.Context,
     folder: Annotated[

@@ -1,0 +1,1 @@
+"""The commands of `runyard` under their headings: options and help, nothing else."""
