@@ -1,8 +1,8 @@
 """Keras 3, with any backend.
 
-    from runyard.integrations.keras import RunyardCallback
+from runyard.integrations.keras import RunyardCallback
 
-    model.fit(x, y, epochs=20, validation_data=held_out, callbacks=[RunyardCallback()])
+model.fit(x, y, epochs=20, validation_data=held_out, callbacks=[RunyardCallback()])
 """
 
 from pathlib import Path

@@ -8,8 +8,6 @@
 The model is kept by the line after the training: a callback does not learn that another one ended it early.
 """
 
-from typing import Any
-
 from lightgbm.callback import CallbackEnv, EarlyStopException
 
 from runyard.integrations.following import readable, the_run

@@ -1,8 +1,8 @@
 """Lightning, under either of its names.
 
-    from runyard.integrations.lightning import RunyardLogger, StopWhenAsked
+from runyard.integrations.lightning import RunyardLogger, StopWhenAsked
 
-    trainer = Trainer(logger=RunyardLogger(), callbacks=[StopWhenAsked()])
+trainer = Trainer(logger=RunyardLogger(), callbacks=[StopWhenAsked()])
 """
 
 from argparse import Namespace

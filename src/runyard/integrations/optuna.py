@@ -1,8 +1,8 @@
 """Optuna: a study is a run, its trials are the runs below it.
 
-    from runyard.integrations.optuna import RunyardCallback
+from runyard.integrations.optuna import RunyardCallback
 
-    study.optimize(objective, n_trials=100, callbacks=[RunyardCallback()])
+study.optimize(objective, n_trials=100, callbacks=[RunyardCallback()])
 """
 
 from typing import Any

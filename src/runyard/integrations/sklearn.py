@@ -1,9 +1,9 @@
 """scikit-learn: every `fit` tells what it was and what came of it.
 
-    from runyard.integrations.sklearn import autolog
+from runyard.integrations.sklearn import autolog
 
-    autolog()                      # from here on; `with autolog(): …` for a part of a program
-    GridSearchCV(model, grid).fit(x, y)
+autolog()                      # from here on; `with autolog(): …` for a part of a program
+GridSearchCV(model, grid).fit(x, y)
 """
 
 import functools
@@ -140,7 +140,7 @@ def _wrap(cls: type) -> None:
         return
 
     @functools.wraps(fit)
-    def logged(self: Any, X: Any, *args: Any, **named: Any) -> Any:  # noqa: N803  # scikit-learn passes it by name
+    def logged(self: Any, X: Any, *args: Any, **named: Any) -> Any:  # scikit-learn passes it by name
         active = _active
         if active is None or not hasattr(self, "predict") or not _depth.acquire(blocking=False):
             return fit(self, X, *args, **named)
@@ -159,7 +159,7 @@ def _wrap(cls: type) -> None:
 
 def _described(estimator: Any) -> dict[str, Any]:
     """The estimator's class and parameters, those of its parts below them."""
-    found: dict[str, Any] = {"estimator": type(estimator).__name__}
+    found: dict[str, Any] = {"class": type(estimator).__name__}
     for name, value in estimator.get_params(deep=False).items():
         found[name] = _value(value)
     return found

@@ -1,8 +1,8 @@
 """PyTorch: what happens inside a model while it learns.
 
-    from runyard.integrations.torch import watch
+from runyard.integrations.torch import watch
 
-    watch(model, optimizer)        # before the loop
+watch(model, optimizer)        # before the loop
 """
 
 from types import TracebackType

@@ -1,10 +1,11 @@
 """Transformers: a callback for its Trainer.
 
-    from runyard.integrations.transformers import RunyardCallback
+from runyard.integrations.transformers import RunyardCallback
 
-    trainer = Trainer(model, args, train_dataset=…, callbacks=[RunyardCallback()])
+trainer = Trainer(model, args, train_dataset=…, callbacks=[RunyardCallback()])
 """
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ _SECTIONS = ("eval", "test")  # what Trainer puts before the names of metrics; w
 class RunyardCallback(TrainerCallback):  # type: ignore[misc]  # its package may be missing, so mypy does not read it
     """Logs what the Trainer logs, keeps its model, and ends the training when the run shall stop.
 
-    Metrics are `train/…` and `eval/…` at the Trainer's global step, with `epoch` beside them. Only the process of
-    rank 0 logs.
+    Metrics are `train/…` and `eval/…` at the Trainer's global step, with `epoch` beside them; what it tells of the whole
+    training at its end is `overall/…`. Only the process of rank 0 logs.
     """
 
     def __init__(self, run: Run | None = None, *, keeps_model: bool = True) -> None:
@@ -69,12 +70,13 @@ class RunyardCallback(TrainerCallback):  # type: ignore[misc]  # its package may
 
 def _changed(args: Any) -> dict[str, Any]:
     """The training arguments that are not the defaults, and the three that one always wants to see."""
-    default = type(args)(output_dir=args.output_dir).to_dict()
     always = ("learning_rate", "num_train_epochs", "per_device_train_batch_size")
+    values = args.to_dict()  # not the defaults' own: making them resets the devices of the process
     return {
-        name: value
-        for name, value in args.to_dict().items()
-        if name in always or (name in default and value != default[name] and not name.endswith("_dir"))
+        each.name: values[each.name]
+        for each in dataclasses.fields(args)
+        if each.name in always
+        or (each.name in values and getattr(args, each.name) != each.default and not each.name.endswith("_dir"))
     }
 
 
@@ -84,4 +86,4 @@ def _name(name: str) -> str:
     section, _, rest = name.partition("_")
     if section in _SECTIONS and rest:
         return f"{section}/{rest}"
-    return f"train/{name.removeprefix('train_')}"
+    return f"overall/{rest}" if section == "train" and rest else f"train/{name}"

@@ -1,9 +1,9 @@
 """XGBoost, its own interface and that of scikit-learn.
 
-    from runyard.integrations.xgboost import RunyardCallback
+from runyard.integrations.xgboost import RunyardCallback
 
-    xgboost.train(params, data, evals=[(data, "train"), (held_out, "val")], callbacks=[RunyardCallback()])
-    xgboost.XGBClassifier(callbacks=[RunyardCallback()]).fit(x, y, eval_set=[(x, y), (x_val, y_val)])
+xgboost.train(params, data, evals=[(data, "train"), (held_out, "val")], callbacks=[RunyardCallback()])
+xgboost.XGBClassifier(callbacks=[RunyardCallback()]).fit(x, y, eval_set=[(x, y), (x_val, y_val)])
 """
 
 import json

@@ -19,6 +19,7 @@ from zlib import crc32
 from runyard.errors import StopRun, UsageError
 from runyard.journal import Attempt, JournalWriter, RunFolder
 from runyard.journal.events import (
+    Configured,
     Event,
     FileLogged,
     Finished,
@@ -385,6 +386,20 @@ class Run:
     def untag(self, *tags: str) -> None:
         """Remove tags from the run."""
         self._event(Tagged(time_ns=time_ns(), remove=tuple(check_name(tag, what="tag") for tag in tags)))
+
+    def configure(self, settings: "Mapping[str, Any]") -> None:
+        """Add settings that became known after the run began, e.g. those of a library; they replace earlier ones.
+
+        Names may be dotted, mappings nested; values are JSON-like. The identity of the run does not change by them.
+
+        Raises:
+            UsageError: a name is no text, or the values are no mapping.
+        """
+        if not isinstance(settings, Mapping):
+            raise UsageError(f"configure takes a mapping of names to values, not {type(settings).__name__}.")
+        from runyard.tracking.settings import dotted  # late: few trainings learn of settings while they run
+
+        self._event(Configured(time_ns=time_ns(), values=dotted(settings)))
 
     def note(self, text: str) -> None:
         """Write the run's note, for people; a later one replaces it."""
