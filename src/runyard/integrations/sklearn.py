@@ -120,9 +120,9 @@ def _wrap_all() -> None:
     if _is_wrapped:
         return
     _is_wrapped = True
-    follow = BaseEstimator.__init_subclass__.__func__  # type: ignore[attr-defined]  # a classmethod's function
+    follow = BaseEstimator.__init_subclass__.__func__
 
-    def init_subclass(cls: type, **more: Any) -> None:
+    def init_subclass(cls: type[Any], /, **more: Any) -> None:
         follow(cls, **more)
         _wrap(cls)
 

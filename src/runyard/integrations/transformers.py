@@ -17,11 +17,11 @@ from runyard.tracking import Run
 _SECTIONS = ("eval", "test")  # what Trainer puts before the names of metrics; without one it is the training
 
 
-class RunyardCallback(TrainerCallback):  # type: ignore[misc]  # its package may be missing, so mypy does not read it
+class RunyardCallback(TrainerCallback):
     """Logs what the Trainer logs, keeps its model, and ends the training when the run shall stop.
 
-    Metrics are `train/…` and `eval/…` at the Trainer's global step, with `epoch` beside them; what it tells of the whole
-    training at its end is `overall/…`. Only the process of rank 0 logs.
+    Metrics are `train/…` and `eval/…` at the Trainer's global step, with `epoch` beside them; what it tells of the
+    whole training at its end is `overall/…`. Only the process of rank 0 logs.
     """
 
     def __init__(self, run: Run | None = None, *, keeps_model: bool = True) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from struct import Struct
 from time import monotonic, sleep, time_ns
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from zlib import crc32
 
 from runyard.errors import StopRun, UsageError
@@ -38,6 +38,9 @@ from runyard.tracking.series import DifferentSteps, Layout, SeriesBook
 from runyard.tracking.stopping import StopSignal
 from runyard.tracking.streams import open_stream, side_stream, stream_of_rank
 from runyard.tracking.values import check_name, check_step, flatten, number
+
+if TYPE_CHECKING:
+    from runyard.tracking.writer import SummaryWriter
 
 Item = TypeVar("Item")
 Encoded = tuple[bytes, dict[str, Any]]  # the bytes of a medium, and what is known about them
@@ -404,6 +407,12 @@ class Run:
     def note(self, text: str) -> None:
         """Write the run's note, for people; a later one replaces it."""
         self._event(Noted(time_ns=time_ns(), text=str(text)))
+
+    def writer(self) -> "SummaryWriter":
+        """Something with the calls of TensorBoard's SummaryWriter, which logs to this run."""
+        from runyard.tracking.writer import SummaryWriter  # late: only scripts that were written for it
+
+        return SummaryWriter(run=self)
 
     # ---- around the training ----
 
