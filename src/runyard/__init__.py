@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from runyard.project.submitting import submit
     from runyard.tracking import Run, current_run, start_run
     from runyard.tracking.models import load_model, read_manifest
+    from runyard.tracking.writer import SummaryWriter
 
 __version__ = "0.1.0"
 
@@ -36,6 +37,7 @@ __all__ = [
     "Run",
     "RunyardError",
     "StopRun",
+    "SummaryWriter",
     "choice",
     "current_run",
     "expand",
@@ -62,6 +64,7 @@ _HOMES = {
     "runyard.project.submitting": ("submit",),
     "runyard.tracking": ("Run", "current_run", "start_run"),
     "runyard.tracking.models": ("load_model", "read_manifest"),
+    "runyard.tracking.writer": ("SummaryWriter",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -88,6 +88,8 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     kind: str = "train"  # "train": started by us; "external": a process that called runyard.start_run()
     experiment: str | None = None  # the question; the name of a grid or of an experiment file
     grid: str | None = None  # id of the plan it was submitted with
+    parent: str | None = None  # id of the run that started this one
+    source: str = ""  # where another system keeps it, or kept it: "sacred:…", "mlflow:…"; empty: it is ours
     config: dict[str, Any] = {}
     config_id: str = ""  # identity of the config, 64 hex digits
     group: str = ""  # identity without the seed
@@ -113,6 +115,11 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def new_run_id() -> RunId:
     """A random id of ten characters; the first four or five are enough for people."""
     return RunId("".join(_ID_ALPHABET[byte % 32] for byte in os.urandom(_ID_LENGTH)))
+
+
+def run_id_from(digest: bytes) -> RunId:
+    """The id that a digest of at least ten bytes gives, for runs that must be found again without a table of them."""
+    return RunId("".join(_ID_ALPHABET[byte % 32] for byte in digest[:_ID_LENGTH]))
 
 
 def is_run_id(text: str) -> bool:

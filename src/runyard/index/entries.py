@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from runyard.database import insert_missing, upsert
 from runyard.database.schema import run_config, run_documents, run_metrics, run_tags, runs
 from runyard.index.diff import flatten
-from runyard.index.merge import Merged, decode_merged, encode_merged, merge
+from runyard.index.merge import Merged, decode_merged, encode_merged, merge, nested
 from runyard.index.rows import MetricSummary, to_ns
 from runyard.records import RunSpec, decode_spec
 
@@ -42,7 +42,9 @@ def insert_merged(tx: Connection, pairs: Sequence[tuple[RunSpec, Merged]]) -> No
     _insert(tx, "runs", [_run_columns(spec, found) for spec, found in pairs])
     _insert(tx, "run_tags", [{"run_id": spec.id, "tag": tag} for spec, found in pairs for tag in found.tags])
     settings = [
-        _config_columns(spec.id, key, value) for spec, _ in pairs for key, value in flatten(spec.config).items()
+        _config_columns(spec.id, key, value)
+        for spec, found in pairs
+        for key, value in flatten(nested(spec.config, found.config)).items()
     ]
     _insert(tx, "run_config", settings)
     metrics = [_metric_columns(spec.id, key, found) for spec, merged in pairs for key, found in merged.summary.items()]
@@ -62,6 +64,7 @@ def change(tx: Connection, spec: RunSpec, old: Merged, new: Merged) -> None:
     if columns != _run_columns(spec, old):
         upsert(tx, runs, [columns])
     _write_tags(tx, spec.id, old, new)
+    _write_config(tx, spec, old, new)
     _write_metrics(tx, spec.id, old, new)
 
 
@@ -70,6 +73,21 @@ def _write_tags(tx: Connection, run_id: str, old: Merged, new: Merged) -> None:
     if gone:
         tx.execute(delete(run_tags).where(run_tags.c.run_id == run_id, run_tags.c.tag.in_(gone)))
     _insert(tx, "run_tags", [{"run_id": run_id, "tag": tag} for tag in new.tags if tag not in old.tags])
+
+
+def _write_config(tx: Connection, spec: RunSpec, old: Merged, new: Merged) -> None:
+    if old.config == new.config:
+        return
+    before, after = (flatten(nested(spec.config, merged.config)) for merged in (old, new))
+    gone = [key for key in before if key not in after]  # a value gave way to settings below it
+    if gone:
+        tx.execute(delete(run_config).where(run_config.c.run_id == spec.id, run_config.c.key.in_(gone)))
+    changed = [key for key, value in after.items() if key not in before or _differ(before[key], value)]
+    upsert(tx, run_config, [_config_columns(spec.id, key, after[key]) for key in changed])
+
+
+def _differ(first: object, second: object) -> bool:
+    return type(first) is not type(second) or first != second
 
 
 def _write_metrics(tx: Connection, run_id: str, old: Merged, new: Merged) -> None:
@@ -88,7 +106,7 @@ def _run_columns(spec: RunSpec, merged: Merged) -> dict[str, Any]:
         "id": spec.id,
         "project": spec.project,
         "name": merged.name,
-        "experiment": spec.experiment,
+        "experiment": merged.experiment if merged.experiment is not None else spec.experiment,
         "grid": spec.grid,
         "kind": spec.kind,
         "state": str(merged.state),

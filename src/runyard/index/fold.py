@@ -12,12 +12,15 @@ import numpy as np
 from runyard.index.states import MetricState, ProgressState, StreamState, join
 from runyard.journal.arrays import FloatArray, IntArray
 from runyard.journal.events import (
+    Configured,
     Ended,
     Environment,
     Event,
     Failed,
+    Filed,
     Finished,
     Held,
+    Labelled,
     Noted,
     Opened,
     Progress,
@@ -33,6 +36,7 @@ from runyard.journal.events import (
     Warned,
 )
 from runyard.journal.reader import EventAt, Rows
+from runyard.records import RunState
 
 MAX_WARNINGS = 20  # a loop may warn at every step
 
@@ -111,6 +115,12 @@ def _fold_event(state: StreamState, event: Event) -> None:
             state.note = (event.time_ns, event.text)
         case Renamed():
             state.name = (event.time_ns, event.name)
+        case Configured():
+            state.config |= event.values
+            state.texts |= event.texts
+        case Labelled():
+            state.labels |= {name: (event.time_ns, text) for name, text in event.put.items()}
+            state.labels |= dict.fromkeys(event.remove, (event.time_ns, None))
         case Warned():
             if len(state.warnings) < MAX_WARNINGS:
                 state.warnings.append(event.text)
@@ -121,16 +131,23 @@ def _fold_event(state: StreamState, event: Event) -> None:
         case Failed():
             state.failed = event
         case Started():
-            state.started = state.started or event
+            state.started, state.ended = state.started or event, None
         case Environment():
             state.environment = event
         case Ended():
             if event.attempt:
-                state.reaped.setdefault(event.attempt, event)
+                _fold_reaped(state, event)
             else:
                 state.ended = event
         case _:
             _fold_edit(state, event)
+
+
+def _fold_reaped(state: StreamState, event: Ended) -> None:
+    """The first word about an end counts, unless it only said that nothing was heard: that may happen again."""
+    known = state.reaped.get(event.attempt)
+    if known is None or known.state == RunState.LOST:
+        state.reaped[event.attempt] = event
 
 
 def _fold_edit(state: StreamState, event: Event) -> None:
@@ -146,6 +163,8 @@ def _fold_edit(state: StreamState, event: Event) -> None:
         case Reordered():
             state.priority = event.priority if event.priority is not None else state.priority
             state.position = event.position if event.position is not None else state.position
+        case Filed():
+            state.experiment = event.experiment
         case Trashed():
             state.is_trashed = True
         case Restored():

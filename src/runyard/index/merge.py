@@ -5,6 +5,7 @@ A pure function. It knows no clock and no order of arrival.
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -13,6 +14,8 @@ from runyard.index.states import MetricState, StreamState, join
 from runyard.journal import EDITS, HOST, MAIN
 from runyard.journal.events import Ended
 from runyard.records import RunSpec, RunState
+
+PARENT_LABEL = "runyard.parent"  # the id of the run that started this one, where that became known later
 
 StreamId = tuple[int, str]  # attempt and name; edits belong to attempt 0
 States = Mapping[StreamId, StreamState]
@@ -37,6 +40,9 @@ class Merged(msgspec.Struct, kw_only=True, omit_defaults=True):
     device_names: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     note: str = ""
+    config: dict[str, Any] = {}  # what came later, by dotted key
+    labels: dict[str, str] = {}
+    experiment: str | None = None  # another one than it was made for
     summary: dict[str, MetricSummary] = {}
     progress: ProgressRow | None = None
     warnings: tuple[str, ...] = ()
@@ -85,6 +91,9 @@ def merge(spec: RunSpec, states: States, *, trim: Trim) -> Merged:
         device_names=started.device_names if started else (),
         tags=_tags(spec, states),
         note=_note(spec, states),
+        config={key: value for _, s in sorted(states.items(), key=_by_id) for key, value in s.config.items()},
+        labels=_labels(states),
+        experiment=edits.experiment,
         summary=_summary(states, trim),
         progress=_progress(states),
         warnings=tuple(warning for _, s in sorted(states.items(), key=_by_id) for warning in s.warnings),
@@ -101,7 +110,7 @@ def run_row(spec: RunSpec, merged: Merged) -> RunRow:
         id=spec.id,
         project=spec.project,
         name=merged.name,
-        experiment=spec.experiment,
+        experiment=merged.experiment if merged.experiment is not None else spec.experiment,
         grid=spec.grid,
         kind=spec.kind,
         state=merged.state,
@@ -120,7 +129,10 @@ def run_row(spec: RunSpec, merged: Merged) -> RunRow:
         tags=merged.tags,
         note=merged.note,
         seed=spec.seed,
-        config=spec.config,
+        config=nested(spec.config, merged.config),
+        labels=merged.labels,
+        parent=merged.labels.get(PARENT_LABEL) or spec.parent,
+        source=spec.source,
         config_id=spec.config_id,
         group=spec.group,
         changed=spec.changed,
@@ -134,6 +146,41 @@ def run_row(spec: RunSpec, merged: Merged) -> RunRow:
         data=spec.data,
         code=spec.code,
     )
+
+
+def nested(config: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """A config with settings by dotted key put where they belong.
+
+    Another system may have both `a` and `a.b`: what finds a value in its way stays dotted, what finds a section there
+    stands in it without a name. Either has its own dotted key again.
+    """
+    if not more:
+        return dict(config)
+    whole = _copied(config)
+    for key in sorted(more):
+        *sections, last = key.split(".")
+        place = _section(whole, sections) if all(sections) and last else None
+        if place is None:
+            whole[key] = more[key]
+        elif isinstance(place.get(last), dict):
+            place[last][""] = more[key]
+        else:
+            place[last] = more[key]
+    return whole
+
+
+def _section(config: dict[str, Any], names: list[str]) -> dict[str, Any] | None:
+    """The section of these names, made where it is missing; None if a value is in the way."""
+    for name in names:
+        inner = config.setdefault(name, {})
+        if not isinstance(inner, dict):
+            return None
+        config = inner
+    return config
+
+
+def _copied(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _copied(value) if isinstance(value, dict) else value for key, value in config.items()}
 
 
 def ended_attempts(states: States) -> set[int]:
@@ -264,6 +311,15 @@ def _tags(spec: RunSpec, states: States) -> tuple[str, ...]:
 def _note(spec: RunSpec, states: States) -> str:
     notes = [(state.note[0], identity, state.note[1]) for identity, state in states.items() if state.note]
     return max(notes)[2] if notes else spec.note
+
+
+def _labels(states: States) -> dict[str, str]:
+    labels: dict[str, tuple[int, str | None]] = {}
+    for _, state in sorted(states.items(), key=_by_id):
+        for name, (time_ns, text) in state.labels.items():
+            if time_ns >= labels.get(name, (0, None))[0]:
+                labels[name] = (time_ns, text)
+    return {name: text for name, (_, text) in sorted(labels.items()) if text is not None}
 
 
 def _progress(states: States) -> ProgressRow | None:

@@ -78,6 +78,9 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     config_id: str
     group: str
     changed: dict[str, Any]
+    labels: dict[str, str]  # what other systems call tags: names with a text each, sorted
+    parent: str | None  # id of the run that started it
+    source: str  # where another system keeps it; empty: it is ours
     summary: dict[str, MetricSummary]  # sorted by key
     progress: ProgressRow | None
     warnings: tuple[str, ...]

@@ -1,5 +1,7 @@
 """The state of a stream: all that its events and rows say, folded (`fold.py`), and small enough to lie in a row."""
 
+from typing import Any
+
 import msgspec
 
 from runyard.journal.events import (
@@ -47,6 +49,9 @@ class StreamState(msgspec.Struct, kw_only=True, omit_defaults=True):
     tags: dict[str, tuple[int, bool]] = {}  # when it was last touched, and whether it was added
     note: tuple[int, str] | None = None
     name: tuple[int, str] | None = None
+    config: dict[str, Any] = {}  # settings that came later, by dotted key
+    texts: dict[str, str] = {}  # as another system wrote them
+    labels: dict[str, tuple[int, str | None]] = {}  # when each was last touched, and its text; None: removed
     warnings: list[str] = []
     # main
     opened_ns: int | None = None
@@ -57,6 +62,7 @@ class StreamState(msgspec.Struct, kw_only=True, omit_defaults=True):
     environment: Environment | None = None
     ended: Ended | None = None
     # edits
+    experiment: str | None = None
     reaped: dict[int, Ended] = {}  # by attempt
     stop: StopRequested | None = None
     requeued: Requeued | None = None

@@ -14,7 +14,7 @@ from runyard.index.chunks import SEGMENT_BYTES, chunk_rows, decode_by_segment
 from runyard.index.fold import fold
 from runyard.index.merge import Merged, States, ended_attempts, merge
 from runyard.index.states import MetricState, StreamState, decode_state, encode_state, key_prefix
-from runyard.journal.events import ArtifactStored, Media
+from runyard.journal.events import ArtifactRemoved, ArtifactStored, Media
 from runyard.journal.reader import Decoder, EventAt, Header, Rows
 from runyard.records import RunSpec
 
@@ -63,17 +63,29 @@ class Pending(msgspec.Struct):
     """Rows to be inserted, gathered because a statement costs more than a row."""
 
     rows: dict[str, list[dict[str, Any]]] = {}  # by table
+    removed: list[dict[str, Any]] = []  # artifacts that are gone: stream, name, and the offset that said so
 
     def add(self, table: str, rows: Iterable[dict[str, Any]]) -> None:
         self.rows.setdefault(table, []).extend(rows)
 
     def take(self, other: "Pending") -> None:
         """Take over what another one gathered."""
+        for gone in other.removed:
+            self.remove_artifacts(gone)
         for table, rows in other.rows.items():
             self.add(table, rows)
 
+    def remove_artifacts(self, gone: dict[str, Any]) -> None:
+        """Forget the files that the same stream told before."""
+        kept = [row for row in self.rows.get("artifacts", []) if not _is_gone(row, gone)]
+        self.rows["artifacts"] = kept
+        self.removed.append(gone)
+
     def insert(self, tx: Connection) -> None:
         """Write the rows, and forget them."""
+        for gone in self.removed:
+            _delete_artifacts(tx, gone)
+        self.removed.clear()
         for table, rows in self.rows.items():
             if rows:
                 tx.execute(_INSERTS[table], rows)
@@ -169,6 +181,10 @@ def fold_fresh(row: StreamRow, data: bytes, pending: Pending) -> Fresh:
                 found_media.append(row.identity | _media_columns(item, item.event, prefix))
             elif isinstance(item.event, ArtifactStored):
                 found_artifacts.append(row.identity | _artifact_columns(item, item.event))
+            elif isinstance(item.event, ArtifactRemoved):
+                gone = row.identity | {"name": item.event.name, "offset": item.offset}
+                found_artifacts = [each for each in found_artifacts if not _is_gone(each, gone)]
+                pending.remove_artifacts(gone)
     _check_header(row)
     pending.add("media", found_media)
     pending.add("artifacts", found_artifacts)
@@ -210,6 +226,18 @@ def _artifact_columns(item: EventAt, event: ArtifactStored) -> dict[str, Any]:
         "meta": msgspec.msgpack.encode(event.meta),
         "time_ns": event.time_ns,
     }
+
+
+def _is_gone(row: dict[str, Any], gone: dict[str, Any]) -> bool:
+    is_same_stream = all(row[name] == gone[name] for name in ("run_id", "attempt", "stream"))
+    return is_same_stream and row["offset"] < gone["offset"] and f"{row['name']}/".startswith(f"{gone['name']}/")
+
+
+def _delete_artifacts(tx: Connection, gone: dict[str, Any]) -> None:
+    table = artifacts
+    ours = [table.c[name] == gone[name] for name in ("run_id", "attempt", "stream")]
+    below = (table.c.name >= f"{gone['name']}/") & (table.c.name < f"{gone['name']}0")  # "0" follows "/"
+    tx.execute(delete(table).where(*ours, table.c.offset < gone["offset"], (table.c.name == gone["name"]) | below))
 
 
 # ---- sealing: full segments always, the begun one when its attempt has ended ----

@@ -1,13 +1,14 @@
 """The append-only record of an attempt: format, writer, reader, repair. NumPy is needed for reading only."""
 
 from runyard.journal.home import EDITS, HOST, MAIN, Attempt, Home, RunFolder
-from runyard.journal.writer import JournalWriter, Schema, append_event, is_untouched
+from runyard.journal.writer import EncodedJournal, JournalWriter, Schema, append_event, is_untouched
 
 __all__ = [
     "EDITS",
     "HOST",
     "MAIN",
     "Attempt",
+    "EncodedJournal",
     "Home",
     "JournalWriter",
     "RunFolder",

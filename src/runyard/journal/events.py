@@ -60,6 +60,21 @@ class Noted(Event, frozen=True, kw_only=True, tag="noted"):
     by: str = ""
 
 
+class Configured(Event, frozen=True, kw_only=True, tag="configured"):
+    """Settings that became known after the run was asked for; a later one replaces an earlier one of the same key."""
+
+    values: dict[str, Any]  # by dotted key, as `run.json` would have them
+    texts: dict[str, str] = {}  # exactly as another system wrote them, by its own keys
+
+
+class Labelled(Event, frozen=True, kw_only=True, tag="labelled"):
+    """Names with a text each, as other systems have them; a later one replaces an earlier one of the same name."""
+
+    put: dict[str, str] = {}
+    remove: tuple[str, ...] = ()
+    by: str = ""
+
+
 class Progress(Event, frozen=True, kw_only=True, tag="progress"):
     """`done` of `total` units; the ETA follows from the first and the latest of these."""
 
@@ -97,7 +112,7 @@ class Warned(Event, frozen=True, kw_only=True, tag="warned"):
 
 
 class Started(Event, frozen=True, kw_only=True, tag="started"):
-    """An attempt begins: where, by whom, with what."""
+    """An attempt begins: where, by whom, with what. A second one says that it goes on after it had ended."""
 
     host: str
     user: str
@@ -151,6 +166,12 @@ class ArtifactStored(Event, frozen=True, kw_only=True, tag="artifact"):
     meta: dict[str, Any] = {}
 
 
+class ArtifactRemoved(Event, frozen=True, kw_only=True, tag="artifact_removed"):
+    """The file of this name, or all files below it, that the same stream told before are gone."""
+
+    name: str
+
+
 class Ended(Event, frozen=True, kw_only=True, tag="ended"):
     """How the attempt ended. `state` is a RunState."""
 
@@ -167,6 +188,13 @@ class Ended(Event, frozen=True, kw_only=True, tag="ended"):
 
 class Renamed(Event, frozen=True, kw_only=True, tag="renamed"):
     name: str
+    by: str = ""
+
+
+class Filed(Event, frozen=True, kw_only=True, tag="filed"):
+    """The run answers another question than it was made for: its experiment now."""
+
+    experiment: str
     by: str = ""
 
 
@@ -211,9 +239,9 @@ class Restored(Event, frozen=True, kw_only=True, tag="restored"):
 
 
 AnyEvent = (
-    Opened | Finished | Failed | StopObeyed | Tagged | Noted | Progress | Media | FileLogged | Warned
-    | Started | Environment | CodeSeen | Output | OutputDropped | ArtifactStored | Ended
-    | Renamed | StopRequested | Requeued | Held | Released | Reordered | Trashed | Restored
+    Opened | Finished | Failed | StopObeyed | Tagged | Noted | Configured | Labelled | Progress | Media | FileLogged
+    | Warned | Started | Environment | CodeSeen | Output | OutputDropped | ArtifactStored | ArtifactRemoved | Ended
+    | Renamed | Filed | StopRequested | Requeued | Held | Released | Reordered | Trashed | Restored
 )  # fmt: skip
 
 KNOWN_EVENTS: frozenset[str] = frozenset(str(member.__struct_config__.tag) for member in AnyEvent.__args__)

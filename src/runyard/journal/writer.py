@@ -140,6 +140,51 @@ class JournalWriter:
             self._waiting += record
 
 
+class EncodedJournal:
+    """Records of one stream in memory, for journals that are delivered and not written here.
+
+    Whoever goes on with a stream begins anew with the numbers of schemas, which a reader takes as it comes to them.
+    """
+
+    def __init__(self, *, run: str, attempt: int, stream: str) -> None:
+        self.run, self.attempt, self.stream = run, attempt, stream
+        self._schemas: dict[tuple[str, ...], Schema] = {}
+        self._records = bytearray()
+
+    @property
+    def size_bytes(self) -> int:
+        """How much waits to be taken."""
+        return len(self._records)
+
+    def event(self, event: Event) -> None:
+        """Add an event.
+
+        Raises:
+            ValueError: it is larger than 64 MiB.
+        """
+        self._records += frame(fmt.KIND_EVENT, encode_event(event))
+
+    def row(self, keys: tuple[str, ...], step: int, time_ns: int, values: "tuple[float, ...] | list[float]") -> None:
+        """Add a row. Keys are declared when they come for the first time."""
+        schema = self._schemas.get(keys)
+        if schema is None:
+            if len(self._schemas) >= fmt.MAX_SCHEMAS:
+                self._schemas.clear()  # numbers may be given anew: a reader goes by the latest declaration
+            schema = self._schemas[keys] = Schema(len(self._schemas), keys)
+            self._records += frame(fmt.KIND_SCHEMA, _encode(keys), schema=schema.number)
+        self._records += schema.encode(step, time_ns, values)
+
+    def take(self, *, with_header: bool) -> bytes:
+        """The records so far, which are forgotten here; with a header they are the beginning of a journal."""
+        head = b""
+        if with_header:
+            header = {"run": self.run, "attempt": self.attempt, "stream": self.stream, "created_ns": time_ns()}
+            head = fmt.MAGIC + frame(fmt.KIND_HEADER, _encode(header))
+        taken = head + bytes(self._records)
+        self._records.clear()
+        return taken
+
+
 def frame(kind: int, body: bytes, *, schema: int = 0) -> bytes:
     """A whole record around `body`."""
     size = fmt.OVERHEAD + len(body)

@@ -13,12 +13,13 @@ from pathlib import Path
 from struct import Struct
 from time import monotonic, sleep, time_ns
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 from zlib import crc32
 
 from runyard.errors import StopRun, UsageError
 from runyard.journal import Attempt, JournalWriter, RunFolder
 from runyard.journal.events import (
+    Configured,
     Event,
     FileLogged,
     Finished,
@@ -37,6 +38,9 @@ from runyard.tracking.series import DifferentSteps, Layout, SeriesBook
 from runyard.tracking.stopping import StopSignal
 from runyard.tracking.streams import open_stream, side_stream, stream_of_rank
 from runyard.tracking.values import check_name, check_step, flatten, number
+
+if TYPE_CHECKING:
+    from runyard.tracking.writer import SummaryWriter
 
 Item = TypeVar("Item")
 Encoded = tuple[bytes, dict[str, Any]]  # the bytes of a medium, and what is known about them
@@ -386,9 +390,29 @@ class Run:
         """Remove tags from the run."""
         self._event(Tagged(time_ns=time_ns(), remove=tuple(check_name(tag, what="tag") for tag in tags)))
 
+    def configure(self, settings: "Mapping[str, Any]") -> None:
+        """Add settings that became known after the run began, e.g. those of a library; they replace earlier ones.
+
+        Names may be dotted, mappings nested; values are JSON-like. The identity of the run does not change by them.
+
+        Raises:
+            UsageError: a name is no text, or the values are no mapping.
+        """
+        if not isinstance(settings, Mapping):
+            raise UsageError(f"configure takes a mapping of names to values, not {type(settings).__name__}.")
+        from runyard.tracking.settings import dotted  # late: few trainings learn of settings while they run
+
+        self._event(Configured(time_ns=time_ns(), values=dotted(settings)))
+
     def note(self, text: str) -> None:
         """Write the run's note, for people; a later one replaces it."""
         self._event(Noted(time_ns=time_ns(), text=str(text)))
+
+    def writer(self) -> "SummaryWriter":
+        """Something with the calls of TensorBoard's SummaryWriter, which logs to this run."""
+        from runyard.tracking.writer import SummaryWriter  # late: only scripts that were written for it
+
+        return SummaryWriter(run=self)
 
     # ---- around the training ----
 

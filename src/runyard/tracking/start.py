@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from time import strftime
+from time import monotonic, sleep, strftime
 from types import TracebackType
 from typing import Any, NoReturn
 
@@ -21,6 +21,7 @@ from runyard.journal import Home
 from runyard.records import RunSpec, encode_spec, new_run_id
 from runyard.tracking.complaints import say
 from runyard.tracking.run import Run, current_run
+from runyard.tracking.settings import plain_value
 from runyard.tracking.values import check_name
 
 RUN_DIR_VARIABLE = "RUNYARD_RUN_DIR"
@@ -35,6 +36,7 @@ def start_run(
     name: str | None = None,
     tags: Iterable[str] = (),
     home: "str | Path | None" = None,
+    parent: Run | None = None,
 ) -> Run:
     """Start a run that this process is; or join the one it was started for by Runyard.
 
@@ -44,6 +46,9 @@ def start_run(
         name: for people; project and time if left out.
         tags: to find it by.
         home: where the run is kept; RUNYARD_HOME or ~/.runyard if left out.
+        parent: the run that this one is a part of, e.g. the search of which it is a trial. It stays open, this one
+            becomes a run of its own beside it, and shall be finished before the next. Each costs about a second of
+            processor time in the background, so this waits a little where several are still being put away.
 
     Returns:
         The run, also usable as a context manager. A run that is open in this process already is returned as it is
@@ -59,17 +64,23 @@ def start_run(
         raise UsageError("start_run was called while the code is imported ahead of its run, which has no folder yet.")
     under = os.environ.get(RUN_DIR_VARIABLE)
     before = current_run()
-    if under:
+    if under and parent is None:
         run = before or Run.attach(under, int(os.environ.get(ATTEMPT_VARIABLE, "1")), config=config)
     else:
-        if before is not None:
+        if before is not None and before is not parent:
             before.finish()
         spec = _spec(project, config, name=name, tags=tags)
+        if parent is not None:
+            spec = msgspec.structs.replace(spec, parent=parent.id)
+            home = home or parent.dir.parent.parent
+            _wait_for_room()
         folder = _make_folder(Home.open(home), spec)
         run = Run.attach(
             folder, 1, config=config, rank=0
         )  # nobody tells ranks of a foreign script apart: each is a run
-        _start_supervisor(folder)
+        supervisor = _start_supervisor(folder)
+        if parent is not None:
+            _of_children.add(supervisor)
     _end_with_the_process()
     return run
 
@@ -103,18 +114,10 @@ def _plain(config: Any) -> dict[str, Any]:
     elif not hasattr(config, "keys") and hasattr(config, "__dict__") and not isinstance(config, type):
         config = vars(config)
     try:
-        found = msgspec.to_builtins(dict(config), str_keys=True, enc_hook=_plain_value)
+        found = msgspec.to_builtins(dict(config), str_keys=True, enc_hook=plain_value)
     except (TypeError, ValueError):
         raise UsageError(f"config must be a mapping of names to values, not {type(config).__name__}.") from None
     return dict(found)
-
-
-def _plain_value(value: Any) -> Any:
-    """Foreign types inside a config: NumPy's scalars and arrays, paths, whatever else by its text."""
-    for attribute in ("tolist", "model_dump"):
-        if callable(getattr(value, attribute, None)):
-            return getattr(value, attribute)()
-    return str(value)
 
 
 def _user() -> str:
@@ -144,11 +147,11 @@ def _make_folder(home: Home, spec: RunSpec) -> Path:
     return final
 
 
-def _start_supervisor(folder: Path) -> None:
+def _start_supervisor(folder: Path) -> int | None:
     """Start the process that watches this one, in a session of its own; without it the run still records."""
     if not sys.executable:
         say("no Python to start a supervisor with (sys.executable is empty): nobody will watch this run")
-        return
+        return None
     arguments = [sys.executable, "-P", "-m", "runyard.supervisor", "--watch", str(folder), "--pid", str(os.getpid())]
     null = [(os.POSIX_SPAWN_OPEN, fd, os.devnull, os.O_RDWR, 0) for fd in (0, 1, 2)]
     try:
@@ -162,10 +165,16 @@ def _start_supervisor(folder: Path) -> None:
         _supervisors.append(process.pid)
     except OSError as problem:
         say(f"the supervisor of this run could not be started ({problem}): its end will be told by this process alone")
+        return None
+    started = _supervisors[-1]
     _reap()
+    return started
 
 
+_MOST_OF_CHILDREN = 4  # a loop over short children would fill the machine with their supervisors
+_LONGEST_WAIT_S = 5.0  # for one of them: it may have to wait for a server itself
 _supervisors: list[int] = []  # process ids; they are our children until they are waited for
+_of_children: set[int | None] = set()  # those that watch a run below another one
 
 
 def _reap() -> None:
@@ -175,6 +184,16 @@ def _reap() -> None:
                 _supervisors.remove(pid)
         except ChildProcessError:
             _supervisors.remove(pid)  # the program waited for all of its children
+    _of_children.intersection_update(_supervisors)
+
+
+def _wait_for_room() -> None:
+    """Before one more child: let the supervisors of earlier ones come to their end."""
+    deadline = monotonic() + _LONGEST_WAIT_S
+    _reap()
+    while len(_of_children) >= _MOST_OF_CHILDREN and monotonic() < deadline:
+        sleep(0.02)
+        _reap()
 
 
 # ---- the end of the process ----

@@ -18,8 +18,9 @@ from runyard.errors import FormatUnknown, NotFound, ServiceError, UsageError
 MANIFEST = "manifest.json"
 MANIFEST_FORMAT = 1
 
-# Asked in this order, since a dict of tensors is also a dict; a new framework is one file and one entry.
-FRAMEWORKS = ("torch", "sklearn", "arrays")
+# Asked in this order: a model of Keras may be a module of PyTorch, an estimator of XGBoost is one of scikit-learn, a
+# dict of tensors is also a dict. A new framework is one file and one entry.
+FRAMEWORKS = ("keras", "torch", "xgboost", "lightgbm", "sklearn", "arrays")
 
 
 class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,7 +148,8 @@ def _framework_of(model: Any) -> tuple[str, Framework]:
             return name, framework
     raise UsageError(
         f"A model of type {type(model).__module__}.{type(model).__qualname__} cannot be saved without pickle. "
-        "save_model takes modules and state dicts of PyTorch, estimators of scikit-learn and dicts of NumPy arrays; "
+        "save_model takes modules and state dicts of PyTorch, models of Keras, XGBoost and LightGBM, estimators of "
+        "scikit-learn and dicts of NumPy arrays; "
         "write anything else to a file yourself and use log_artifact."
     )
 

@@ -1,0 +1,55 @@
+"""Programs that use a framework and a callback of ours, as users write them."""
+
+import fcntl
+import os
+import select
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from textwrap import dedent
+from time import monotonic
+
+import pytest
+
+from runyard import runs
+from runyard.client.runs import Runs
+
+QUIET = {"KERAS_BACKEND": "torch", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}
+
+
+def run_script(folder: Path, program: str, *, timeout: float = 240) -> Runs:
+    """Execute a program with a home of its own; return the runs that it made, oldest first."""
+    home = folder / "home"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RUNYARD_")}
+    done = subprocess.run(
+        [sys.executable, "-c", dedent(program)],
+        env={**environment, **QUIET, "RUNYARD_HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path)},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    for folder in (home / "runs").glob("*"):
+        wait_for_supervisor(folder / "attempts" / "1" / "host.journal")
+    return runs(home=home, sort="created_at")
+
+
+def wait_for_supervisor(journal: Path, timeout_s: float = 60) -> None:
+    """Until the supervisor that writes this journal is gone: it holds a lock on it as long as it lives."""
+    deadline = monotonic() + timeout_s
+    while not journal.exists():  # it was started, and may not have come that far
+        assert monotonic() < deadline, f"no supervisor wrote {journal}"
+        select.select([], [], [], 0.02)
+    with journal.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+
+
+def needs(*modules: str) -> None:
+    """Skip where a framework is not installed; CI has them all."""
+    missing = [name for name in modules if find_spec(name) is None]
+    if missing and os.environ.get("CI") != "true":
+        pytest.skip(f"not installed: {', '.join(missing)}", allow_module_level=True)
+    assert not missing, f"CI lacks {', '.join(missing)}"
