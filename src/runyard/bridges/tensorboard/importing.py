@@ -248,7 +248,7 @@ class _Incoming:
         passed = self._passed.get(key, 0)
         skip = min(max(known - passed, 0), len(points.steps))
         self._passed[key] = passed + len(points.steps)
-        run.points(key, points.steps[skip:].tolist(), points.values[skip:].tolist(), points.times_ns[skip:].tolist())
+        run.points(key, points.steps[skip:], points.values[skip:], points.times_ns[skip:])
         return len(points.steps) - skip
 
     def _event(self, run: Arriving, event: Event, report: Report, path: Path) -> None:
