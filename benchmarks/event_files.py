@@ -34,9 +34,8 @@ def write(path: Path, megabytes: int) -> tuple[int, int]:
             piece = bytearray()
             for _ in range(STEPS_OF_A_PIECE):
                 for tag in range(TAGS):
-                    value = protobuf.put_bytes(1, f"train/metric_{tag}") + struct.pack(
-                        "<Bf", 2 << 3 | 5, 1 / (step + 1)
-                    )
+                    name = protobuf.put_bytes(1, f"train/metric_{tag}")
+                    value = name + protobuf.put_float(2, 1 / (step + 1))
                     event = protobuf.put_double(1, 1.7e9 + step) + protobuf.put_int(2, step)
                     piece += framed(event + protobuf.put_bytes(5, protobuf.put_bytes(1, value)))
                 step += 1
