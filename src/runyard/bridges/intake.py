@@ -29,6 +29,8 @@ from types import TracebackType
 from typing import Any
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from runyard.client import Client, intake
 from runyard.client.remote import RemoteClient
@@ -56,8 +58,12 @@ from runyard.journal.pieces import Piece, Receipt
 from runyard.journal.reader import EventAt, Rows, read_journal
 from runyard.records import CodeState, RunId, RunSpec, RunState, run_id_from
 
+Ints = Sequence[int] | NDArray[np.int64]
+Floats = Sequence[float] | NDArray[np.float64]
+
 _ATTEMPT = 1
 _PIECE_BYTES = 4 << 20  # one transaction each
+_POINTS = 1 << 16  # that become records at once
 _OUTPUT_CHARS = 1 << 20  # of one record
 _LONGEST_SOURCE = 2000
 _LONGEST_NAME = 300
@@ -194,19 +200,22 @@ class Arriving:
 
     # ---- what it logged ----
 
-    def points(
-        self, key: str, steps: Sequence[int], values: Sequence[float], times_ns: Sequence[int], *, host: bool = False
-    ) -> None:
+    def points(self, key: str, steps: Ints, values: Floats, times_ns: Ints, *, host: bool = False) -> None:
         """Add points of a series, in the order in which they were logged; the three have one length.
 
         Args:
             times_ns: nanoseconds since 1970, UTC.
             host: what the machine did (`sys/…`), rather than what the training said.
         """
+        if not len(steps):
+            return
         stream = self._host if host else self._main
-        for step, value, time_ns in zip(steps, values, times_ns, strict=True):
-            self.row({key: value}, step=step, time_ns=time_ns, host=host)
-        stream.flush_if_large()
+        for begin in range(0, len(steps), _POINTS):
+            part = slice(begin, begin + _POINTS)
+            times = _all_bounded(times_ns[part])
+            self._last_ns = max(self._last_ns, int(times.max()))
+            stream.journal.points(key, steps[part], times, values[part])
+            stream.flush_if_large()
 
     def row(self, values: Mapping[str, float], *, step: int, time_ns: int, host: bool = False) -> None:
         """Add points of several series that belong to one step and one time: a third of the bytes of `points`."""
@@ -468,6 +477,13 @@ def shortened(text: str) -> str:
 
 def _ns(moment: datetime) -> int:
     return _bounded(to_ns(moment))
+
+
+def _all_bounded(times_ns: Ints) -> NDArray[np.int64]:
+    try:
+        return np.clip(np.asarray(times_ns, np.int64), -_LARGEST_NS, _LARGEST_NS)
+    except OverflowError:
+        return np.array([_bounded(each) for each in times_ns], np.int64)
 
 
 def _bounded(time_ns: int) -> int:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from runyard.cli.options import OneRun
+from runyard.cli.options import OneRun, Runs
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -42,3 +42,27 @@ def import_(file: Annotated[Path, typer.Argument(metavar="FILE", show_default=Fa
     from runyard.cli import import_run as command
 
     command.import_(file=file)
+
+
+@app.command("tensorboard")
+def tensorboard(
+    runs: Runs = None,
+    where: Annotated[
+        str | None, typer.Option("--where", "-w", metavar="QUERY", help="All that match, of the current project.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FOLDER", help="Only write event files, and keep them.")
+    ] = None,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Where TensorBoard listens.")] = 6006,
+    system: Annotated[bool, typer.Option("--system", help="With CPU, memory and GPU.")] = False,
+) -> None:
+    """Look at runs with TensorBoard: numbers, images, histograms, texts and hyperparameters.
+
+    \b
+    runyard tensorboard 8fk2 9ab1
+    runyard tensorboard --where 'config.optim.lr < 0.01'
+    runyard tensorboard --where 'state == "COMPLETED"' --out logs/
+    """
+    from runyard.cli import tensorboard as command
+
+    raise typer.Exit(command.tensorboard(runs=runs, where=where, out=out, port=port, system=system))

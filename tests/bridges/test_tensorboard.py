@@ -1,0 +1,325 @@
+"""Event files in and out, beside the packages that write and read them: TensorBoard, tensorboardX and PyTorch."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runyard.bridges.intake import Foreign, begin
+from runyard.bridges.tensorboard import columns, protobuf
+from runyard.bridges.tensorboard.exporting import export_runs
+from runyard.bridges.tensorboard.framing import Block, RecordFile, framed, masked_crc32c
+from runyard.bridges.tensorboard.importing import Follower, Report, import_folder
+from runyard.bridges.tensorboard.messages import Number, Reader, histogram
+from runyard.client import Client, open_client
+from runyard.client.runs import read_media
+from runyard.errors import NotFound
+from runyard.tracking.media.image import encode_png
+from tests.integrations.scripts import needs
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[Client]:
+    with closing(open_client(tmp_path / "home")) as client:
+        yield client
+
+
+def elsewhere(program: str, folder: Path, *packages: str) -> Any:
+    """What a program prints as JSON, in a process that has the packages."""
+    needs(*packages)
+    done = subprocess.run(
+        [sys.executable, "-c", dedent(program)],
+        cwd=folder,
+        env={**os.environ, "PYTHONWARNINGS": "ignore"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout or "null")
+
+
+def scalar(tag: str, step: int, value: float, time_s: float = 1.7e9) -> bytes:
+    inner = protobuf.put_bytes(1, tag) + protobuf.put_float(2, value)
+    return (
+        protobuf.put_double(1, time_s) + protobuf.put_int(2, step) + protobuf.put_bytes(5, protobuf.put_bytes(1, inner))
+    )
+
+
+def write(path: Path, records: list[bytes]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"".join(framed(record) for record in records))
+    return path
+
+
+# ---- the format ----
+
+
+def test_the_checksum_is_that_of_the_standard() -> None:
+    turned = (masked_crc32c(b"123456789") - 0xA282EAD8) & 0xFFFFFFFF
+    assert (turned << 15 | turned >> 17) & 0xFFFFFFFF == 0xE3069283  # the check value of CRC-32C
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["loss", "val/accuracy", "ünï", "a"]),
+            st.integers(min_value=-(2**63), max_value=2**63 - 1) | st.integers(0, 300),
+            st.floats(width=32, allow_nan=False),
+        ),
+        max_size=60,
+    )
+)
+def test_many_scalars_at_once_are_what_one_by_one_gives(points: list[tuple[str, int, float]]) -> None:
+    records = [scalar(tag, step, value, 1.7e9 + number) for number, (tag, step, value) in enumerate(points)]
+    slow: dict[str, list[tuple[int, float]]] = {}
+    for record in records:
+        event = Reader().event(record)
+        for said in event.said:
+            assert isinstance(said.content, Number)
+            slow.setdefault(said.tag, []).append((event.step, said.content.value))
+
+    data = b"".join(records)
+    sizes = np.array([len(record) for record in records], np.int64)
+    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64) if records else sizes
+    found = list(columns.scalars(Block(data, starts, sizes)))
+    seen = {int(record) for points_of in found for record in points_of.records}
+    for number, (tag, step, value) in enumerate(points):
+        if number not in seen:
+            found.append(columns.one(tag, step, value, 1.7e9 + number, number))
+    fast = {
+        points_of.tag: list(zip(points_of.steps.tolist(), points_of.values.tolist(), strict=True))
+        for points_of in columns.by_tag(found)
+    }
+
+    assert fast == slow
+
+
+@given(st.binary(max_size=200))
+def test_bytes_that_are_no_message_are_refused_and_nothing_else(data: bytes) -> None:
+    try:
+        Reader().event(data)
+    except protobuf.NotAMessage:
+        pass
+
+
+def test_a_histogram_loses_its_empty_and_endless_buckets() -> None:
+    found = histogram([0.0, 1e-12, 1.0, 2.0, float("inf")], [0, 3, 4, 0])
+
+    assert found is not None
+    assert (found.edges, found.counts) == ([1e-12, 1.0, 2.0], [3, 4])
+    assert histogram([0.0, 1.0], [0]) is None
+
+
+# ---- in ----
+
+
+WRITE = """
+import numpy as np, torch
+from {module} import SummaryWriter
+with SummaryWriter("logs/first") as writer:
+    for step in range(300):
+        writer.add_scalar("train/loss", 1 / (step + 1), step)
+    writer.add_scalar("new", 0.25, 7{new})
+    writer.add_image("picture", np.zeros((3, 4, 5), np.float32), 1)
+    writer.add_histogram("weights", np.arange(100.0), 2)
+    writer.add_text("sample", "Once upon a time", 3)
+with SummaryWriter("logs/second") as writer:
+    writer.add_hparams({{"lr": 0.1, "kind": "adam", "deep": True, "layers": 3}}, {{"best": 0.9}})
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("module", "new"), [("torch.utils.tensorboard", ", new_style=True"), ("tensorboardX", "")])
+def test_what_others_write_becomes_runs(client: Client, tmp_path: Path, module: str, new: str) -> None:
+    elsewhere(WRITE.format(module=module, new=new), tmp_path, "torch", "tensorboard", "tensorboardX")
+
+    report = import_folder(client, tmp_path / "logs", project="old")
+
+    assert report.skipped == []
+    by_name = {row.name: row for row in client.index.find('project == "old"')}
+    first = by_name["first"]
+    assert first.state == "COMPLETED"
+    series = client.index.series(first.id, "train/loss")
+    assert series.steps.tolist() == list(range(300))
+    np.testing.assert_array_equal(series.values, np.float32(1 / np.arange(1, 301)))
+    assert client.index.series(first.id, "new").values.tolist() == [0.25]
+    media = {place.key: read_media(client, place) for place in client.index.media(first.id)}
+    assert {key: (found.kind, found.step) for key, found in media.items()} == {
+        "picture": ("image", 1),
+        "weights": ("histogram", 2),
+        "sample/text_summary": ("text", 3),
+    }
+    assert sum(json.loads(media["weights"].data)["counts"]) == 100
+    assert media["sample/text_summary"].data == b"Once upon a time"
+    (second,) = (row for name, row in by_name.items() if name.startswith("second"))
+    assert second.config == {"lr": 0.1, "kind": "adam", "deep": True, "layers": 3}
+    assert client.index.series(second.id, "best").values.tolist() == [pytest.approx(0.9)]
+
+
+def test_importing_twice_changes_nothing(client: Client, tmp_path: Path) -> None:
+    write(tmp_path / "logs" / "events.out.tfevents.1", [scalar("loss", step, step) for step in range(20)])
+
+    first = import_folder(client, tmp_path / "logs", project="old")
+    second = import_folder(client, tmp_path / "logs", project="old")
+
+    assert (len(first.runs), first.points) == (1, 20)
+    assert (second.runs, second.points, second.untouched) == ([], 0, 1)
+    assert client.index.count() == 1
+
+
+def test_a_file_that_grows_is_followed_from_where_it_was_read(client: Client, tmp_path: Path) -> None:
+    path = write(tmp_path / "logs" / "events.out.tfevents.1", [scalar("loss", step, step) for step in range(20)])
+    follower, report = Follower(client, tmp_path / "logs", project="old"), Report()
+
+    follower.look(report)
+    whole = framed(scalar("loss", 20, 20.0))
+    with path.open("ab") as file:
+        file.write(whole[:17])
+    read = follower.look(report)
+    with path.open("ab") as file:
+        file.write(whole[17:])
+    read_more = follower.look(report)
+
+    (row,) = client.index.find()
+    assert (read, read_more) == (0, len(whole))
+    assert row.state == "RUNNING"
+    assert client.index.series(row.id, "loss").steps.tolist() == list(range(21))
+
+    again = Report()  # after the follower was ended: another one goes on
+    Follower(client, tmp_path / "logs", project="old").look(again, is_last=True)
+    (row,) = client.index.find()
+    assert (again.points, row.state, len(client.index.series(row.id, "loss"))) == (0, "COMPLETED", 21)
+
+
+def test_what_can_be_read_of_a_damaged_file_is_read_and_the_rest_is_listed(client: Client, tmp_path: Path) -> None:
+    whole = b"".join(framed(scalar("loss", step, step)) for step in range(20))
+    logs = tmp_path / "logs"
+    for name, data in (
+        ("cut", whole + framed(scalar("loss", 20, 20.0))[:-3]),
+        ("broken", whole + b"\x01" * 40),
+        ("odd", whole + framed(b"\xff\xff") + framed(scalar("loss", 20, 20.0))),
+    ):
+        write(logs / name / "events.out.tfevents.1", []).write_bytes(data)
+
+    report = import_folder(client, logs, project="old")
+
+    lengths = {row.name: len(client.index.series(row.id, "loss")) for row in client.index.find()}
+    assert lengths == {"cut": 20, "broken": 20, "odd": 21}
+    cut, broken, odd = sorted(report.skipped, key=lambda text: ("cut/" not in text, "broken/" not in text))
+    assert "ends in the middle of a record" in cut
+    assert f"damaged at byte {len(whole):,}" in broken
+    assert "a record of 2 bytes was skipped" in odd
+
+
+def test_tags_that_no_series_can_have_are_cleaned(client: Client, tmp_path: Path) -> None:
+    records = [scalar("a\nb\x1b[31m", 0, 1.0), scalar("", 0, 2.0), scalar("x" * 600, 0, 3.0)]
+    write(tmp_path / "logs" / "events.out.tfevents.1", records)
+
+    report = import_folder(client, tmp_path / "logs", project="old")
+
+    assert sorted(client.index.keys(report.runs[0])) == sorted(["a b [31m", "untitled", "x" * 500])
+
+
+def test_a_folder_without_event_files_is_told(client: Client, tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="holds no event files"):
+        import_folder(client, tmp_path, project="old")
+
+
+def test_a_record_larger_than_a_block_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runyard.bridges.tensorboard.framing.BLOCK_BYTES", 64)
+    records = [b"a" * 10, b"b" * 500, b"c" * 10]
+    file = RecordFile(write(tmp_path / "events.out.tfevents.1", records))
+
+    found = [
+        block.data[start : start + size]
+        for block in file.blocks()
+        for start, size in zip(block.starts.tolist(), block.sizes.tolist(), strict=True)
+    ]
+
+    assert found == records
+    assert file.offset == file.path.stat().st_size
+
+
+# ---- out ----
+
+
+READ = """
+import json, sys
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import plugin_data_pb2
+everything = {{name: 0 for name in ("scalars", "tensors", "images", "histograms")}}
+found = EventAccumulator({folder!r}, size_guidance=everything)
+found.Reload()
+hparams = {{}}
+for tag, content in found.summary_metadata.items():
+    data = content.plugin_data
+    if data.plugin_name == "hparams":
+        parsed = plugin_data_pb2.HParamsPluginData.FromString(data.content)
+        for name, value in parsed.session_start_info.hparams.items():
+            hparams[name] = getattr(value, value.WhichOneof("kind"))
+print(json.dumps({{
+    "scalars": {{tag: [[e.step, e.value, e.wall_time] for e in found.Scalars(tag)] for tag in found.Tags()["scalars"]}},
+    "images": {{tag: [e.width for e in found.Images(tag)] for tag in found.Tags()["images"]}},
+    "histograms": {{tag: [e.histogram_value.num for e in found.Histograms(tag)] for tag in found.Tags()["histograms"]}},
+    "texts": [tag for tag in found.Tags()["tensors"] if not tag.startswith("_hparams_")],
+    "hparams": hparams,
+}}))
+"""
+
+
+@pytest.mark.slow
+def test_tensorboard_reads_every_point_of_an_export(client: Client, tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(size=200).astype(np.float32)
+    at = datetime(2024, 5, 3, tzinfo=UTC)
+    foreign = Foreign(
+        source="test:1",
+        project="old",
+        name="<first> ../run",
+        created_at=at,
+        started_at=at,
+        config={"optim": {"lr": 0.5}, "kind": "adam", "deep": True},
+    )
+    with begin(client, foreign) as arriving:
+        arriving.points("loss", list(range(200)), values.tolist(), [1_700_000_000_000_000_000] * 200)
+        arriving.points("huge", [0], [1e300], [1_700_000_000_000_000_000])
+        picture = encode_png(np.zeros((4, 6, 3), np.uint8))
+        meta = {"width": 6, "height": 4, "channels": 3}
+        arriving.media("picture", picture, step=1, kind="image", mime="image/png", at=at, meta=meta)
+        counted = json.dumps({"edges": [0, 1, 2], "counts": [3, 4]}).encode()
+        arriving.media("weights", counted, step=1, kind="histogram", mime="application/json", at=at)
+        arriving.media("sample", b"Once", step=1, kind="text", mime="text/plain", at=at)
+
+    (path,) = export_runs(client, [client.index.get(arriving.id)], tmp_path / "out")
+    seen = elsewhere(READ.format(folder=str(path.parent)), tmp_path, "tensorboard")
+
+    assert path.parent.parent == tmp_path / "out"  # its name led nowhere else
+    assert [(step, value) for step, value, _ in seen["scalars"]["loss"]] == list(enumerate(values.tolist()))
+    assert seen["scalars"]["huge"][0][1] == float("inf")
+    assert (seen["images"], seen["histograms"], seen["texts"]) == ({"picture": [6]}, {"weights": [7.0]}, ["sample"])
+    assert seen["hparams"] == {"optim.lr": 0.5, "kind": "adam", "deep": True}
+
+
+def test_an_export_comes_back_as_it_was(client: Client, tmp_path: Path) -> None:
+    steps = [0, 5, 5, 3, 1_000_000]
+    records = [scalar("loss", step, float(number), 1.7e9 + number) for number, step in enumerate(steps)]
+    write(tmp_path / "logs" / "events.out.tfevents.1", records)
+    (run_id,) = import_folder(client, tmp_path / "logs", project="old").runs
+    export_runs(client, [client.index.get(run_id)], tmp_path / "out")
+
+    (copy_id,) = import_folder(client, tmp_path / "out", project="copy").runs
+
+    before, after = client.index.series(run_id, "loss"), client.index.series(copy_id, "loss")
+    for name in ("steps", "values", "times"):
+        np.testing.assert_array_equal(getattr(before, name), getattr(after, name))
