@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from runyard.datafiles import DATA_OPTION, named_paths
 from runyard.errors import ProjectNotFound, UsageError
 from runyard.project.importing import import_from, project_modules
 
@@ -97,15 +98,10 @@ class Project:
         Raises:
             UsageError: a path is not there.
         """
-        for source, path in self._data_paths(config, data):
+        for source, path in named_paths(config, self.data_roots, data):
+            source = source if source == DATA_OPTION else f"'{source}'"
             if not (self.root / Path(path).expanduser()).exists():
                 raise UsageError(f"{source} names {path}, which is not there (looked for in {self.root}).")
-
-    def _data_paths(self, config: Mapping[str, Any], data: str | None) -> list[tuple[str, str]]:
-        if data is not None:
-            return [("--data", data)]
-        found = [(key, _value_at(config, key)) for key in self.data_roots]
-        return [(f"'{key}'", path) for key, path in found if isinstance(path, str)]
 
 
 def find_root(start: Path | None = None) -> Path:
@@ -236,12 +232,3 @@ class _Settings:
         """The line that sets `key`; tomllib does not tell, so it is looked for in the text."""
         pattern = re.compile(rf"""\s*\[?\s*["']?{re.escape(key)}["']?\s*[\].=]""")
         return next((n for n, line in enumerate(self._text.splitlines(), 1) if pattern.match(line)), 1)
-
-
-def _value_at(config: Mapping[str, Any], key: str) -> Any:
-    value: Any = config
-    for part in key.split("."):
-        if not isinstance(value, Mapping):
-            return None
-        value = value.get(part)
-    return value
