@@ -6,9 +6,11 @@ to call, which metrics count. Whatever belongs to a training stands in src/confi
 
 import difflib
 import math
+import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -80,6 +82,36 @@ class Project:
         with project_modules(self.root, package=self.package):
             return find_config(import_from(self.root, self.config_module))
 
+    def check_contract(self, configs: Iterable[Any], data: str | None = None) -> None:
+        """Check the data that configs name against the contract of the project, if it has one; all data once.
+
+        Args:
+            configs: objects of the project's own config class.
+            data: a path that replaces all those of the configs, from `--data`.
+
+        Raises:
+            ContractBroken: data are not what is declared.
+            UsageError: the contract cannot be imported.
+        """
+        if not self.has_contract:
+            return
+        from runyard.project.contract import MODULE, find_contract  # late: it may import much
+
+        with project_modules(self.root, package=self.package), _inside(self.root):
+            import_from(self.root, f"{self.package}.{MODULE}")
+            contract = find_contract(self.package)
+            checked = set()
+            for config in configs:
+                named = tuple(named_paths(config.model_dump(), self.data_roots, data))
+                if contract is not None and named not in checked:
+                    checked.add(named)
+                    contract.check(config, data)
+
+    @property
+    def has_contract(self) -> bool:
+        """Whether the project declares what its data look like."""
+        return (self.root / self.package / "data_processing" / "contract.py").is_file()
+
     def import_module(self, name: str) -> ModuleType:
         """Import a module of the project for good: the process belongs to this project from now on.
 
@@ -102,6 +134,17 @@ class Project:
             source = source if source == DATA_OPTION else f"'{source}'"
             if not (self.root / Path(path).expanduser()).exists():
                 raise UsageError(f"{source} names {path}, which is not there (looked for in {self.root}).")
+
+
+@contextmanager
+def _inside(folder: Path) -> Iterator[None]:
+    """Work in a folder, as a training does."""
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
 
 
 def find_root(start: Path | None = None) -> Path:
