@@ -2,7 +2,7 @@
 
 import hashlib
 import sys
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -61,8 +61,7 @@ def assert_disjoint(
 
     Args:
         first, second: arrays or tensors (samples along the first axis), frames, lists of samples, data sets, or
-            loaders,
-            which are read to their end; of batches that are tuples the first part counts.
+            loaders, which are read to their end; of batches that are tuples the first part counts.
         by: what makes two samples the same: an attribute, key or column such as "path" or "patient", or a function of a
             sample. None: their whole content.
         names: what the sets are called in the message.
@@ -80,11 +79,9 @@ def assert_disjoint(
         what = f"the same {by}" if isinstance(by, str) else "the same content" if by is None else "the same key"
         raise AssertionError(
             f"splits: {plural(len(both), 'sample')} of {len(right):,} in {names[1]} "
-            f"{'has' if len(both) == 1 else 'have'} "
-            f"{what} as one in {names[0]}: {listed(shown)}. Usual causes: duplicates in the data, split by sample "
-            "instead of by patient, day or part (pass by=…), the split is drawn anew with another seed, "
-            "augmented copies "
-            "made before the split."
+            f"{'has' if len(both) == 1 else 'have'} {what} as one in {names[0]}: {listed(shown)}. Usual causes: "
+            "duplicates in the data, split by sample instead of by patient, day or part (pass by=…), the split is "
+            "drawn anew with another seed, augmented copies made before the split."
         )
 
 
@@ -198,21 +195,28 @@ def _samples_of(items: Any) -> Iterator[Any]:
         return
     is_loader = hasattr(items, "dataset") or hasattr(items, "batch_size")
     for item in _each(items):
-        first = _inputs(item)
         if is_loader:
-            yield from first
+            yield from _of_batch(item)
         else:
-            yield first
+            yield _inputs(item)
+
+
+def _of_batch(batch: Any) -> Iterator[Any]:
+    if isinstance(batch, Mapping):
+        for place in np.arange(len(next(iter(batch.values())))):
+            yield {name: values[place] for name, values in batch.items()}
+    else:
+        yield from _inputs(batch)
 
 
 def _inputs(item: Any) -> Any:
     """The inputs of a sample or batch that has labels beside them."""
-    if isinstance(item, tuple | list) and item and not isinstance(item[0], int | float):
-        return item[0]
-    return next(iter(item.values())) if hasattr(item, "values") and hasattr(item, "keys") else item
+    return item[0] if isinstance(item, tuple | list) and item and not isinstance(item[0], int | float) else item
 
 
 def _digest(sample: Any) -> Hashable:
+    if isinstance(sample, Mapping):
+        return tuple((name, _digest(sample[name])) for name in sorted(sample))
     array = np.ascontiguousarray(as_array(sample).array)
     if array.dtype.kind == "O":
         return repr(array.tolist())

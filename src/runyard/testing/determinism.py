@@ -18,8 +18,7 @@ def deterministic(seed: int = 0, *, threads: int = 1) -> Iterator[None]:
     """Inside the block: every generator seeded, few threads, deterministic algorithms; afterwards all is as before.
 
     `random` and NumPy are seeded, and PyTorch if it is imported by then. What only exists in a nondeterministic form
-    (some
-    operations on GPUs) warns. Data loaders are the caller's: `num_workers=0` is the setting to choose.
+    (some operations on GPUs) warns. Data loaders are the caller's: `num_workers=0` is the setting to choose.
     """
     before = (random.getstate(), np.random.get_state())
     random.seed(seed)

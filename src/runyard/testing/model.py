@@ -15,7 +15,9 @@ from runyard.contracts.conversion import AnyArray, as_array
 from runyard.testing.values import (
     Output,
     agree,
+    backwards,
     call,
+    in_mode,
     is_estimator,
     is_module,
     listed,
@@ -48,13 +50,12 @@ def assert_forward(
         inputs: at least one sample, along the first axis.
         shape, dtype, range: of the output, as `assert_batch` takes them; the name of the first axis is free.
         outputs: what the numbers of a row mean. "logits" must not be probabilities already, which is what softmax
-            before
-            a loss that takes logits looks like; "probabilities" lie in 0 to 1 and sum up to 1.
+            before a loss that takes logits looks like; "probabilities" lie in 0 to 1 and sum up to 1.
         method: of an estimator, in place of predict_proba or predict.
     """
     found = _output(model, inputs, method)
     again = _output(model, inputs, method)
-    single = _output(model, rows(inputs, 0, 1), method)
+    single = _single(model, inputs, 0, method, "forward")
     n = len(next(iter(found.arrays.values())))
     for name, array in found.arrays.items():
         place = f"the output{f' {name}' if name else ''}"
@@ -65,7 +66,7 @@ def assert_forward(
                 "Usual causes: dropout that does not heed eval() (functional.dropout without training=self.training), "
                 "noise or augmentation inside the model, a generator without seed."
             )
-        if len(single.arrays[name]) != 1 or array.shape[1:] != single.arrays[name].shape[1:]:
+        if single.arrays[name].shape != (1, *array.shape[1:]):
             raise AssertionError(
                 f"forward: {place} has the shape {array.shape} for {plural(n, 'sample')}, but "
                 f"{single.arrays[name].shape} for a single one. Usual causes: squeeze() without an axis, a "
@@ -121,22 +122,21 @@ def assert_batch_independent(
     n = len(next(iter(whole.arrays.values())))
     if n < 2:
         raise AssertionError(f"batch independence: it takes two samples or more to see anything, not {n}.")
-    backwards = _output(model, rows(inputs, 0, None, -1) if not _is_listlike(inputs) else inputs[::-1], method)
+    reverse = _output(model, backwards(inputs), method)
     for place in np.arange(n):
-        single = _output(model, rows(inputs, int(place), int(place) + 1), method)
+        single = _single(model, inputs, int(place), method, "batch independence")
         for name, array in whole.arrays.items():
             tolerance = tolerance_for(whole.dtypes[name], rtol, atol)
             for other, how in (
                 (single.arrays[name][0], "alone"),
-                (backwards.arrays[name][n - 1 - place], "in reverse"),
+                (reverse.arrays[name][n - 1 - place], "in reverse"),
             ):
                 if not agree(other, array[place], tolerance).all():
                     raise AssertionError(
                         f"batch independence: sample {place} gives {_short(other)} {how} and {_short(array[place])} in "
                         f"a batch of {n} (a difference of {_gap(other, array[place])}). Usual causes: BatchNorm that "
-                        "uses the batch's own statistics (training mode, or track_running_stats=False), a "
-                        "softmax, mean "
-                        "or normalisation over axis 0, a scaler that is fitted while predicting."
+                        "uses the batch's own statistics (training mode, or track_running_stats=False), a softmax, "
+                        "mean or normalisation over axis 0, a scaler that is fitted while predicting."
                     )
 
 
@@ -188,6 +188,17 @@ def _output(model: Any, inputs: Any, method: str | None) -> Output:
     return output_of(call(model, inputs, method=method))
 
 
+def _single(model: Any, inputs: Any, place: int, method: str | None, check: str) -> Output:
+    try:
+        return _output(model, rows(inputs, place, place + 1), method)
+    except Exception as error:  # whatever a model raises for one sample that it did not raise for all of them
+        raise AssertionError(
+            f"{check}: all samples together pass, but sample {place} alone raises {type(error).__name__}: {error}. "
+            "Usual causes: BatchNorm that uses the batch's own statistics, squeeze() without an axis, a fixed batch "
+            "size."
+        ) from error
+
+
 def _require_declared(
     array: AnyArray,
     given: str,
@@ -234,27 +245,20 @@ def _short(array: AnyArray) -> str:
     return f"[{listed(shown, 4)}{', …' if len(flat) > 4 else ''}]" if len(flat) > 1 else shown[0]
 
 
-def _is_listlike(inputs: Any) -> bool:
-    return isinstance(inputs, list | tuple)
-
-
 # ---- learning ----
 
 
 def _check_gradients(
     model: Any, inputs: Any, targets: Any, loss: Callable[..., Any] | None, frozen: Sequence[str]
 ) -> None:
-    was_training = model.training
     kept = {name: each.grad for name, each in model.named_parameters()}
-    model.train()
     model.zero_grad(set_to_none=True)
     try:
-        _loss_of(model, inputs, targets, loss).backward()
-        grads = {
-            name: None if each.grad is None else as_array(each.grad).array for name, each in model.named_parameters()
-        }
+        with in_mode(model, is_training=True):
+            _loss_of(model, inputs, targets, loss).backward()
+        found = {name: each.grad for name, each in model.named_parameters()}
+        grads = {name: None if grad is None else as_array(grad).array for name, grad in found.items()}
     finally:
-        model.train(was_training)
         for name, each in model.named_parameters():
             each.grad = kept[name]
     meant = [name for name in grads if not any(fnmatchcase(name, pattern) for pattern in frozen)]
@@ -299,9 +303,8 @@ def _loss_of(model: Any, inputs: Any, targets: Any, loss: Callable[..., Any] | N
         value = loss(output) if targets is None else loss(output, on_device(model, targets))
     if not isinstance(value, torch.Tensor) or value.grad_fn is None:
         raise AssertionError(
-            "gradients: the loss hangs on no parameter, so nothing can be learnt. Usual causes: every "
-            "parameter is frozen, "
-            "forward() runs under no_grad() or inference_mode(), detach() or item() before backward()."
+            "gradients: the loss hangs on no parameter, so nothing can be learnt. Usual causes: every parameter is "
+            "frozen, forward() runs under no_grad() or inference_mode(), detach() or item() before backward()."
         )
     return value
 

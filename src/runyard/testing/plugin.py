@@ -1,5 +1,4 @@
-"""What pytest does for a project without a conftest.py: the marks `gpu` and `slow`, imports from `src`, facts for
-JUnit.
+"""What pytest does for a project without a conftest.py: marks `gpu` and `slow`, imports from `src`, facts for JUnit.
 
 A test that is marked `gpu` is skipped where there is no GPU. On a machine that has to have one, `RUNYARD_REQUIRE_GPU=1`
 makes a failure of that: a green pipeline that skipped everything deceives.

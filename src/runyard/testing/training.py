@@ -56,9 +56,8 @@ def assert_overfits(
     losses = points[metric].values
     if in_eval and not may_stay_in_eval:
         raise AssertionError(
-            f"overfit: {listed(in_eval)} computed gradients in evaluation mode only. model.train() is missing, "
-            "or stands "
-            "before an evaluation that calls model.eval() and is not undone. Frozen on purpose? Pass "
+            f"overfit: {listed(in_eval)} computed gradients in evaluation mode only. model.train() is missing, or "
+            "stands before an evaluation that calls model.eval() and is not undone. Frozen on purpose? Pass "
             "may_stay_in_eval=True."
         )
     if not losses[-1] <= to:
@@ -113,8 +112,7 @@ def assert_resumes(
     """A training that was killed and started again ends like one that was not.
 
     It is killed in a call of `run.log`, without a chance to tidy up, as by a power cut. Then it is called again with
-    the
-    checkpoints that it left, and what it logs from there on is compared with an uninterrupted training.
+    the checkpoints that it left, and what it logs from there on is compared with an uninterrupted training.
 
     Args:
         config: so that a checkpoint is written before it is killed: `DEFAULT.replace({"checkpoint_every": 2})`.
@@ -172,17 +170,15 @@ def _require_resumed(
     if parted:
         raise AssertionError(
             f"resume: {parted}. Usual causes: the checkpoint lacks the optimizer's state (momentum), the schedule of "
-            "the learning rate, a generator's state or the epoch, so that batches come in another order; or an "
-            "epoch is "
-            "done twice or left out."
+            "the learning rate, a generator's state or the epoch, so that batches come in another order; or an epoch "
+            "is done twice or left out."
         )
     short = [key for key, points in whole.items() if key in resumed and points.steps[-1] != resumed[key].steps[-1]]
     if short:
         key = short[0]
         raise AssertionError(
-            f"resume: {key} ends at step {resumed[key].steps[-1]}, uninterrupted at {whole[key].steps[-1]}. "
-            "Does the loop "
-            "count epochs that were done before?"
+            f"resume: {key} ends at step {resumed[key].steps[-1]}, uninterrupted at {whole[key].steps[-1]}. Does the "
+            "loop count epochs that were done before?"
         )
 
 
@@ -224,9 +220,8 @@ def _compare_results(one: Any, other: Any, rtol: float, atol: float) -> None:
                 where = f"part {place}" if len(parts[0]) > 1 else "the result"
                 raise AssertionError(
                     f"reproducible: {where}{f' ({name})' if name else ''} is another one the second time. Usual "
-                    "causes: a "
-                    "generator without a seed (shuffle=True without generator=…), the order of files or of a set, "
-                    "several workers that share a generator."
+                    "causes: a generator without a seed (shuffle=True without generator=…), the order of files or of "
+                    "a set, several workers that share a generator."
                 )
 
 
@@ -247,9 +242,8 @@ def _diagnosis(losses: list[float]) -> str:
         floor = math.log(1 + (classes - 1) / math.e)
         if abs(losses[-1] - floor) < _GUESSING * floor and losses[-1] < 0.97 * losses[0]:
             return (
-                f"{number(floor)} is where cross-entropy ends for {classes} classes if softmax is applied "
-                "twice: does the "
-                "model return probabilities to a loss that takes logits?"
+                f"{number(floor)} is where cross-entropy ends for {classes} classes if softmax is applied twice: does "
+                "the model return probabilities to a loss that takes logits?"
             )
     if losses[-1] > 0.999 * losses[0]:
         return (

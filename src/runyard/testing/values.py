@@ -110,7 +110,7 @@ def call(model: Any, inputs: Any, *, method: str | None = None) -> Any:
     """
     if is_module(model):
         torch = sys.modules["torch"]
-        with evaluating(model), torch.inference_mode():
+        with in_mode(model, is_training=False), torch.inference_mode():
             return getattr(model, method)(on_device(model, inputs)) if method else model(on_device(model, inputs))
     if is_estimator(model) or method:
         names = [method] if method else ["predict_proba", "predict", "transform"]
@@ -122,10 +122,10 @@ def call(model: Any, inputs: Any, *, method: str | None = None) -> Any:
 
 
 @contextmanager
-def evaluating(model: Any) -> Iterator[None]:
-    """Evaluation mode inside the block; afterwards every part of the model is as it was."""
+def in_mode(model: Any, *, is_training: bool) -> Iterator[None]:
+    """Training or evaluation mode inside the block; afterwards every part of the model is as it was."""
     before = [(part, part.training) for part in model.modules()]
-    model.eval()
+    model.train(is_training)
     try:
         yield
     finally:
@@ -142,11 +142,16 @@ def on_device(model: Any, inputs: Any) -> Any:
     return inputs.to(first.device) if is_tensor(inputs) and first is not None else inputs
 
 
-def rows(values: Any, start: int, end: int | None = None, step: int = 1) -> Any:
+def rows(values: Any, start: int, end: int) -> Any:
     """Some samples of inputs, whatever holds them."""
+    return values.iloc[start:end] if hasattr(values, "iloc") else values[start:end]
+
+
+def backwards(values: Any) -> Any:
+    """Samples in reverse order."""
     if hasattr(values, "iloc"):
-        return values.iloc[start:end:step]
-    return values[start:end:step] if step > 0 or not is_tensor(values) else values.flip(0)
+        return values.iloc[::-1]
+    return values.flip(0) if is_tensor(values) else values[::-1]
 
 
 def number(value: float) -> str:
