@@ -87,6 +87,8 @@ def _named(value: Any) -> Mapping[str, Any]:
         return {str(place): each for place, each in enumerate(value)}
     if isinstance(value, list) and value and (fields := _fields(value[0])):
         return {name: [_fields(each)[name] for each in value] for name in fields}
+    if isinstance(value, list) and len({getattr(each, "shape", None) for each in value}) > 1:
+        return {str(place): each for place, each in enumerate(value)}  # a batch of inputs and labels
     return _fields(value) or {"": value}
 
 
