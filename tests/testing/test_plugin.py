@@ -36,18 +36,7 @@ def test_with_scanner():
     pass
 """
 
-PYTEST = (
-    *(
-        str(Path(sys.executable).with_name("pytest")),
-        "-p",
-        "no:runyard",
-        "-p",
-        "runyard.testing.plugin",
-        "-p",
-        "no:cacheprovider",
-    ),
-    *("--strict-markers", "-rs", "-q"),
-)
+PYTEST = [str(Path(sys.executable).with_name("pytest")), "-p", "runyard.testing.plugin"]
 
 Pytest = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -68,9 +57,9 @@ def run_pytest(project: Path) -> Pytest:
     def run(*options: str, cwd: Path = project, **variables: str) -> "subprocess.CompletedProcess[str]":
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "RUNYARD"))}
         return subprocess.run(
-            [*PYTEST, *options],
+            [*PYTEST, "-p", "no:cacheprovider", "--strict-markers", "-rs", "-q", *options],
             cwd=cwd,
-            env={**inherited, "PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1", **variables},
+            env={**inherited, "PYTHONPATH": str(SOURCE), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **variables},
             capture_output=True,
             text=True,
             timeout=120,

@@ -27,7 +27,7 @@ def test_a_metric_within_its_limits_passes() -> None:
 )
 def test_a_metric_that_got_worse_is_told(limits: dict[str, float], sentence: str) -> None:
     with pytest.raises(AssertionError, match=sentence):
-        assert_metric(0.91, name="val/f1", **limits)  # type: ignore[arg-type]  # all of these are numbers
+        assert_metric(0.91, name="val/f1", **limits)
 
 
 def test_a_metric_that_is_nan_fails_and_one_without_limit_is_a_mistake() -> None:

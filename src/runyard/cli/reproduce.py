@@ -213,7 +213,7 @@ def _python(client: Client, then: Environment | None, env: EnvironmentOf) -> str
     if env is EnvironmentOf.SAME:
         screen.remark(f"environment: this one is used, although {what} differ{'s' * (len(apart) < 2)}")
         return ""
-    screen.remark(f"environment: {what} differ{'s' * (len(apart) < 2)} from then; building the one of then")
+    screen.remark(f"environment: {what} differ{'s' * (len(apart) < 2)} from then; the one of then is used")
     try:
         python = build(
             then.packages,
@@ -339,7 +339,7 @@ def _metric_in_words(metric: MetricComparison) -> str:
         return f"{metric.key}, which only {'then' if metric.now is None else 'now'} was logged"
     if metric.largest_step is None:
         return f"{metric.key}, of which {metric.missing} points are missing and {metric.added} are new"
-    share = f" ({100 * metric.relative:.2g} % at the end)" if metric.relative else ""
+    share = f" ({100 * metric.relative:.3g} % at the end)" if metric.relative else ""
     return f"{formats.number(metric.largest)} in {metric.key}{share}, from step {metric.parts_at} on"
 
 

@@ -203,4 +203,4 @@ def _run(command: list[str], problem: str, *, hint: str = "") -> None:
     except subprocess.CalledProcessError as error:
         lines = [line.strip() for line in str(error.stderr).splitlines() if line.strip()]
         told = next((line for line in lines if "ERROR" in line or "No solution" in line), lines[-1] if lines else "")
-        raise ServiceError(f"{problem}: {told[:400]} {hint}".rstrip()) from None
+        raise ServiceError(f"{problem}: {told[:400].rstrip('.')}. {hint}".rstrip()) from None
