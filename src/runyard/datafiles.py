@@ -1,7 +1,8 @@
 """What data a run found: a fingerprint of the files at a path, and what changed between two of them.
 
-Up to `MOST_READ_BYTES` the contents are read, and only names and contents count: a copy of the data, or one that was
-unpacked again, is the same data. Of more than that nothing is read; then names, sizes and times of change count.
+Up to `MOST_READ_BYTES` in `MOST_READ_FILES` the contents are read, and only names and contents count: a copy of the
+data, or one that was unpacked again, is the same data. Of more than that nothing is read; then names, sizes and times
+of change count.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ from runyard.records import DataSource
 DATA_OPTION = "--data"
 SAMPLES = "tests/data"  # where a project keeps the data of its tests
 MOST_READ_BYTES = 256 << 20  # about half a second of one core
+MOST_READ_FILES = 50_000
 MOST_LISTED = 200_000  # files; a longer list costs more than it explains
 
 _SKIPPED = frozenset({"__pycache__", ".git", ".DS_Store"})
@@ -73,7 +75,7 @@ def fingerprint(
         before = known(source)
         if before is not None:
             return before
-        is_read = source.size_bytes <= MOST_READ_BYTES
+        is_read = source.size_bytes <= MOST_READ_BYTES and len(files) <= MOST_READ_FILES
         marks = [_content(file.path) if is_read else f"@{file.time_ns}" for file in files]
     except OSError as error:
         problem = f"{error.filename or path} cannot be read: {error.strerror}."

@@ -91,6 +91,12 @@ def test_tables_of_all_kinds_are_read() -> None:
         assert CUSTOMERS.problems(frame) == []
 
 
+def test_none_among_numbers_is_a_missing_value() -> None:
+    assert CUSTOMERS.problems({"id": [1, 2], "age": [None, 7]}) == []
+    (problem,) = CUSTOMERS.problems({"id": [1, None], "age": [None, 7]})
+    assert str(problem) == "value.id is float64; int is declared."
+
+
 def test_columns_are_checked_one_by_one() -> None:
     problems = CUSTOMERS.problems({"id": [1, 1], "age": [130, 7]}, place="customers")
 

@@ -22,12 +22,12 @@ def as_array(value: Any) -> Converted:  # Any: arrays, tensors, columns, images,
         ValueError: it cannot be laid out as one array; the message says why.
     """
     if isinstance(value, np.ndarray | np.generic):
-        array: AnyArray = np.asarray(value)
+        array = _numbers_if_possible(np.asarray(value))
         return Converted(array, array.dtype.name)
     if hasattr(value, "detach"):  # PyTorch
         return Converted(_of_tensor(value), str(value.dtype).removeprefix("torch."))
     if hasattr(value, "to_numpy"):  # a column of pandas or polars
-        array = np.asarray(value.to_numpy())
+        array = _numbers_if_possible(np.asarray(value.to_numpy()))
         return Converted(array, array.dtype.name)
     if hasattr(value, "__array__"):
         array = np.asarray(value)
@@ -35,7 +35,7 @@ def as_array(value: Any) -> Converted:  # Any: arrays, tensors, columns, images,
     if isinstance(value, list | tuple) and value and hasattr(value[0], "shape"):
         return _stacked(value)
     try:
-        return Converted(np.asarray(value), "")
+        return Converted(_numbers_if_possible(np.asarray(value)), "")
     except ValueError:
         raise ValueError(f"is a list whose parts differ in length{_lengths(value)}.") from None
 
@@ -43,6 +43,14 @@ def as_array(value: Any) -> Converted:  # Any: arrays, tensors, columns, images,
 def name_of(array: AnyArray) -> str:
     """The name of a type, as contracts write it: texts of any length are "text"."""
     return "text" if array.dtype.kind in "UST" else array.dtype.name
+
+
+def _numbers_if_possible(array: AnyArray) -> AnyArray:
+    """Numbers with some missing are objects to NumPy: make them numbers, None becomes NaN."""
+    is_mixed = array.dtype.kind == "O" and array.size > 0
+    if is_mixed and all(each is None or type(each) in (int, float) for each in array.flat):
+        return array.astype(float)
+    return array
 
 
 def _of_tensor(tensor: Any) -> AnyArray:

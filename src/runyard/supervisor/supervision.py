@@ -366,6 +366,8 @@ class Supervision:
             self._survived(self._describe)
         if self._data is not None:
             self._data.wait(DATA_S)
+            if not self._data.is_ready:
+                self._warn(f"What data the run saw is not recorded: looking took {DATA_S:g} s longer than the run.")
             self._survived(self._tell_data)
         ended = tell_end(self._facts(found), time_ns=time_ns)
         self._tell(ended)
