@@ -16,6 +16,8 @@ WorkerId = NewType("WorkerId", str)
 
 RUN_FORMAT = 1  # version of run.json
 
+REPRODUCTION = "reproduction"  # the tag of runs that repeat another one, to see whether the same comes out
+
 _ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u to misread
 _ID_LENGTH = 10  # 50 bits: among a million runs the chance of any clash is 1 in 2,000, and mkdir refuses the clash
 

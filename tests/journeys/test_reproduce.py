@@ -72,6 +72,7 @@ def test_a_run_comes_out_the_same_though_the_project_is_another_one(story: Story
     assert "as it was then" in done.stderr
     again = json.loads(story.runyard("show", "last", "--json").stdout)
     assert (again["reproduces"], again["tags"], again["state"]) == (run, ["reproduction"], "COMPLETED")
+    assert story.runyard("verify").returncode == 0
     assert again["config"] == {"seed": 3, "root": str(story.folder.with_name("numbers"))}
 
 

@@ -29,9 +29,8 @@ from runyard.project.environments import build, differing
 from runyard.project.launch import own_command
 from runyard.project.project import load_project
 from runyard.project.snapshot import materialise
-from runyard.records import RunSpec, RunState, new_run_id
+from runyard.records import REPRODUCTION, RunSpec, RunState, new_run_id
 
-TAG = "reproduction"
 DIFFERS = 1
 CANNOT = 2
 
@@ -124,7 +123,7 @@ def _run_again(client: Client, then: TrackedRun, env: EnvironmentOf, data: Path 
         created_at=datetime.now(UTC),
         experiment=None,
         grid=None,
-        tags=(TAG,),
+        tags=(REPRODUCTION,),
         note=f"reproduces {spec.id}",
         user=user_name(),
         host=host_name(),

@@ -189,7 +189,7 @@ def _code_folder(spec: RunSpec, run_dir: Path) -> str:
     named = os.environ.get(CODE_VARIABLE)
     if named:
         return named
-    if not (spec.is_queued and spec.code.snapshot):
+    if not spec.code.snapshot or not (spec.is_queued or spec.reproduces):
         return spec.project_dir
     from runyard.artifacts import ArtifactStore  # late: only queued runs need them
     from runyard.journal import Home
