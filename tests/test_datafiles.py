@@ -7,7 +7,11 @@ import msgspec
 import pytest
 
 from runyard import datafiles
+from runyard.client.travel import stored_by_journals
 from runyard.datafiles import changed_files, fingerprint, is_same, named_paths, read_listing
+from runyard.journal import HOST, JournalWriter, RunFolder
+from runyard.journal.events import DataSeen
+from runyard.records import DataSource
 
 
 @pytest.fixture
@@ -109,3 +113,14 @@ def test_a_damaged_list_is_refused() -> None:
 
 def test_a_source_is_small_on_the_disk(folder: Path) -> None:
     assert len(msgspec.msgpack.encode(fingerprint("data.root", folder).source)) < 400
+
+
+def test_list_of_files_travels_with_its_run(tmp_path: Path) -> None:
+    attempt = RunFolder(tmp_path / "run1").attempt(1)
+    attempt.path.mkdir(parents=True)
+    sources = (DataSource(key="root", path="/data", listing="a" * 64), DataSource(key="tests/data", path="/tests"))
+    journal = JournalWriter(attempt.journal(HOST), run="run1", attempt=1, stream=HOST)
+    journal.event(DataSeen(time_ns=1, sources=sources))
+    journal.close()
+
+    assert stored_by_journals(attempt.run) == {"a" * 64}

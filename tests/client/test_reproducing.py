@@ -16,7 +16,7 @@ pytest_plugins = ["tests.cli.conftest"]
 def compare(yard: Yard) -> Any:
     def compare(then: dict[str, list[float]], now: dict[str, list[float]], **tolerance: Any) -> list[MetricComparison]:
         runs = [TrackedRun(yard.client, yard.run(metrics=metrics)) for metrics in (then, now)]
-        return compare_metrics(*runs, Tolerance(**tolerance))
+        return compare_metrics(runs[0], runs[1], Tolerance(**tolerance))
 
     return compare
 
