@@ -1,6 +1,9 @@
 """Comparing metrics of two runs, step by step."""
 
 import math
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,16 +12,17 @@ from runyard.client.reproducing import MetricComparison, Tolerance, compare_metr
 from runyard.client.runs import TrackedRun
 from tests.cli.builders import Yard
 
-pytest_plugins = ["tests.cli.conftest"]
-
 
 @pytest.fixture
-def compare(yard: Yard) -> Any:
+def compare(tmp_path: Path) -> Iterator[Any]:
+    yard = Yard(tmp_path / "yard")
+
     def compare(then: dict[str, list[float]], now: dict[str, list[float]], **tolerance: Any) -> list[MetricComparison]:
         runs = [TrackedRun(yard.client, yard.run(metrics=metrics)) for metrics in (then, now)]
         return compare_metrics(runs[0], runs[1], Tolerance(**tolerance))
 
-    return compare
+    with closing(yard.client):
+        yield compare
 
 
 def test_equal_series_agree_bit_for_bit(compare: Any) -> None:
