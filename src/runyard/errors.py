@@ -3,6 +3,7 @@
     RunyardError
     ├── UsageError        the caller can fix it        exit 2
     │   ├── ConfigError       a key, a value or a plan that does not fit (all of them at once)
+    │   ├── ContractBroken    data that are not what the project declares
     │   ├── QueryError        a filter that cannot be understood
     │   ├── NotFound          no such run, project, file, artifact
     │   ├── ProjectNotFound   the folder is no Runyard project
@@ -25,6 +26,10 @@ A message says what happened, with which value, where, and what to do. Wrong cal
 own code stay plain `ValueError` and `TypeError`.
 """
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 class RunyardError(Exception):
     """The root: `str()` of it is a whole sentence for the user."""
@@ -44,6 +49,14 @@ class ConfigError(UsageError):
     def __init__(self, problems: "str | list[str]") -> None:
         self.problems = [problems] if isinstance(problems, str) else list(problems)
         super().__init__("\n".join(f"config error: {problem}" for problem in self.problems))
+
+
+class ContractBroken(UsageError):
+    """Data are not what the project declares; `problems` holds what and where, one each."""
+
+    def __init__(self, message: str, problems: "Sequence[object]" = ()) -> None:
+        self.problems = tuple(problems)
+        super().__init__(message)
 
 
 class QueryError(UsageError):

@@ -16,6 +16,8 @@ WorkerId = NewType("WorkerId", str)
 
 RUN_FORMAT = 1  # version of run.json
 
+REPRODUCTION = "reproduction"  # the tag of runs that repeat another one, to see whether the same comes out
+
 _ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u to misread
 _ID_LENGTH = 10  # 50 bits: among a million runs the chance of any clash is 1 in 2,000, and mkdir refuses the clash
 
@@ -77,6 +79,20 @@ class CodeState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     diff: str | None = None  # SHA-256 of the artifact that holds `git diff HEAD`
 
 
+class DataSource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The files at one path of data as a run found them. Each fingerprint is a SHA-256 over all of them."""
+
+    key: str  # what names the path: a dotted key of the config, "--data" or "tests/data"
+    path: str
+    files: int = 0
+    size_bytes: int = 0
+    names: str = ""  # names and sizes
+    times: str = ""  # names, sizes and times of change
+    contents: str = ""  # names and contents; empty where they are too large to be read
+    listing: str = ""  # SHA-256 of the artifact that lists the files
+    problem: str = ""  # why nothing is known, as a sentence
+
+
 class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What was asked for: the whole content of run.json, written once and never changed."""
 
@@ -103,6 +119,8 @@ class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     project_dir: str = ""
     entry: str = "src.train:train"
     data: str | None = None
+    data_roots: tuple[str, ...] = ()  # dotted keys of the config that hold paths of data
+    reproduces: RunId | None = None  # the run that this one is to come out like
     command: tuple[str, ...] = ()
     code: CodeState = CodeState()
     resources: Resources = Resources()

@@ -80,3 +80,12 @@ def test_no_runs_at_all_is_said(yard: Yard, capsys: pytest.CaptureFixture[str]) 
     assert run(["best"]) == 2
 
     assert "No completed run has logged a metric yet." in capsys.readouterr().err
+
+
+def test_a_reproduction_does_not_count_as_another_seed(yard: Yard, capsys: pytest.CaptureFixture[str]) -> None:
+    yard.run(config={"lr": 0.1}, group="g", metrics={"loss": [0.5]})
+    yard.run(config={"lr": 0.1}, group="g", metrics={"loss": [0.5]}, tags=("reproduction",))
+
+    assert run(["best", "--metric", "loss", "--json"]) == 0
+
+    assert [found["n"] for found in json.loads(capsys.readouterr().out)["groups"]] == [1]

@@ -26,7 +26,7 @@ def test_only_what_differs_is_shown_side_by_side(yard: Yard, capsys: pytest.Capt
     assert ["numpy", "1.26", "2.0", "2.0"] in lines
     assert "depth" not in shown
     assert "msgspec" not in shown
-    assert lines[-1] == ["Equal:", "metrics,", "code,", "environment,", "output"]
+    assert lines[-1] == ["Equal:", "metrics,", "data,", "code,", "environment,", "output"]
 
 
 def test_a_missing_setting_differs_from_every_value_and_true_from_one(

@@ -146,7 +146,7 @@ def test_only_what_differs(shared: Served) -> None:
     assert rows["seed"] == [shared.client.index.get(run_id).seed for run_id in ids]
 
 
-@pytest.mark.parametrize("section", ["config", "metrics", "packages", "environment", "output", "code"])
+@pytest.mark.parametrize("section", ["config", "metrics", "data", "packages", "environment", "output", "code"])
 def test_every_section_answers(shared: Served, section: str) -> None:
     rows = shared.client.index.find('state == "COMPLETED"', project="weld-seam", limit=None)
     first = rows[0]

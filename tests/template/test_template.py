@@ -27,6 +27,7 @@ requirements.txt
 run.py
 runyard.toml
 src/config.py
+src/data_processing/contract.py
 src/data_processing/data_loader.py
 src/inference.py
 src/models/model.py

@@ -9,7 +9,7 @@ from runyard.errors import NotFound
 from runyard.index import RunRow
 from runyard.index.groups import Aggregate
 from runyard.project.project import Direction
-from runyard.records import RunState
+from runyard.records import REPRODUCTION, RunState
 
 
 def best(
@@ -30,6 +30,7 @@ def best(
         place = target.chosen_project(project, all_projects=all_projects)
         rows = client.index.find(target.checked_query(where), project=place, sort="created_at", limit=None)
         rows = [row for row in rows if unfinished or row.state == RunState.COMPLETED]
+        rows = [row for row in rows if REPRODUCTION not in row.tags]  # a run that counts twice makes its spread small
         key = metric or _headline(client, rows)
         candidates = [row for row in rows if key in row.summary]
         if not candidates:

@@ -15,6 +15,7 @@ class Section(StrEnum):
 
     CONFIG = "config"
     METRICS = "metrics"
+    DATA = "data"
     CODE = "code"
     PACKAGES = "packages"
     ENVIRONMENT = "environment"
@@ -27,6 +28,13 @@ class CleaningRule(StrEnum):
     CHECKPOINTS = "checkpoints"
     FAILED = "failed"
     TRASH = "trash"
+
+
+class EnvironmentOf(StrEnum):
+    """What a run is reproduced with."""
+
+    REBUILD = "rebuild"  # the packages of then
+    SAME = "same"  # those that are here
 
 
 class Framework(StrEnum):

@@ -16,13 +16,14 @@ _DIFF_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 _VALUES: dict[Section, Callable[[Sequence[TrackedRun]], differences.Values]] = {
     Section.CONFIG: differences.config,
     Section.METRICS: differences.metrics,
+    Section.DATA: differences.data,
     Section.PACKAGES: differences.packages,
     Section.ENVIRONMENT: differences.environment,
 }
 
 
 def diff(*, runs: list[str], section: list[Section] | None, as_json: bool) -> None:
-    """What differs between runs: config, metrics, code, packages, environment, output."""
+    """What differs between runs: config, metrics, data, code, packages, environment, output."""
     with target.opened() as client:
         compared = [TrackedRun(client, row) for row in target.find_runs(client, runs)]
         if len(compared) < 2:
@@ -41,7 +42,10 @@ def diff(*, runs: list[str], section: list[Section] | None, as_json: bool) -> No
 def _show(client: Client, runs: Sequence[TrackedRun], section: Section) -> bool:
     """Print a section; whether there was a difference."""
     if section in _VALUES:
-        return _show_values(section, runs, _VALUES[section](runs))
+        is_different = _show_values(section, runs, _VALUES[section](runs))
+        if section is Section.DATA and is_different:
+            _show_data(client, runs)
+        return is_different
     if section is Section.CODE:
         return _show_code(runs, differences.code(client, runs))
     return _show_output(differences.output(runs))
@@ -61,6 +65,14 @@ def _show_values(section: Section, runs: Sequence[TrackedRun], values: differenc
     tables.show(titles, rows)
     screen.say()
     return True
+
+
+def _show_data(client: Client, runs: Sequence[TrackedRun]) -> None:
+    """The files behind the numbers; the later runs are compared with the first."""
+    for run in runs[1:]:
+        for change in differences.data_changes(client, runs[0], run):
+            screen.say(f"  {run.id}  {screen.plain(change.sentence())}")
+    screen.say()
 
 
 def _show_code(runs: Sequence[TrackedRun], changes: Sequence[differences.CodeChange]) -> bool:

@@ -28,6 +28,7 @@ def show(*, run: str, as_json: bool) -> None:
         _attempts(attempts, now)
         _traceback(tracked, attempts)
         _code(tracked)
+        _data(attempts)
         _environment(attempts)
         _files(files)
         _next(tracked)
@@ -64,6 +65,7 @@ def _head(run: TrackedRun, now: datetime) -> None:
         ("host", row.host),
         ("devices", ", ".join(_devices(row.devices, row.device_names))),
         ("data", row.data or ""),
+        ("reproduces", run.spec.reproduces or ""),
         ("tags", ", ".join(row.tags)),
         ("note", row.note),
         *(("warning", warning) for warning in row.warnings),
@@ -155,6 +157,23 @@ def _code(run: TrackedRun) -> None:
         _say_pairs(pairs)
 
 
+def _data(attempts: Sequence[AttemptStory]) -> None:
+    sources = attempts[-1].data if attempts else ()
+    if not sources:
+        return
+    _heading("Data", "as the latest attempt found them")
+    rows = []
+    for each in sources:
+        mark = f"content {each.contents[:12]}" if each.contents else f"times {each.times[:12]}"
+        facts = [f"{each.files:,}", formats.size(each.size_bytes), mark, each.path]
+        rows.append([each.key, *(["", "", each.problem, each.path] if each.problem else facts)])
+    titles = ("named by", "files", "size", "fingerprint", "path")
+    tables.show(
+        [tables.Column(title, is_right=title in ("files", "size"), is_vital=title == "named by") for title in titles],
+        [[tables.Cell(screen.plain(text)) for text in row] for row in rows],
+    )
+
+
 def _environment(attempts: Sequence[AttemptStory]) -> None:
     environment = attempts[-1].environment if attempts else None
     if environment is None:
@@ -239,6 +258,20 @@ def _document(run: TrackedRun, attempts: Sequence[AttemptStory], files: Sequence
             "packages": dict(sorted(environment.packages.items())),
             "variables": dict(sorted(environment.variables.items())),
         },
+        "reproduces": run.spec.reproduces,
+        "data_sources": [
+            {
+                "key": source.key,
+                "path": source.path,
+                "files": source.files,
+                "size_bytes": source.size_bytes,
+                "names": source.names,
+                "times": source.times,
+                "contents": source.contents or None,
+                "problem": source.problem,
+            }
+            for source in (attempts[-1].data if attempts else ())
+        ],
         "files": [
             {"name": file.name, "kind": file.kind, "size_bytes": file.size_bytes, "sha256": file.sha256}
             for file in files

@@ -8,10 +8,13 @@ from typing import Any
 from runyard.artifacts import Entry, Manifest, read_manifest
 from runyard.client.client import Client
 from runyard.client.runs import TrackedRun
+from runyard.datafiles import changed_files, is_same, read_listing
 from runyard.errors import NotFound, ServiceError
 from runyard.index.diff import flatten
+from runyard.records import DataSource
 
 _LARGEST_FILE_BYTES = 1 << 20  # a longer text is no code that a person wrote
+_SHOWN_FILES = 5
 _MOST_OUTPUT_LINES = 3000  # from the end; comparing takes the product of both lengths in the worst case
 
 Values = dict[str, dict[str, Any]]  # what -> run id -> value; only what differs
@@ -33,6 +36,32 @@ class CodeChange:
     run_id: str
     files: list[FileChange]
     problem: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataChange:
+    """Data that are not what they were.
+
+    Attributes:
+        files: names of files by what became of them: changed, added, removed; empty if no list of files tells.
+        is_certain: False where the files are too large to be read, and only their times differ.
+        path: where they are now.
+    """
+
+    key: str
+    files: dict[str, list[str]]
+    is_certain: bool
+    path: str
+
+    def sentence(self) -> str:
+        """What changed, for people."""
+        if not self.is_certain:
+            return f"{self.key} ({self.path}): the files have the same names and sizes, but other times"
+        shown = [
+            f"{len(names):,} {what} ({', '.join(names[:_SHOWN_FILES])}{', …' if len(names) > _SHOWN_FILES else ''})"
+            for what, names in self.files.items()
+        ]
+        return f"{self.key} ({self.path}): {', '.join(shown) or 'other files than then'}"
 
 
 def differing_values(values: Mapping[str, Mapping[str, Any]]) -> Values:
@@ -69,6 +98,31 @@ def environment(runs: Sequence[TrackedRun]) -> Values:
     return differing_values({run.id: _surroundings(run) for run in runs})
 
 
+def data(runs: Sequence[TrackedRun]) -> Values:
+    """What the latest attempts found at the paths of their data."""
+    return differing_values({run.id: {each.key: _told(each) for each in sources_of(run)} for run in runs})
+
+
+def data_changes(client: Client, before: TrackedRun, after: TrackedRun) -> list[DataChange]:
+    """The sources of data that are not what they were for an earlier run, as far as that can be told."""
+    known = {each.key: each for each in sources_of(before)}
+    changes = []
+    for now in sources_of(after):
+        then = known.get(now.key)
+        if then is not None and is_same(then, now) is not True:
+            is_certain = is_same(then, now) is False
+            changes.append(
+                DataChange(key=now.key, files=_changed_data(client, then, now), is_certain=is_certain, path=now.path)
+            )
+    return changes
+
+
+def sources_of(run: TrackedRun) -> tuple[DataSource, ...]:
+    """What the latest attempt found at the paths of its data."""
+    attempts = run.attempts
+    return attempts[-1].data if attempts else ()
+
+
 def code(client: Client, runs: Sequence[TrackedRun]) -> list[CodeChange]:
     """The snapshots of the later runs against that of the first; runs with equal code are missing."""
     first, *others = runs
@@ -90,6 +144,23 @@ def output(runs: Sequence[TrackedRun]) -> dict[str, list[str]]:
     before = _last_lines(first)
     found = {run.id: _unified(before, _last_lines(run), f"{first.id}/output", f"{run.id}/output") for run in others}
     return {run_id: lines for run_id, lines in found.items() if lines}
+
+
+def _told(source: DataSource) -> str:
+    if source.problem:
+        return source.problem
+    mark = f"content {source.contents[:12]}" if source.contents else f"times {source.times[:12]}"
+    return f"{source.files:,} file{'s' * (source.files != 1)}, {source.size_bytes:,} bytes, {mark}"
+
+
+def _changed_data(client: Client, then: DataSource, now: DataSource) -> dict[str, list[str]]:
+    if not (then.listing and now.listing) or bool(then.contents) != bool(now.contents):
+        return {}
+    try:
+        lists = [read_listing(client.artifacts.path(each.listing).read_bytes()) for each in (then, now)]
+    except (NotFound, ServiceError, OSError, ValueError):
+        return {}
+    return changed_files(*lists)
 
 
 def _environment(run: TrackedRun, name: str) -> dict[str, str]:

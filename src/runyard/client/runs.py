@@ -22,9 +22,9 @@ from runyard.index.diff import config_diff, flatten
 from runyard.index.rows import from_ns
 from runyard.index.series import Series
 from runyard.journal import HOST, Attempt
-from runyard.journal.events import Ended, Environment, Event, Failed, Media, Output, OutputDropped, Started
+from runyard.journal.events import DataSeen, Ended, Environment, Event, Failed, Media, Output, OutputDropped, Started
 from runyard.journal.reader import Decoder, EventAt, read_journal
-from runyard.records import CodeState, RunId, RunSpec, RunState
+from runyard.records import CodeState, DataSource, RunId, RunSpec, RunState
 
 _SHOWN_IN_NOTEBOOK = 50
 
@@ -37,6 +37,7 @@ class AttemptStory:
         state: None as long as it has not ended.
         traceback: of the exception that ended it, else empty.
         environment: None if its supervisor told none.
+        data: what the attempt found at the paths that its config names; empty if it names none.
     """
 
     number: int
@@ -51,6 +52,7 @@ class AttemptStory:
     exit_code: int | None
     traceback: str
     environment: Environment | None
+    data: tuple[DataSource, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -360,6 +362,7 @@ def _story(attempt: Attempt, reaped: Ended | None) -> AttemptStory:
         exit_code=ended.exit_code if ended else None,
         traceback=failed.traceback if failed else "",
         environment=next((e for e in host if isinstance(e, Environment)), None),
+        data=next((e.sources for e in host if isinstance(e, DataSeen)), ()),
     )
 
 

@@ -37,7 +37,7 @@ from runyard.errors import (
     UsageError,
 )
 from runyard.journal import RunFolder
-from runyard.journal.events import ArtifactStored, CodeSeen
+from runyard.journal.events import ArtifactStored, CodeSeen, DataSeen
 from runyard.journal.reader import Decoder, EventAt
 from runyard.records import RUN_FORMAT, RunId, RunSpec, decode_spec
 
@@ -462,7 +462,9 @@ def stored_by_journals(run: RunFolder) -> set[str]:
         for item in _items(attempt.journal(stream), Decoder())
     ]
     stored = {event.sha256 for event in events if isinstance(event, ArtifactStored)}
-    return stored | {event.diff for event in events if isinstance(event, CodeSeen) and event.diff}
+    stored |= {event.diff for event in events if isinstance(event, CodeSeen) and event.diff}
+    seen = [source for event in events if isinstance(event, DataSeen) for source in event.sources]
+    return stored | {source.listing for source in seen if source.listing}
 
 
 def needed_by_code(spec: RunSpec, read: Callable[[str], bytes]) -> set[str]:

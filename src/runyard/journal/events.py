@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import msgspec
 
+from runyard.records import DataSource
+
 # what databases can hold; a record with more than that was never written by us
 Int = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 
@@ -148,6 +150,12 @@ class CodeSeen(Event, frozen=True, kw_only=True, tag="code"):
     diff: str = ""  # SHA-256 of the artifact that holds `git diff HEAD`
 
 
+class DataSeen(Event, frozen=True, kw_only=True, tag="data"):
+    """The data that the attempt found, as far as the config names them."""
+
+    sources: tuple[DataSource, ...]
+
+
 class Output(Event, frozen=True, kw_only=True, tag="output"):
     """Text that the process printed, both streams in the order of their arrival, `\\r` collapsed."""
 
@@ -240,7 +248,8 @@ class Restored(Event, frozen=True, kw_only=True, tag="restored"):
 
 AnyEvent = (
     Opened | Finished | Failed | StopObeyed | Tagged | Noted | Configured | Labelled | Progress | Media | FileLogged
-    | Warned | Started | Environment | CodeSeen | Output | OutputDropped | ArtifactStored | ArtifactRemoved | Ended
+    | Warned | Started | Environment | CodeSeen | DataSeen | Output | OutputDropped | ArtifactStored | ArtifactRemoved
+    | Ended
     | Renamed | Filed | StopRequested | Requeued | Held | Released | Reordered | Trashed | Restored
 )  # fmt: skip
 

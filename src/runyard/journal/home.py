@@ -19,6 +19,8 @@
 <home>/work/<project>/                 the working folder of runs whose project is not on this machine
 <home>/pulled/<id>/                    a copy of a run of a server, to read
 <home>/artifacts/<2 hex>/<sha256>      files by content
+<home>/data/<32 hex>                   what data looked like when a run found them; may be deleted
+<home>/environments/<16 hex>/          packages as a run had them, for `runyard reproduce`; may be deleted
 <home>/code/<snapshot>/                snapshots of project code, laid out to import from
 """
 
@@ -251,6 +253,14 @@ class Home:
     @property
     def code(self) -> Path:
         return self.path / "code"
+
+    @property
+    def data(self) -> Path:
+        return self.path / "data"
+
+    @property
+    def environments(self) -> Path:
+        return self.path / "environments"
 
     @property
     def trash(self) -> Path:

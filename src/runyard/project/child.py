@@ -40,6 +40,10 @@ _PR_SET_PDEATHSIG = 1
 _OWN = os.path.dirname(os.path.dirname(__file__)) + os.sep
 _IMPORTLIB = os.path.dirname(import_module.__code__.co_filename) + os.sep
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from runyard.project.contract import DataContract
+
 Train = Callable[[Any, Run], object]  # Any: the config is of the project's own class
 
 
@@ -48,6 +52,7 @@ class Imported(NamedTuple):
 
     default: Any  # of the project's own class
     train: Train
+    contract: "DataContract | None"
 
 
 def main() -> int:
@@ -127,6 +132,8 @@ def _train(run_dir: Path, attempt: int, imported: Imported | None = None) -> Non
         raise
     run = Run.attach(run_dir, attempt, config=config)
     try:
+        if imported.contract is not None:
+            imported.contract.check(config, spec.data)
         imported.train(config, run)
     except BaseException as error:
         run.finish(_without_our_frames(error))
@@ -163,15 +170,26 @@ def _import(project_dir: str, code_folder: str, entry: str) -> Imported:
     train = getattr(import_module(module), name or "train", None)
     if not callable(train):
         raise UsageError(f"{_file(module)} has no function '{name}'; write `def {name}(config, run):` there.")
+    contract = _contract(code_folder, module)
     gc.freeze()  # what was imported stays: to look through it at the end of the process would keep the next run waiting
-    return Imported(default, train)
+    return Imported(default, train, contract)
+
+
+def _contract(code_folder: str, module: str) -> "DataContract | None":
+    """The data contract of the project, if it declares one."""
+    package = module.partition(".")[0] if "." in module else ""
+    if not os.path.exists(os.path.join(code_folder, package, "data_processing", "contract.py")):
+        return None
+    from runyard.project.contract import find_contract  # late: for projects that have one
+
+    return find_contract(package)
 
 
 def _code_folder(spec: RunSpec, run_dir: Path) -> str:
     named = os.environ.get(CODE_VARIABLE)
     if named:
         return named
-    if not (spec.is_queued and spec.code.snapshot):
+    if not spec.code.snapshot or not (spec.is_queued or spec.reproduces):
         return spec.project_dir
     from runyard.artifacts import ArtifactStore  # late: only queued runs need them
     from runyard.journal import Home

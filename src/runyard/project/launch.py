@@ -64,6 +64,7 @@ def specs_for(
             project_dir=str(project.root),
             entry=project.entry,
             data=shared.data,
+            data_roots=project.data_roots,
             command=shared.command,
             code=shared.code,
             resources=shared.resources,

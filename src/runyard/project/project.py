@@ -6,15 +6,18 @@ to call, which metrics count. Whatever belongs to a training stands in src/confi
 
 import difflib
 import math
+import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from runyard.datafiles import DATA_OPTION, named_paths
 from runyard.errors import ProjectNotFound, UsageError
 from runyard.project.importing import import_from, project_modules
 
@@ -79,6 +82,36 @@ class Project:
         with project_modules(self.root, package=self.package):
             return find_config(import_from(self.root, self.config_module))
 
+    def check_contract(self, configs: Iterable[Any], data: str | None = None) -> None:
+        """Check the data that configs name against the contract of the project, if it has one; all data once.
+
+        Args:
+            configs: objects of the project's own config class.
+            data: a path that replaces all those of the configs, from `--data`.
+
+        Raises:
+            ContractBroken: data are not what is declared.
+            UsageError: the contract cannot be imported.
+        """
+        if not self.has_contract:
+            return
+        from runyard.project.contract import MODULE, find_contract  # late: it may import much
+
+        with project_modules(self.root, package=self.package), _inside(self.root):
+            import_from(self.root, f"{self.package}.{MODULE}")
+            contract = find_contract(self.package)
+            checked = set()
+            for config in configs:
+                named = tuple(named_paths(config.model_dump(), self.data_roots, data))
+                if contract is not None and named not in checked:
+                    checked.add(named)
+                    contract.check(config, data)
+
+    @property
+    def has_contract(self) -> bool:
+        """Whether the project declares what its data look like."""
+        return (self.root / self.package / "data_processing" / "contract.py").is_file()
+
     def import_module(self, name: str) -> ModuleType:
         """Import a module of the project for good: the process belongs to this project from now on.
 
@@ -97,15 +130,21 @@ class Project:
         Raises:
             UsageError: a path is not there.
         """
-        for source, path in self._data_paths(config, data):
+        for source, path in named_paths(config, self.data_roots, data):
+            source = source if source == DATA_OPTION else f"'{source}'"
             if not (self.root / Path(path).expanduser()).exists():
                 raise UsageError(f"{source} names {path}, which is not there (looked for in {self.root}).")
 
-    def _data_paths(self, config: Mapping[str, Any], data: str | None) -> list[tuple[str, str]]:
-        if data is not None:
-            return [("--data", data)]
-        found = [(key, _value_at(config, key)) for key in self.data_roots]
-        return [(f"'{key}'", path) for key, path in found if isinstance(path, str)]
+
+@contextmanager
+def _inside(folder: Path) -> Iterator[None]:
+    """Work in a folder, as a training does."""
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
 
 
 def find_root(start: Path | None = None) -> Path:
@@ -236,12 +275,3 @@ class _Settings:
         """The line that sets `key`; tomllib does not tell, so it is looked for in the text."""
         pattern = re.compile(rf"""\s*\[?\s*["']?{re.escape(key)}["']?\s*[\].=]""")
         return next((n for n, line in enumerate(self._text.splitlines(), 1) if pattern.match(line)), 1)
-
-
-def _value_at(config: Mapping[str, Any], key: str) -> Any:
-    value: Any = config
-    for part in key.split("."):
-        if not isinstance(value, Mapping):
-            return None
-        value = value.get(part)
-    return value

@@ -78,6 +78,7 @@ def submit(
     path = str(Path(data).absolute()) if data else None
     for item in plan:
         project.check_data(item.config.model_dump(), path)
+    project.check_contract([item.config for item in plan], path)
     client = open_client()
     try:
         client.refresh()

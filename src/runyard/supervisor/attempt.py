@@ -178,7 +178,7 @@ def _start_cold(environment: dict[str, str], order: LaunchOrder) -> tuple[int, i
     """The pid of a fresh training process, and the end to read from of its output."""
     reader, writer = output_pipe()
     try:
-        return spawn(environment, output_fd=writer, inherited_fds=order.lock_fds), reader
+        return spawn(environment, output_fd=writer, inherited_fds=order.lock_fds, python=order.python), reader
     except OSError:
         os.close(reader)
         raise

@@ -5,7 +5,7 @@ import platform
 import re
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -27,26 +27,32 @@ _SECRET_VALUE = re.compile(
 )
 
 
-def describe_environment(variables: Mapping[str, str], *, gpus: tuple[str, ...] = (), driver: str = "") -> Environment:
-    """All of it as one event. Takes some hundred milliseconds where many packages are installed."""
+def describe_environment(
+    variables: Mapping[str, str], *, gpus: tuple[str, ...] = (), driver: str = "", interpreter: str = ""
+) -> Environment:
+    """All of it as one event. Takes some hundred milliseconds where many packages are installed.
+
+    `interpreter` is that of a virtual environment, if the training has another one than this process.
+    """
+    version, installed = _of_venv(Path(interpreter)) if interpreter else (platform.python_version(), packages())
     return Environment(
         time_ns=time.time_ns(),
-        python=f"{platform.python_version()} {sys.executable}",
+        python=f"{version} {interpreter or sys.executable}",
         platform=platform.platform(),
         cpu=_cpu(),
         cpu_count=os.cpu_count() or 0,
         memory_bytes=_memory_bytes(),
         gpus=gpus,
         driver=driver,
-        packages=packages(),
+        packages=installed,
         variables=mask(variables),
     )
 
 
-def packages() -> dict[str, str]:
-    """Versions of all installed distributions, sorted by name; those of other Pythons are not seen."""
+def packages(folders: Sequence[str] | None = None) -> dict[str, str]:
+    """Versions of all installed distributions, sorted by name: of this process, or of folders such as site-packages."""
     found: dict[str, str] = {}
-    for distribution in metadata.distributions():
+    for distribution in metadata.distributions() if folders is None else metadata.distributions(path=list(folders)):
         try:
             name, version = distribution.metadata["Name"], distribution.version
         except (OSError, KeyError, TypeError, ValueError):
@@ -54,6 +60,14 @@ def packages() -> dict[str, str]:
         if name and name not in found:  # the first on sys.path is the one that is imported
             found[name] = version or ""
     return dict(sorted(found.items(), key=lambda item: item[0].lower()))
+
+
+def _of_venv(interpreter: Path) -> tuple[str, dict[str, str]]:
+    """The version of Python and the packages of a virtual environment."""
+    root = interpreter.parent.parent
+    settings = dict(line.split(" = ", 1) for line in (root / "pyvenv.cfg").read_text().splitlines() if " = " in line)
+    version = settings.get("version") or settings.get("version_info", "")
+    return version, packages([str(folder) for folder in root.glob("lib/python*/site-packages")])
 
 
 def mask(variables: Mapping[str, str]) -> dict[str, str]:

@@ -37,12 +37,17 @@ def run_variables(run_dir: Path, attempt: int) -> dict[str, str]:
 
 
 def spawn(
-    environment: dict[str, str], *, output_fd: int, inherited_fds: Sequence[int] = (), options: Sequence[str] = ()
+    environment: dict[str, str],
+    *,
+    output_fd: int,
+    inherited_fds: Sequence[int] = (),
+    options: Sequence[str] = (),
+    python: str = "",
 ) -> int:
     """Start the training process in a session of its own; return its pid.
 
     Both its output streams go to `output_fd`; of all other descriptors only `inherited_fds` stay open.
-    `options` are those of `runyard.project.child`.
+    `options` are those of `runyard.project.child`; `python` is another interpreter than this process has.
 
     Raises:
         OSError: no process could be started.
@@ -50,8 +55,8 @@ def spawn(
     for fd in inherited_fds:
         os.set_inheritable(fd, True)
     return os.posix_spawn(
-        sys.executable,
-        [sys.executable, *_CHILD, *options],
+        python or sys.executable,
+        [python or sys.executable, *_CHILD, *options],
         environment,
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),

@@ -14,13 +14,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from runyard.errors import LeaseLost
 from runyard.git import read_state
 from runyard.hosts import user_name
-from runyard.journal import MAIN, Attempt, JournalWriter
+from runyard.journal import MAIN, Attempt, Home, JournalWriter
 from runyard.journal.events import (
     AnyEvent,
     CodeSeen,
+    DataSeen,
     Ended,
     Event,
     Failed,
@@ -33,6 +36,7 @@ from runyard.journal.events import (
     Warned,
 )
 from runyard.records import RunSpec
+from runyard.supervisor.datawatch import DataWatch
 from runyard.supervisor.delivery import Connect, Delivery
 from runyard.supervisor.endings import Cause, CauseKind, Closing, Facts, tell_end
 from runyard.supervisor.environment import describe_environment
@@ -48,6 +52,7 @@ from runyard.supervisor.subject import Child, Exit, Subject
 from runyard.supervisor.timetable import Timetable
 
 DELIVER_S = 0.7
+DATA_S = 5.0  # at the end of a run, for looking at its data
 DESCRIBE_S = 1.0  # after the start: before that, the cores are the child's, which has much to import
 LOOK_S = 0.5  # for stop requests, and for what the training process wrote
 HEARTBEAT_S = 15.0  # a quarter of a lease
@@ -98,6 +103,7 @@ class Supervision:
         self._delivery = Delivery(commission.attempt, connect=commission.connect, warn=self._warn)
         self._files = LoggedFiles(commission.attempt, journal=commission.journal, delivery=self._delivery)
         self._requests = StopRequests(commission.attempt.run.edits, attempt=commission.attempt.number)
+        self._data: DataWatch | None = DataWatch(commission.spec, Home(commission.attempt.run.path.parent.parent))
         self._capture = Capture()
         self._output_fd = commission.output_fd
         self._tee = self._is_foreground
@@ -245,6 +251,7 @@ class Supervision:
             for event in follower.read():
                 self._note(stream, event)
         self._files.move()
+        self._tell_data()
 
     def _note(self, stream: str, event: AnyEvent) -> None:
         if isinstance(event, Finished | Failed | StopObeyed):
@@ -266,17 +273,40 @@ class Supervision:
             self._stop(Cause(kind=CauseKind.LEASE_LOST, why=str(error)))
 
     def _describe(self) -> None:
-        """Environment and code: slow, so this comes when the child is on its way."""
+        """Environment, data and code: slow, so this comes when the child is on its way."""
         self._is_described = True
+        if self._data is not None:
+            self._data.start()
         order = self._given.order
         gpus = gpu_uuids(order.devices)
         self._tell(
             describe_environment(
-                self._given.environment, gpus=order.device_names if gpus else (), driver=_driver() if gpus else ""
+                self._given.environment,
+                gpus=order.device_names if gpus else (),
+                driver=_driver() if gpus else "",
+                interpreter=order.python,
             )
         )
         if self._spec.code.commit is None and self._spec.project_dir:
             self._tell_code(Path(self._spec.project_dir))
+
+    def _tell_data(self) -> None:
+        """What the run's data look like, as soon as that is known."""
+        if self._data is None or not self._data.is_ready:
+            return
+        data, self._data = self._data, None
+        sources = [
+            msgspec.structs.replace(
+                each.source, listing=self._delivery.store_bytes(each.listing, name="the list of the data")
+            )
+            if each.listing
+            else each.source
+            for each in data.found
+        ]
+        if sources:
+            self._tell(DataSeen(time_ns=time.time_ns(), sources=tuple(sources)))
+        for sentence in data.warnings:
+            self._warn(sentence)
 
     def _tell_code(self, folder: Path) -> None:
         state = read_state(folder)
@@ -334,6 +364,11 @@ class Supervision:
             self._survived(action)
         if not self._is_described:
             self._survived(self._describe)
+        if self._data is not None:
+            self._data.wait(DATA_S)
+            if not self._data.is_ready:
+                self._warn(f"What data the run saw is not recorded: looking took {DATA_S:g} s longer than the run.")
+            self._survived(self._tell_data)
         ended = tell_end(self._facts(found), time_ns=time_ns)
         self._tell(ended)
         return ended

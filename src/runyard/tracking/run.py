@@ -106,7 +106,7 @@ class Run:
         self.resumed: bool = attempt > 1 and _has_entries(self._folder.checkpoints)
 
     @classmethod
-    def attach(cls, run_dir: "str | Path", attempt: int, *, config: Any = None, rank: int | None = None) -> "Run":
+    def attach(cls, run_dir: "str | Path", attempt: int, *, config: Any = None, rank: int | None = None) -> Self:
         """Join an attempt of a run whose folder exists: what a training process does first.
 
         The stream is "main", or "rank<k>" where `rank` (RANK of torchrun and its like if left out) is above 0; a

@@ -1,11 +1,12 @@
 """Looking at runs."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from runyard.cli import completion
-from runyard.cli.choices import Goal, Section
+from runyard.cli.choices import EnvironmentOf, Goal, Section
 from runyard.cli.options import AllProjects, Json, OfProject, OneRun, Where
 
 app = typer.Typer(rich_markup_mode=None)
@@ -122,7 +123,7 @@ def diff(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, nothing shortened.")] = False,
 ) -> None:
-    """What differs between runs: config, metrics, code, packages, environment, output.
+    """What differs between runs: config, metrics, data, code, packages, environment, output.
 
     Values stand side by side for any number of runs. Code and output of the later runs are compared with the first.
 
@@ -133,6 +134,38 @@ def diff(
     from runyard.cli import diff as command
 
     command.diff(runs=runs, section=section, as_json=as_json)
+
+
+@app.command("reproduce")
+def reproduce(
+    run: OneRun,
+    tolerance: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tolerance", metavar="[KEY=]NUMBER", help="Relative difference that counts as equal [0.001]; repeatable."
+        ),
+    ] = None,
+    env: Annotated[
+        EnvironmentOf, typer.Option(help="rebuild the packages of then, or take the same as this command has.")
+    ] = EnvironmentOf.REBUILD,
+    data: Annotated[
+        Path | None, typer.Option("--data", metavar="PATH", help="Where the data are now [where they were].")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Run a run again, with its code, config and packages of then, and compare every metric.
+
+    Says `reproduced`, `differs by …` with what else is not as it was (data, packages, GPU), or `cannot, because …`. The
+    new run is linked to the old one and tagged `reproduction`. Exit codes: 0 reproduced, 1 differs, 2 cannot.
+
+    \b
+    runyard reproduce 8fk2
+    runyard reproduce 8fk2 --tolerance 1e-6 --tolerance val/loss=0.02
+    runyard reproduce 8fk2 --env same --data /mnt/new-disk/weld --json
+    """
+    from runyard.cli import reproduce as command
+
+    command.reproduce(run=run, tolerance=tolerance, env=env, data=data, as_json=as_json)
 
 
 @app.command("chart")

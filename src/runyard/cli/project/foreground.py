@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from runyard.cli import screen
 from runyard.client import Client
@@ -32,8 +32,18 @@ def take_slots(client: Client, slots: Sequence[Slot], *, n_gpus: int | None, wha
     )
 
 
-def run(client: Client, spec: RunSpec, taken: Sequence[Taken]) -> RunState:
-    """Submit a run and see it through in this process; return how it ended."""
+def run(
+    client: Client,
+    spec: RunSpec,
+    taken: Sequence[Taken],
+    *,
+    variables: Mapping[str, str] | None = None,
+    python: str = "",
+) -> RunState:
+    """Submit a run and see it through in this process; return how it ended.
+
+    `variables` come on top of those of the slots; `python` is another interpreter than this one, for the training.
+    """
     client.submit([spec])
     names = tuple(each.slot.name for each in taken)
     where = " + ".join(each.slot.label for each in taken)
@@ -44,7 +54,12 @@ def run(client: Client, spec: RunSpec, taken: Sequence[Taken]) -> RunState:
         attempt=1,
         devices=names,
         device_names=tuple(each.slot.device_name or each.slot.label for each in taken),
-        env={**env_for([each.slot for each in taken], len(cpu_slots())), "RUNYARD_SLOTS": ",".join(names)},
+        env={
+            **env_for([each.slot for each in taken], len(cpu_slots())),
+            "RUNYARD_SLOTS": ",".join(names),
+            **(variables or {}),
+        },
+        python=python,
         lock_fds=tuple(each.lock.fd for each in taken),
         foreground=True,
     )

@@ -161,6 +161,9 @@ def _shared(request: Request, intent: Intent, client: Client) -> Shared:
 
 
 def _queue(request: Request, intent: Intent) -> None:
+    if intent.project.has_contract:
+        screen.remark("checking the data against their contract")
+        intent.project.check_contract([item.config for item in intent.plan], intent.data)
     client = open_client()
     client.refresh()
     shared = _shared(request, intent, client)

@@ -21,7 +21,7 @@ from runyard.database import lock_runs
 from runyard.errors import RunyardError
 from runyard.index import RunRow, checking
 from runyard.journal import EDITS, RunFolder
-from runyard.journal.events import ArtifactStored, CodeSeen
+from runyard.journal.events import ArtifactStored, CodeSeen, DataSeen
 from runyard.journal.reader import Decoder, EventAt, is_damaged, repair
 from runyard.records import RunSpec
 
@@ -215,6 +215,10 @@ class _Work:
                 self.needed.setdefault(event.sha256, (run_id, event.name))
             elif isinstance(event, CodeSeen) and event.diff:
                 self.needed.setdefault(event.diff, (run_id, "its uncommitted changes"))
+            elif isinstance(event, DataSeen):
+                for source in event.sources:
+                    if source.listing:
+                        self.needed.setdefault(source.listing, (run_id, "the list of its data"))
 
     def _need_code(self, spec: RunSpec) -> None:
         if spec.code.diff:

@@ -9,7 +9,7 @@ import { flatten } from "./flatten.js";
 
 /** @import {DiffRow} from "../types.js" */
 
-const SECTIONS = ["config", "metrics", "code", "packages", "environment", "output"];
+const SECTIONS = ["config", "metrics", "data", "code", "packages", "environment", "output"];
 const MOST_RUNS = 12; // side by side; more cannot be read
 const AGAIN_MS = 3000; // metrics of running runs move this often
 

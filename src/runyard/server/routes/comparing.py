@@ -15,11 +15,12 @@ from runyard.server.asking import Home, RunIds, run_ids
 
 router = APIRouter(tags=["runs"])
 
-Section = Literal["config", "metrics", "code", "packages", "environment", "output"]
+Section = Literal["config", "metrics", "data", "code", "packages", "environment", "output"]
 _MOST_COMPARED = 50
 _VALUES: dict[str, Callable[[Sequence[TrackedRun]], differences.Values]] = {
     "config": differences.config,
     "metrics": differences.metrics,
+    "data": differences.data,
     "packages": differences.packages,
     "environment": differences.environment,
 }
@@ -29,9 +30,9 @@ _VALUES: dict[str, Callable[[Sequence[TrackedRun]], differences.Values]] = {
 def diff(client: Home, runs: RunIds, section: Annotated[Section, Query()] = "config") -> Response:
     """What differs between runs, the first one being the base.
 
-    config, metrics, packages, environment: rows of `key` and one value a run (null: the run lacks it). code: rows of
-    `run`, `path`, `change` (added, removed, changed, unknown) and `diff`, unified, against the base. output: rows of
-    `run` and `diff`.
+    config, metrics, data, packages, environment: rows of `key` and one value a run (null: the run lacks it). code: rows
+    of `run`, `path`, `change` (added, removed, changed, unknown) and `diff`, unified, against the base. output: rows
+    of `run` and `diff`.
     """
     ids = run_ids(runs)
     if not 2 <= len(ids) <= _MOST_COMPARED:

@@ -2,13 +2,14 @@
 
 import tempfile
 import unittest
-from pathlib import Path
 
 import numpy as np
+from runyard.testing import assert_batch, assert_disjoint, tiny_data
 
-from src.data_processing.data_loader import CLASSES, SIZE, load, split
+from src.data_processing.contract import CONTRACT
+from src.data_processing.data_loader import CLASSES, load, split
 
-SAMPLES = Path(__file__).parents[1] / "data"
+SAMPLES = tiny_data()  # tests/data
 
 
 class LoadTest(unittest.TestCase):
@@ -17,10 +18,7 @@ class LoadTest(unittest.TestCase):
             with self.subTest(root=root):
                 images, labels = load(root)
 
-                self.assertEqual(images.shape, (len(labels), SIZE, SIZE))
-                self.assertEqual((images.dtype, labels.dtype), (np.float32, np.int64))
-                self.assertGreaterEqual(images.min(), 0.0)
-                self.assertLessEqual(images.max(), 1.0)
+                assert_batch((images, labels), CONTRACT)
                 self.assertEqual(set(labels), set(range(CLASSES)))
 
     def test_samples_are_the_digits_of_scikit_learn(self) -> None:
@@ -47,6 +45,7 @@ class SplitTest(unittest.TestCase):
         self.assertEqual(len(parts.val_labels), 10)
         self.assertEqual(sorted([*parts.train_labels, *parts.val_labels]), list(numbers))
         np.testing.assert_array_equal(parts.val_images.ravel(), parts.val_labels)
+        assert_disjoint(parts.train_images, parts.val_images, names=("train", "val"))
 
     def test_same_seed_divides_in_the_same_way(self) -> None:
         images, labels = load(SAMPLES)

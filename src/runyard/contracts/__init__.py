@@ -1,0 +1,9 @@
+"""What data must look like, declared once: used by tests, before a training, and in the inference service."""
+
+from runyard.contracts.array import Array
+from runyard.contracts.contract import Contract
+from runyard.contracts.problems import Problem
+from runyard.contracts.table import Table
+from runyard.errors import ContractBroken
+
+__all__ = ["Array", "Contract", "ContractBroken", "Problem", "Table"]
