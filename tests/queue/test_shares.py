@@ -99,9 +99,9 @@ def test_what_a_machine_refused_goes_to_another_one_and_is_tried_again_later(que
     assert queue.next_fitting(here) == "two"
     assert queue.next_fitting(there) == "one"
     assert not queue.refuse("one", ANNA, 1, host="anna", why="again", now=NOW)
-    queue.reconsider(host="anna", before=NOW - 1)
+    queue.reconsider(host="anna", older_than_s=1, now=NOW)
     assert queue.next_fitting(here) == "two"
-    queue.reconsider(host="anna", before=NOW)
+    queue.reconsider(host="anna", older_than_s=0, now=NOW)
     assert queue.next_fitting(here) == "one"
 
 

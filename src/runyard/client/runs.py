@@ -37,6 +37,7 @@ class AttemptStory:
         state: None as long as it has not ended.
         traceback: of the exception that ended it, else empty.
         environment: None if its supervisor told none.
+        data: config key, or --data -> the path that was used instead of the one that was asked for.
     """
 
     number: int
@@ -51,6 +52,7 @@ class AttemptStory:
     exit_code: int | None
     traceback: str
     environment: Environment | None
+    data: dict[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -360,6 +362,7 @@ def _story(attempt: Attempt, reaped: Ended | None) -> AttemptStory:
         exit_code=ended.exit_code if ended else None,
         traceback=failed.traceback if failed else "",
         environment=next((e for e in host if isinstance(e, Environment)), None),
+        data=dict(started.data) if started else {},
     )
 
 

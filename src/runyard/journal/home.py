@@ -1,6 +1,7 @@
 """Where things lie in a home.
 
 <home>/home.json                       format and id of the home
+<home>/machine.toml                    only in the home of this machine: where data lie here, written by its owner
 <home>/server.json                     only in the home of a team's server on this machine: its address
 <home>/restoring.json                  only while a backup is brought back: nobody else may work in it
 <home>/servers/<name>/                 such a home: what this machine executes, on its way to that server
@@ -337,6 +338,11 @@ class Home:
             pass
         finally:
             draft.unlink()
+
+
+def machine_file() -> Path:
+    """What the owner of this machine wrote down about it; it need not exist."""
+    return _base() / "machine.toml"
 
 
 def _base() -> Path:

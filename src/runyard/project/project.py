@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from runyard.errors import ProjectNotFound, UsageError
 from runyard.project.importing import import_from, project_modules
+from runyard.project.places import Places, find_data
 
 if TYPE_CHECKING:
     from runyard.config import ProjectConfig
@@ -87,25 +88,23 @@ class Project:
         """
         return import_from(self.root, name)
 
-    def check_data(self, config: Mapping[str, Any], data: str | None = None) -> None:
-        """Look whether the data that a config names are there; relative paths start at the project's folder.
+    def check_data(self, config: Mapping[str, Any], data: str | None = None) -> dict[str, str]:
+        """Look whether the data that a config names are on this machine; relative paths start at the project's folder.
 
         Args:
             config: a resolved config as nested dicts. A key that it lacks, or that is None, is not looked for.
             data: a path that replaces all those of the config, from `--data`.
 
-        Raises:
-            UsageError: a path is not there.
-        """
-        for source, path in self._data_paths(config, data):
-            if not (self.root / Path(path).expanduser()).exists():
-                raise UsageError(f"{source} names {path}, which is not there (looked for in {self.root}).")
+        Returns:
+            The paths to use instead of those that the config names, by key; see `places.find_data`.
 
-    def _data_paths(self, config: Mapping[str, Any], data: str | None) -> list[tuple[str, str]]:
-        if data is not None:
-            return [("--data", data)]
-        found = [(key, _value_at(config, key)) for key in self.data_roots]
-        return [(f"'{key}'", path) for key, path in found if isinstance(path, str)]
+        Raises:
+            UsageError: a path is not there, or machine.toml cannot be understood.
+        """
+        found = find_data(Places.of_machine(), self.data_roots, config, data, folders=[self.root])
+        if found.missing:
+            raise UsageError(found.missing[0])
+        return found.used
 
 
 def find_root(start: Path | None = None) -> Path:
@@ -236,12 +235,3 @@ class _Settings:
         """The line that sets `key`; tomllib does not tell, so it is looked for in the text."""
         pattern = re.compile(rf"""\s*\[?\s*["']?{re.escape(key)}["']?\s*[\].=]""")
         return next((n for n, line in enumerate(self._text.splitlines(), 1) if pattern.match(line)), 1)
-
-
-def _value_at(config: Mapping[str, Any], key: str) -> Any:
-    value: Any = config
-    for part in key.split("."):
-        if not isinstance(value, Mapping):
-            return None
-        value = value.get(part)
-    return value

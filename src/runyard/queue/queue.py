@@ -206,9 +206,9 @@ class Queue:
             upsert(tx, refusals, [row])
             return True
 
-    def reconsider(self, *, host: str, before: float, connection: Connection | None = None) -> None:
-        """Forget what a machine refused before a time, so that it may try again."""
-        statement = delete(refusals).where(refusals.c.host == host, refusals.c.refused_at <= before)
+    def reconsider(self, *, host: str, older_than_s: float, now: float, connection: Connection | None = None) -> None:
+        """Forget what a machine refused so long ago, so that it may try again."""
+        statement = delete(refusals).where(refusals.c.host == host, refusals.c.refused_at <= now - older_than_s)
         with self._writing(connection) as tx:
             tx.execute(statement)
 

@@ -133,7 +133,7 @@ def _run_child(
     waiting: "Waiting | None",
 ) -> Ended:
     others = _children_before() if order.foreground else frozenset()
-    environment = child_environment(order.env, run_dir=attempt.run.path, attempt=attempt.number)
+    environment = child_environment(order, run_dir=attempt.run.path)
     oom_before = oom_kills()
     journal.event(_started(order, spec, attempt))
     began = time.monotonic()
@@ -217,6 +217,7 @@ def _started(order: LaunchOrder, spec: RunSpec, attempt: Attempt) -> Started:
         device_names=order.device_names,
         worker=order.worker_id or "",
         resumed_from=attempt.number - 1 if attempt.number > 1 and _has_checkpoints(attempt) else None,
+        data=order.data,
     )
 
 

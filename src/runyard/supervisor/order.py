@@ -27,6 +27,7 @@ class LaunchOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     # left, except in the foreground, where they belong to its caller.
     lock_fds: tuple[int, ...] = ()  # and whatever else shall be closed with them
     worker_id: WorkerId | None = None  # whose lease is to be kept alive
+    data: dict[str, str] = {}  # config key, or --data -> the path on this machine, where that is another one
     foreground: bool = False  # output goes to the terminal as well, and Ctrl-C stops the run
 
 

@@ -32,7 +32,7 @@ def take_slots(client: Client, slots: Sequence[Slot], *, n_gpus: int | None, wha
     )
 
 
-def run(client: Client, spec: RunSpec, taken: Sequence[Taken]) -> RunState:
+def run(client: Client, spec: RunSpec, taken: Sequence[Taken], *, data: dict[str, str]) -> RunState:
     """Submit a run and see it through in this process; return how it ended."""
     client.submit([spec])
     names = tuple(each.slot.name for each in taken)
@@ -46,6 +46,7 @@ def run(client: Client, spec: RunSpec, taken: Sequence[Taken]) -> RunState:
         device_names=tuple(each.slot.device_name or each.slot.label for each in taken),
         env={**env_for([each.slot for each in taken], len(cpu_slots())), "RUNYARD_SLOTS": ",".join(names)},
         lock_fds=tuple(each.lock.fd for each in taken),
+        data=data,
         foreground=True,
     )
     try:
@@ -56,12 +57,12 @@ def run(client: Client, spec: RunSpec, taken: Sequence[Taken]) -> RunState:
     return _say_end(client, spec)
 
 
-def run_inline(client: Client, spec: RunSpec) -> RunState:
+def run_inline(client: Client, spec: RunSpec, *, data: dict[str, str]) -> RunState:
     """Run the training in this process, where a debugger reaches it; nothing watches it."""
     client.submit([spec])
     screen.remark(f"run {spec.id} ({screen.plain(spec.name)}) in this process")
     try:
-        run_in_this_process(client.folder(spec.id).path, 1)
+        run_in_this_process(client.folder(spec.id).path, 1, data=data)
     finally:
         client.index.catch_up(spec.id)
     return _say_end(client, spec)
