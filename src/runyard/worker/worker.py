@@ -513,7 +513,7 @@ class Worker:
         )
 
     def _find_data(self, spec: RunSpec) -> Found:
-        """Where the run's data lie here. Relative paths start where the run works, else in the code that came with it."""
+        """Where the run's data lie here; relative paths start where it works, else in the code that came with it."""
         code = self._code_of(spec)
         folder = Path(spec.project_dir)
         try:
@@ -521,7 +521,7 @@ class Worker:
         except (
             ProjectNotFound,
             UsageError,
-        ):  # it has no settings, or they changed meanwhile: nothing is known of its data
+        ):  # it has no settings that can be read, so nothing is known of its data
             keys = ()
         if not keys and spec.data is None:
             return Found({}, ())
