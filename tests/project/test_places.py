@@ -40,7 +40,7 @@ def test_only_whole_names_count_and_the_longest_one_does(disk: Path) -> None:
 
 
 def test_a_name_that_the_machine_does_not_know_is_told_with_the_line_to_write(disk: Path) -> None:
-    with pytest.raises(UsageError, match=r'machine.toml does not say where @tapes is; write "@tapes" = "/its/path"'):
+    with pytest.raises(UsageError, match=r'machine.toml does not say where @tapes is; write "@tapes" = "/path"'):
         Places.of_machine().translate("@tapes/one")
 
 
@@ -51,6 +51,9 @@ def test_a_name_that_the_machine_does_not_know_is_told_with_the_line_to_write(di
         ("[data]\n'/data' = 3\n", "absolute path"),
         ("data = 3\n", "is a table"),
         ("[date]\n", "no setting 'date'"),
+        ("[checkpoints]\nlargest_mb = 1\n", "no setting 'checkpoints.largest_mb'"),
+        ("[checkpoints]\nlargest_gb = -1\n", "a number from 0 on"),
+        ("[checkpoints]\nevery_min = true\n", "a number from 0.001 on"),
         ("[data\n", "no valid TOML"),
     ],
 )

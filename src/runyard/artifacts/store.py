@@ -156,6 +156,11 @@ class ArtifactStore:
             os.replace(draft, place)
         return Uploaded(size, is_stored=True)
 
+    def drop_drafts(self) -> None:
+        """Delete what has come of contents in parts so far: nobody is going to send the rest."""
+        for draft in self.root.glob(f"{_UPLOAD}*"):
+            draft.unlink(missing_ok=True)
+
     def _upload(self, sha256: str) -> Path:
         return self.root / f"{_UPLOAD}{self._place(sha256).name}"
 

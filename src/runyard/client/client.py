@@ -15,7 +15,9 @@ import msgspec
 
 from runyard import servers
 from runyard.artifacts import ArtifactStore
-from runyard.client import reaper, submission, trash
+from runyard.artifacts.store import Uploaded
+from runyard.client import brought, reaper, submission, trash
+from runyard.client.brought import Brought
 from runyard.client.reservations import Reservations
 from runyard.database import Database, lock_queue, lock_runs
 from runyard.database.schema import queue
@@ -167,6 +169,34 @@ class Client:
         """Whether all stored files are where they belong: in a home of this machine they are at once."""
         return True
 
+    def bring_checkpoints(self, run_id: str, attempt: int) -> Iterator[None]:
+        """Bring the checkpoints of now to where other machines find them, step by step; here they are at once."""
+        return iter(())
+
+    def fetch_checkpoints(self, run_id: str, attempt: int) -> Iterator[None]:
+        """Lay out what another machine left for an attempt that begins, step by step, if that is newer."""
+        return brought.take_over(self, run_id, attempt)
+
+    def brought_checkpoints(self, run_id: str) -> Brought | None:
+        """The latest state of checkpoints that another machine brought."""
+        return brought.latest(self, run_id)
+
+    def uploaded_checkpoints(self, run_id: str, attempt: int, contents: list[str]) -> list[Uploaded]:
+        """How much of each file of an attempt's checkpoints has come, by content.
+
+        Raises:
+            ConflictError: a later attempt is under way.
+        """
+        return brought.uploaded(self, run_id, attempt, contents)
+
+    def keep_checkpoints(self, run_id: str, attempt: int, manifest: str) -> None:
+        """Let a state whose files have all come be the latest; what only older ones had is deleted.
+
+        Raises:
+            ConflictError: a later attempt is under way, or a file is missing.
+        """
+        brought.keep(self, run_id, attempt, manifest)
+
     def heartbeat(self, run_id: str, worker_id: str, attempt: int) -> None:
         """Keep the lease.
 
@@ -206,6 +236,8 @@ class Client:
                 )
             elif RunState(row.state).is_ended:
                 self.queue.remove(run_id, attempt=max(row.attempt, given_up), connection=tx)
+        if row.state == RunState.COMPLETED:
+            brought.forget(self.home.run(run_id))
         self._hold_after_same_failures(row)
         return row
 

@@ -14,6 +14,7 @@
 <home>/runs/<id>/edits.journal         what people and the queue changed since
 <home>/runs/<id>/attempts/<n>/         main.journal  host.journal  rank<k>.journal  files/
 <home>/runs/<id>/checkpoints/          what a later attempt resumes from
+<home>/runs/<id>/checkpoints/.brought/ those of another machine, by content: what an attempt elsewhere resumes from
 <home>/runs/<id>/attempts/<n>/delivered   another machine executes this attempt, and brings its journals
 <home>/trash/checkpoints-<id>/         checkpoints that were deleted, until the trash is emptied
 <home>/trash/<id>/                     a deleted run, whole
@@ -136,6 +137,10 @@ class RunFolder:
     @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
+
+    @property
+    def brought(self) -> Path:
+        return self.checkpoints / ".brought"
 
     def attempt(self, number: int) -> Attempt:
         return Attempt(self, number)

@@ -11,14 +11,13 @@ What was asked for stays as it is in run.json; the path that is used instead is 
 the attempt.
 """
 
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from runyard.client.machine import read_machine
 from runyard.config.nested import value_at
 from runyard.errors import UsageError
-from runyard.journal import machine_file
 
 WHOLE = "--data"  # in place of a config key: the path that replaces all those of the config
 _NAME = "@"
@@ -54,24 +53,8 @@ class Places:
         Raises:
             UsageError: the file cannot be understood.
         """
-        file = machine_file()
-        try:
-            table = tomllib.loads(file.read_bytes().decode())
-        except FileNotFoundError:
-            return cls({}, file=file)
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise UsageError(f"{file} is no valid TOML: {error}") from None
-        entries = table.pop("data", {})
-        if table:
-            raise UsageError(f"{file} has no setting '{next(iter(table))}'. There is one table: [data].")
-        if not isinstance(entries, dict):
-            raise UsageError(f'{file}: [data] is a table of lines such as "/data" = "/mnt/nas/data".')
-        for begin, place in entries.items():
-            if not begin or not isinstance(place, str) or not Path(place).expanduser().is_absolute():
-                raise UsageError(
-                    f'{file} says "{begin}" = {place!r}. Write an absolute path, as in "/data" = "/mnt/nas/data".'
-                )
-        return cls(entries, file=file)
+        machine = read_machine()
+        return cls(machine.data, file=machine.file)
 
     def translate(self, path: str) -> str:
         """The path on this machine; the longest beginning that is known counts.
@@ -85,7 +68,7 @@ class Places:
                 return str(Path(self.entries[begin]).expanduser() / inside)
         if path.startswith(_NAME):
             name = path.partition("/")[0]
-            raise UsageError(f'{self.file} does not say where {name} is; write "{name}" = "/its/path" under [data].')
+            raise UsageError(f'{self.file} does not say where {name} is; write "{name}" = "/path" under [data].')
         return str(Path(path).expanduser()) if path.startswith("~") else path
 
 
