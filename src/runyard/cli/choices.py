@@ -25,6 +25,7 @@ class CleaningRule(StrEnum):
     """What `runyard clean` takes."""
 
     CHECKPOINTS = "checkpoints"
+    FILES = "files"
     FAILED = "failed"
     TRASH = "trash"
 
