@@ -64,7 +64,7 @@ class Client:
             self.database.belong_to(home.id)
         self.index = Index(self.database, home)
         self.queue = Queue(self.database)
-        self.artifacts = ArtifactStore(home.artifacts)
+        self.artifacts = open_artifacts(home)
         self.reservations = Reservations(home)
         self._user: str | None = None
 
@@ -373,6 +373,21 @@ class Client:
         waiting = self.queue.waiting_of_grid(row.grid)
         why = f"{SAME_FAILURES} runs of this grid failed in the same way: {row.reason}"
         self.hold(waiting, why=why, by="runyard")
+
+
+def open_artifacts(home: Home) -> ArtifactStore:
+    """The files of a home: in its folder, or in the bucket that it names.
+
+    Raises:
+        UsageError: the address of the bucket cannot be right, or there are no credentials for it.
+        MissingExtra: it has a bucket, and obstore is not installed.
+    """
+    url = home.artifacts_url
+    if url is None:
+        return ArtifactStore(home.artifacts)
+    from runyard.artifacts.s3 import S3ArtifactStore, read_place  # late: few homes have a bucket
+
+    return S3ArtifactStore(home.artifacts, home.copies, read_place(url))
 
 
 def open_client(home: "str | Path | Home | None" = None, *, database: str | None = None) -> Client:

@@ -7,6 +7,8 @@
 <home>/servers/<name>/                 such a home: what this machine executes, on its way to that server
 <home>/runyard.db                      the index and the queue; can be rebuilt from all else
 <home>/database.url                    instead: where PostgreSQL holds them; may hold a password, so for the owner alone
+<home>/artifacts.url                   the files by content are in a bucket: s3://bucket/prefix
+<home>/copies/<2 hex>/<sha256>         copies of such files that were used lately
 <home>/views.json                      views that people saved on the dashboard
 <home>/reservations.json               slots that people have for themselves
 <home>/submitting-<…>.json             ids of runs that are being made right now: not yet runs, for anybody else
@@ -253,6 +255,18 @@ class Home:
     @property
     def artifacts(self) -> Path:
         return self.path / "artifacts"
+
+    @property
+    def artifacts_url(self) -> str | None:
+        """The bucket that holds the files by content; None if they are in the home."""
+        try:
+            return (self.path / "artifacts.url").read_text().strip() or None
+        except FileNotFoundError:
+            return None
+
+    @property
+    def copies(self) -> Path:
+        return self.path / "copies"
 
     @property
     def code(self) -> Path:
