@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 import psutil
 
+from runyard.client.reservations import Reservation
 from runyard.devices import Busy, Holder, Slot, Taken, busy_reason, cpu_slots, lock_directory, take
 from runyard.devices.slots import cores
 from runyard.errors import (
@@ -180,12 +181,14 @@ class Worker:
 
     def snapshot(self) -> Snapshot:
         """What happens on each slot, what waits, and when it will be done."""
-        reserved = self._reserved(self._clock())
+        reservations = self._reservations(self._clock())
+        reserved = {each.slot: each.sentence() for each in reservations}
         return self._observer.look(
             now=self._clock(),
             capacity=self._capacity(()),
             running=self._used_slots(),
             reason_for=lambda slot: reserved.get(slot.name) or busy_reason(slot),
+            reservations=reservations,
             stopping=min(self._stopping, 2),
         )
 
@@ -410,7 +413,7 @@ class Worker:
     def _take_free_slots(self, now: float) -> list[Taken]:
         ours = self._used_slots()
         holder = Holder(pid=os.getpid(), user=user_name(), what="a worker that looks for its next run", since=now)
-        reserved = self._reserved(now)
+        reserved = {each.slot for each in self._reservations(now)}
         free = []
         for slot in self._slots:
             if slot.name in ours or slot.name in reserved:
@@ -420,14 +423,13 @@ class Worker:
                 free.append(found)
         return free
 
-    def _reserved(self, now: float) -> dict[str, str]:
-        """Slots of this machine that somebody has for himself, and the sentence that says so."""
+    def _reservations(self, now: float) -> list[Reservation]:
+        """Of slots of this machine that somebody has for himself."""
         try:
-            held = self._client.reservations.active(now=now, host=host_name())
+            return self._client.reservations.active(now=now, host=host_name())
         except FormatUnknown as problem:  # the file is damaged: idle GPUs all night would be worse
             self._tell(f"Nobody can say what is reserved: {problem}")
-            return {}
-        return {each.slot: each.sentence() for each in held}
+            return []
 
     def _start(self, lease: Lease, free: Sequence[Taken]) -> list[Taken]:
         """Start a run on some of the free slots; return those that it has now."""
