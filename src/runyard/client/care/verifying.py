@@ -34,6 +34,7 @@ _LEFT = {  # of commands that were broken off: by the folder in which it lies
     "": ("import-*", ".submitting-*", "home.json.*"),
     "runs": ("draft-*",),
     "artifacts": (".draft-*", ".upload-*"),
+    "copies": (".draft-*",),
     "code": (".*",),
 }
 
