@@ -71,6 +71,31 @@ class ArtifactStore:
             raise NotFound(f"The file {sha256[:12]}… is not in {self.root}. It was deleted, or never arrived there.")
         return place
 
+    def check(self) -> None:
+        """Make sure that the place can be used.
+
+        Raises:
+            UsageError: it cannot.
+        """
+
+    def is_elsewhere(self, sha256: str) -> bool:
+        """Whether it has to be fetched before there is a path of it."""
+        return False
+
+    def stream(self, sha256: str) -> tuple[int, Iterator[bytes]]:
+        """The size in bytes of a content, and all of it piece by piece.
+
+        Raises:
+            NotFound: it is not here.
+        """
+        path = self.path(sha256)
+
+        def pieces() -> Iterator[bytes]:
+            with path.open("rb") as file:
+                yield from iter(lambda: file.read(_PIECE_BYTES), b"")
+
+        return path.stat().st_size, pieces()
+
     def open(self, sha256: str) -> BinaryIO:
         """Open the content for reading.
 
@@ -87,9 +112,48 @@ class ArtifactStore:
         """
         return self.path(sha256).stat().st_size
 
+    def occupied(self, sha256: str) -> int:
+        """The bytes that deleting it makes free.
+
+        Raises:
+            NotFound: it is not here.
+        """
+        return self.path(sha256).stat().st_blocks * 512
+
     def sizes(self) -> dict[str, int]:
         """The size in bytes of everything here, by SHA-256."""
-        return {file.name: file.stat().st_size for file in self._files()}
+        return {file.name: file.stat().st_size for file in self.files()}
+
+    def digest(self, sha256: str) -> str:
+        """The SHA-256 of the content as it is: another one if the disk changed it.
+
+        Raises:
+            NotFound: it is not here.
+            OSError: it cannot be read.
+        """
+        with self.path(sha256).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def set_aside(self, sha256: str) -> None:
+        """Put a damaged content beside its place, as `.damaged`, so that a good one may come there."""
+        place = self._place(sha256)
+        os.rename(place, place.with_name(f"{sha256}.damaged"))
+
+    def adopt(self, file: Path, sha256: str) -> None:
+        """Move a whole file, whose content has been checked, to its place."""
+        place = self._place(sha256)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(file, place)
+
+    def files(self) -> Iterator[os.DirEntry[str]]:
+        """Everything here, in no order."""
+        try:
+            folders = [name for name in os.listdir(self.root) if len(name) == 2]
+        except FileNotFoundError:
+            return
+        for folder in folders:
+            with os.scandir(self.root / folder) as inside:
+                yield from (each for each in inside if is_sha256(each.name))
 
     def delete(self, sha256: str) -> bool:
         """Remove the content; whether it was here."""
@@ -151,10 +215,13 @@ class ArtifactStore:
                 )
             os.fchmod(file.fileno(), 0o444)
             os.fsync(file.fileno())
-            place = self._place(sha256)
-            place.parent.mkdir(exist_ok=True)
-            os.replace(draft, place)
+            self._publish(draft, sha256)
         return Uploaded(size, is_stored=True)
+
+    def drop_drafts(self) -> None:
+        """Delete what has come of contents in parts so far: nobody is going to send the rest."""
+        for draft in self.root.glob(f"{_UPLOAD}*"):
+            draft.unlink(missing_ok=True)
 
     def _upload(self, sha256: str) -> Path:
         return self.root / f"{_UPLOAD}{self._place(sha256).name}"
@@ -171,23 +238,22 @@ class ArtifactStore:
                 target.flush()
                 os.fchmod(target.fileno(), 0o444)  # many runs share this one file; nobody may edit it in place
                 os.fsync(target.fileno())
-            place = self._place(digest.hexdigest())
-            place.parent.mkdir(exist_ok=True)
-            os.replace(draft, place)
+            self._publish(Path(draft), digest.hexdigest())
         except BaseException:
-            os.unlink(draft)
+            Path(draft).unlink(missing_ok=True)
             raise
-        return place.name
+        return digest.hexdigest()
 
-    def _files(self) -> Iterator[Path]:
-        for folder in sorted(self.root.glob("[0-9a-f][0-9a-f]")):
-            yield from sorted(file for file in folder.iterdir() if _is_sha256(file.name))
+    def _publish(self, draft: Path, sha256: str) -> None:
+        """Let a whole, checked and synced file be what is stored; the draft is gone then."""
+        self.adopt(draft, sha256)
 
     def _place(self, sha256: str) -> Path:
-        if not _is_sha256(sha256):
+        if not is_sha256(sha256):
             raise NotFound(f"'{sha256[:80]}' is no SHA-256 of 64 hex digits in lower case.")
         return self.root / sha256[:2] / sha256
 
 
-def _is_sha256(text: str) -> bool:
+def is_sha256(text: str) -> bool:
+    """Whether a text has the form of a SHA-256."""
     return len(text) == 64 and all(character in "0123456789abcdef" for character in text)

@@ -26,6 +26,7 @@ class CleaningRule(StrEnum):
     """What `runyard clean` takes."""
 
     CHECKPOINTS = "checkpoints"
+    FILES = "files"
     FAILED = "failed"
     TRASH = "trash"
 

@@ -38,6 +38,7 @@ class AttemptStory:
         traceback: of the exception that ended it, else empty.
         environment: None if its supervisor told none.
         data: what the attempt found at the paths that its config names; empty if it names none.
+        data_paths: config key, or --data -> the path that was used instead of the one that was asked for.
     """
 
     number: int
@@ -53,6 +54,7 @@ class AttemptStory:
     traceback: str
     environment: Environment | None
     data: tuple[DataSource, ...]
+    data_paths: dict[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -363,6 +365,7 @@ def _story(attempt: Attempt, reaped: Ended | None) -> AttemptStory:
         traceback=failed.traceback if failed else "",
         environment=next((e for e in host if isinstance(e, Environment)), None),
         data=next((e.sources for e in host if isinstance(e, DataSeen)), ()),
+        data_paths=dict(started.data) if started else {},
     )
 
 

@@ -154,7 +154,7 @@ def code_of(store: ArtifactStore, rows: Sequence[RunRow]) -> set[str]:
 def _delete_artifact(client: "Client", sha256: str) -> int:
     size = _delete_folder(client.home.code / sha256)  # if it is a snapshot that was laid out
     try:
-        size += os.stat(client.artifacts.path(sha256)).st_blocks * 512
+        size += client.artifacts.occupied(sha256)
     except NotFound:
         return size
     client.artifacts.delete(sha256)

@@ -125,6 +125,7 @@ class Started(Event, frozen=True, kw_only=True, tag="started"):
     device_names: tuple[str, ...] = ()
     worker: str = ""
     resumed_from: Int | None = None  # the attempt before, if it left checkpoints
+    data: dict[str, str] = {}  # config key, or --data -> the path that is used here instead of the one asked for
 
 
 class Environment(Event, frozen=True, kw_only=True, tag="environment"):

@@ -1,11 +1,14 @@
 """Where things lie in a home.
 
 <home>/home.json                       format and id of the home
+<home>/machine.toml                    only in the home of this machine: where data lie here, written by its owner
 <home>/server.json                     only in the home of a team's server on this machine: its address
 <home>/restoring.json                  only while a backup is brought back: nobody else may work in it
 <home>/servers/<name>/                 such a home: what this machine executes, on its way to that server
 <home>/runyard.db                      the index and the queue; can be rebuilt from all else
 <home>/database.url                    instead: where PostgreSQL holds them; may hold a password, so for the owner alone
+<home>/artifacts.url                   the files by content are in a bucket: s3://bucket/prefix
+<home>/copies/<2 hex>/<sha256>         copies of such files that were used lately
 <home>/views.json                      views that people saved on the dashboard
 <home>/reservations.json               slots that people have for themselves
 <home>/submitting-<…>.json             ids of runs that are being made right now: not yet runs, for anybody else
@@ -13,6 +16,7 @@
 <home>/runs/<id>/edits.journal         what people and the queue changed since
 <home>/runs/<id>/attempts/<n>/         main.journal  host.journal  rank<k>.journal  files/
 <home>/runs/<id>/checkpoints/          what a later attempt resumes from
+<home>/runs/<id>/checkpoints/.brought/ those of another machine, by content: what an attempt elsewhere resumes from
 <home>/runs/<id>/attempts/<n>/delivered   another machine executes this attempt, and brings its journals
 <home>/trash/checkpoints-<id>/         checkpoints that were deleted, until the trash is emptied
 <home>/trash/<id>/                     a deleted run, whole
@@ -138,6 +142,10 @@ class RunFolder:
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
 
+    @property
+    def brought(self) -> Path:
+        return self.checkpoints / ".brought"
+
     def attempt(self, number: int) -> Attempt:
         return Attempt(self, number)
 
@@ -251,6 +259,18 @@ class Home:
         return self.path / "artifacts"
 
     @property
+    def artifacts_url(self) -> str | None:
+        """The bucket that holds the files by content; None if they are in the home."""
+        try:
+            return (self.path / "artifacts.url").read_text().strip() or None
+        except FileNotFoundError:
+            return None
+
+    @property
+    def copies(self) -> Path:
+        return self.path / "copies"
+
+    @property
     def code(self) -> Path:
         return self.path / "code"
 
@@ -347,6 +367,11 @@ class Home:
             pass
         finally:
             draft.unlink()
+
+
+def machine_file() -> Path:
+    """What the owner of this machine wrote down about it; it need not exist."""
+    return _base() / "machine.toml"
 
 
 def _base() -> Path:

@@ -28,6 +28,7 @@ class QueueRow(msgspec.Struct, frozen=True, kw_only=True):
     claimed_at: float | None
     queued_at: float
     estimated_s: float | None
+    refused: tuple[str, ...] = ()  # the machines that cannot execute it as things are there, each with its sentence
 
 
 class WorkerRow(msgspec.Struct, frozen=True, kw_only=True):

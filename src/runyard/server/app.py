@@ -27,6 +27,7 @@ from runyard.server.remembering import Memory
 from runyard.server.routes import (
     actions,
     calls,
+    checkpoints,
     columns,
     comparing,
     deliveries,
@@ -53,7 +54,8 @@ from runyard.server.watching import Watcher
 
 ROUTES = (
     projects, runs, details, columns, groups, series, files, output, comparing,
-    actions, grids, queues, mornings, disk, views, events, sessions, tokens, users, deliveries, uploads, calls,
+    actions, grids, queues, mornings, disk, views, events, sessions, tokens, users, deliveries, uploads,
+    checkpoints, calls,
 )  # fmt: skip
 _THREADS = 16  # answers at a time: more only wait for each other
 

@@ -102,6 +102,10 @@ PERMISSIONS: dict[tuple[str, str], Rule] = {
     # ---- other machines ----
     ("POST", f"{API}/deliveries"): Rule(role=Role.MEMBER, largest_bytes=LARGEST_DELIVERY_BYTES),
     ("PUT", f"{API}/artifacts/{{sha256}}/parts"): Rule(role=Role.MEMBER, largest_bytes=LARGEST_PART_BYTES),
+    ("PUT", f"{API}/runs/{{run_id}}/checkpoints/{{sha256}}/parts"): Rule(
+        role=Role.MEMBER, largest_bytes=LARGEST_PART_BYTES
+    ),
+    ("GET", f"{API}/runs/{{run_id}}/checkpoints/{{sha256}}"): _SEES,
     ("GET", f"{API}/runs/{{run_id}}/journals"): _SEES,
     ("GET", f"{API}/runs/{{run_id}}/journals/{{attempt}}/{{stream}}"): _SEES,
     **{("POST", f"{API}/calls/{call.name}"): _CHANGES if call.changes else _SEES for call in CALLS.values()},

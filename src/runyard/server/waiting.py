@@ -32,6 +32,8 @@ def reason(
         return ""
     if row.project in paused:
         return f"{row.project} was paused by {paused[row.project]}"
+    if row.refused:
+        return " ".join(row.refused)
     if too_large := _too_large(row, capacity):
         return too_large
     if place is not None and place > 1:

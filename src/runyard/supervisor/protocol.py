@@ -1,6 +1,6 @@
 """What a supervisor needs of a client: the seam to a home on this machine, or later to a server by URL."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -47,6 +47,14 @@ class SupervisorClient(Protocol):
 
     def bring_files(self) -> bool:
         """Bring some of the stored files to where they belong; whether all of them are there."""
+        ...
+
+    def bring_checkpoints(self, run_id: str, attempt: int) -> Iterator[None]:
+        """Bring the checkpoints of now to where other machines find them, step by step."""
+        ...
+
+    def fetch_checkpoints(self, run_id: str, attempt: int) -> Iterator[None]:
+        """Lay out what another machine left for an attempt that begins, step by step, if that is newer."""
         ...
 
     def heartbeat(self, run_id: str, worker_id: str, attempt: int) -> None:

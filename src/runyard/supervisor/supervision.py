@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from runyard.errors import LeaseLost
+from runyard.errors import LeaseLost, RunyardError
 from runyard.git import read_state
 from runyard.hosts import user_name
 from runyard.journal import MAIN, Attempt, Home, JournalWriter
@@ -35,7 +35,8 @@ from runyard.journal.events import (
     StopObeyed,
     Warned,
 )
-from runyard.records import RunSpec
+from runyard.records import RunSpec, RunState
+from runyard.supervisor.checkpoints import CheckpointRounds
 from runyard.supervisor.datawatch import DataWatch
 from runyard.supervisor.delivery import Connect, Delivery
 from runyard.supervisor.endings import Cause, CauseKind, Closing, Facts, tell_end
@@ -61,6 +62,7 @@ WAIT_WITHOUT_PIDFD_S = 0.1
 LEFTOVER_GRACE_S = 2.0  # for what is still there when the training process has ended
 UNKILLABLE_S = 10.0  # a process that outlives SIGKILL so long hangs in the kernel
 FINAL_DELIVERY_S = 30.0
+LAST_CHECKPOINTS_S = 120.0  # 2 GB take 20 s in a usual network
 NICE = 10  # of a supervisor whose run has ended: the cores are for the next one, which is about to start
 ROOM_WAIT_S = 600.0  # the end of a run is worth waiting ten minutes for somebody to tidy a full disk up
 
@@ -100,10 +102,18 @@ class Supervision:
         self._journal = commission.journal
         self._subject = commission.subject
         self._is_foreground = commission.order.foreground
+        self._is_of_server = (
+            commission.order.worker_id is not None and Home(Path(commission.order.home)).server_url is not None
+        )
         self._delivery = Delivery(commission.attempt, connect=commission.connect, warn=self._warn)
         self._files = LoggedFiles(commission.attempt, journal=commission.journal, delivery=self._delivery)
+        self._checkpoints = CheckpointRounds(
+            lambda: self._delivery.client, run_id=self._spec.id, attempt=commission.attempt.number, warn=self._warn
+        )
         self._requests = StopRequests(commission.attempt.run.edits, attempt=commission.attempt.number)
-        self._data: DataWatch | None = DataWatch(commission.spec, Home(commission.attempt.run.path.parent.parent))
+        self._data: DataWatch | None = DataWatch(
+            commission.spec, Home(commission.attempt.run.path.parent.parent), used=commission.order.data
+        )
         self._capture = Capture()
         self._output_fd = commission.output_fd
         self._tee = self._is_foreground
@@ -127,9 +137,14 @@ class Supervision:
                 self._turn()
             self._is_over = True
             ended = self._end(self._exit() or Exit(), time_ns=time.time_ns())
-            if not self._is_released:
+            may_go_on = RunState(ended.state).is_resumable
+            if may_go_on and self._is_of_server:
+                self._bring_last_checkpoints()
+            elif not self._is_released:
                 self._delivery.tell_end()
                 self._release_slots()
+                if ended.state != RunState.COMPLETED and self._is_of_server:
+                    self._bring_last_checkpoints()
             self._deliver_rest()
             return ended
         finally:
@@ -162,6 +177,9 @@ class Supervision:
         timetable.every(SAMPLE_S, sampler.sample, first=now + 1.0)
         if order.worker_id is not None:
             timetable.every(HEARTBEAT_S, self._heartbeat, first=now + HEARTBEAT_S)
+            if self._is_of_server:
+                every_s = _checkpoints_every_s()
+                timetable.every(every_s, self._bring_checkpoints, first=now + every_s)
         if spec.resources.time_limit_s is not None:
             timetable.once(self._given.began + spec.resources.time_limit_s, self._on_time_limit)
 
@@ -263,6 +281,28 @@ class Supervision:
 
     def _deliver(self) -> None:
         self._delivery.deliver_some()
+
+    def _bring_checkpoints(self) -> None:
+        """A state is brought in many steps; whatever else is due comes between two of them."""
+        if self._checkpoints.step():
+            self._timetable.once(time.monotonic(), self._bring_checkpoints)
+
+    def _bring_last_checkpoints(self) -> None:
+        """Before anybody else may go on with the run; the slots are free meanwhile, and the lease is kept."""
+        if not self._is_released:
+            self._release_slots()
+        if self._cause is not None and self._cause.kind is CauseKind.LEASE_LOST:
+            return
+        began = beaten = time.monotonic()
+        self._delivery.deliver_some(at_once=True)  # the server must know of the attempt
+        while self._checkpoints.step() and not self._is_hurried:
+            now = time.monotonic()
+            if now > began + LAST_CHECKPOINTS_S:
+                return
+            if now > beaten + HEARTBEAT_S:
+                self._survived(self._heartbeat)
+                beaten = now
+            self._pause(0)
 
     def _heartbeat(self) -> None:
         worker_id = self._given.order.worker_id
@@ -452,6 +492,15 @@ class Supervision:
 
 def _is_of_training(stream: str) -> bool:
     return stream == MAIN or stream.startswith(("main-", "rank"))
+
+
+def _checkpoints_every_s() -> float:
+    from runyard.client.machine import Machine, read_machine  # late: only for runs of a server
+
+    try:
+        return read_machine().checkpoints_every_s
+    except RunyardError:  # the worker tells; a slip in a file must not cost a run its checkpoints
+        return Machine(file=Path()).checkpoints_every_s
 
 
 def _driver() -> str:

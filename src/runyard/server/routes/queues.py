@@ -14,6 +14,7 @@ from runyard.client.estimating import Estimator
 from runyard.client.reservations import LONGEST_H, Reservation
 from runyard.database.schema import runs
 from runyard.errors import NotFound
+from runyard.hosts import host_name
 from runyard.index import RunRow
 from runyard.queue import Eta, QueueRow
 from runyard.queue.queue import WORKER_SILENT_S
@@ -109,7 +110,15 @@ def estimate(client: Client, machines: Machines, rows: list[QueueRow], paused: d
         return Eta()
     views = {row.run_id: _view(client, row.run_id) for row in rows if row.state == "leased"}
     estimator = Estimator(client.index)
-    return estimator.estimate(rows, views, paused=paused, capacity=machines.capacity(), now=time.time())
+    now = time.time()
+    return estimator.estimate(
+        rows,
+        views,
+        paused=paused,
+        capacity=machines.capacity(),
+        now=now,
+        reservations=client.reservations.active(now=now, host=host_name()),
+    )
 
 
 def _row(row: QueueRow, name: str, place: int | None, why: str, times: Eta) -> dict[str, Any]:
