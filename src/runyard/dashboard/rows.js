@@ -47,6 +47,9 @@ const asked = computed(() => {
   };
 });
 
+/** @type {Row} always the same, so that a row that stays without a run is not drawn again */
+const BLANK = { kind: "blank", id: "" };
+
 class Source {
   /** @param {typeof asked.value} question */
   constructor(question) {
@@ -184,7 +187,7 @@ class Source {
     }
     const place = index - shift;
     const row = this.pages.get(Math.floor(place / PAGE))?.[place % PAGE];
-    if (!row) return { kind: "blank", id: `blank-${index}` };
+    if (!row) return BLANK;
     if (!this.question.by) return { kind: "run", id: row.id, run: /** @type {Run} */ (row) };
     return { kind: "group", id: `g:${row.id}`, group: /** @type {Group} */ (row), isOpen: open.peek().has(row.id) };
   }
@@ -231,9 +234,20 @@ export const rowAt = (index) => current.at(index);
 /** Whether the rows shown are groups; not yet `groupBy` while those are loading. */
 export const isGrouped = () => current.question.by !== "";
 
-/** Says which rows are looked at. @param {number} first @param {number} last */
+const LANDED_MS = 50;
+/** @type {number | undefined} */
+let landing;
+
+/** Says which rows are looked at. Those that fly past faster than anybody reads are not asked for. @param {number} first @param {number} last */
 export function look(first, last) {
+  const isFlying = visible.last > visible.first && (first > visible.last || last < visible.first);
   visible = { first, last };
+  clearTimeout(landing);
+  if (isFlying) landing = setTimeout(loadVisible, LANDED_MS);
+  else loadVisible();
+}
+
+function loadVisible() {
   const source = current;
   if (!source.question.project) return; // the rows of the first question are on their way
   for (const index of pagesOf(source)) {

@@ -2,7 +2,7 @@ import { useSignal } from "@preact/signals";
 import { act, tagAll } from "../actions.js";
 import { plural } from "../format.js";
 import { html } from "../html.js";
-import { items, known, select, selectedRuns } from "../state.js";
+import { items, seen, select, selectedRuns } from "../state.js";
 import { Editor } from "./editable.js";
 
 const ENDED = /COMPLETED|FAILED|OUT_OF_MEMORY|TIMED_OUT|STOPPED|INTERRUPTED|LOST/;
@@ -12,7 +12,7 @@ export function BulkBar() {
   const isTagging = useSignal(false);
   const ids = selectedRuns.value;
   if (items.value.length === 0) return null;
-  const states = ids.map((id) => known.value.get(id)?.state);
+  const states = ids.map((id) => seen(id)?.state);
   const canStop = states.some((state) => state === undefined || !ENDED.test(state));
   const canRetry = states.some((state) => state === undefined || ENDED.test(state));
   const onTags = (/** @type {string | null} */ text) => {
