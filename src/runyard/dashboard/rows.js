@@ -1,5 +1,5 @@
 /**
- * The rows of the table: asked for by pages of 200 where they are looked at, kept up to date row by row.
+ * The rows of the table: asked for by pages of 100 where they are looked at, kept up to date row by row.
  * What was shown stays until its successor has arrived, so that nothing flickers.
  */
 import { batch, computed, effect, signal } from "@preact/signals";
@@ -10,8 +10,8 @@ import { changed, groupBy, page, project, query, remember, select, sort } from "
 /** @import {Group, Run} from "./types.js" */
 /** @typedef {{kind: "run" | "child", id: string, run: Run} | {kind: "group", id: string, group: Group, isOpen: boolean} | {kind: "blank", id: string}} Row */
 
-export const PAGE = 200;
-const MOST_PAGES = 12; // in memory
+export const PAGE = 100;
+const MOST_PAGES = 24; // in memory
 
 /** Rows of the table as it is now. */
 export const total = signal(0);
