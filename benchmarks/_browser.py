@@ -77,14 +77,20 @@ window.painted_ = () => new Promise((done) => requestAnimationFrame(() => setTim
 @contextmanager
 def serving(home: Path) -> Iterator[str]:
     """`runyard ui` of this home; its address."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    port = free_port()
     process = start(home, port)
     try:
         yield f"http://127.0.0.1:{port}/"
     finally:
         end(process)
+
+
+def free_port() -> int:
+    """One that the system has just handed out."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
 
 
 def start(home: Path, port: int) -> "subprocess.Popen[str]":

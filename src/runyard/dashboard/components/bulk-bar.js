@@ -2,6 +2,7 @@ import { useSignal } from "@preact/signals";
 import { act, tagAll } from "../actions.js";
 import { plural } from "../format.js";
 import { html } from "../html.js";
+import { LOOKING, mayChange } from "../session.js";
 import { items, seen, select, selectedRuns } from "../state.js";
 import { Editor } from "./editable.js";
 
@@ -24,12 +25,13 @@ export function BulkBar() {
   };
   return html`<div class="bulk" role="toolbar" aria-label="Selected runs">
     <b>${plural(ids.length, "run")}</b>
-    ${isTagging.value
+    ${!mayChange.value && html`<span class="faint" title=${LOOKING}>only to look at</span>`}
+    ${mayChange.value && (isTagging.value
       ? html`<${Editor} value="" label="Tags" placeholder="tag, -tag takes one off" onDone=${onTags} />`
-      : html`<button class="quiet" onClick=${() => (isTagging.value = true)}>Tag</button>`}
-    ${canStop && html`<button class="quiet" onClick=${() => act("stop", ids)}>Stop</button>`}
-    ${canRetry && html`<button class="quiet" onClick=${() => act("retry", ids)}>Retry</button>`}
-    <button class="quiet danger" onClick=${() => act("trash", ids)}>Delete</button>
+      : html`<button class="quiet" onClick=${() => (isTagging.value = true)}>Tag</button>`)}
+    ${mayChange.value && canStop && html`<button class="quiet" onClick=${() => act("stop", ids)}>Stop</button>`}
+    ${mayChange.value && canRetry && html`<button class="quiet" onClick=${() => act("retry", ids)}>Retry</button>`}
+    ${mayChange.value && html`<button class="quiet danger" onClick=${() => act("trash", ids)}>Delete</button>`}
     <button class="quiet push" onClick=${() => select([])} title="Esc">Clear</button>
   </div>`;
 }
