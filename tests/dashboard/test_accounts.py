@@ -90,7 +90,7 @@ def test_a_team_is_set_up_and_a_viewer_only_looks(server: Running, visit: Visit,
     viewer.locator(".row.run.selected").wait_for()
     viewer.keyboard.press("Delete")
     viewer.get_by_text("You may look at everything here", exact=False).first.wait_for()
-    for place, word in (("queue", "Waiting"), ("disk", "By project"), ("morning", "Morning")):
+    for place, word in (("queue", "Waiting"), ("disk", "By project"), ("morning", "What failed")):
         viewer.goto(f"{server.url}/#/{place}")
         viewer.get_by_role("heading", name=word, exact=False).first.wait_for()
         names = viewer.get_by_role("main").get_by_role("button").all_inner_texts()
