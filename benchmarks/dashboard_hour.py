@@ -2,10 +2,10 @@
 
     python -m benchmarks.dashboard_hour [--minutes 60] [--every 1.0]
 
-Three runs log and print at each change; the page shows their charts and the table. In the middle the server is ended and
-started again. Memory is what lives after a collection, as Chromium counts it. A change has been seen when its step has
-arrived in the answers that the page draws; several may arrive together, since the server tells of changes at most four
-times a second, and the page asks for the end of curves once a second. `make bench` takes five minutes for it.
+Three runs log and print at each change; the page shows their charts and the table. In the middle the server is ended
+and started again. Memory is what lives after a collection, as Chromium counts it. A change has been seen when its step
+has arrived in the answers that the page draws; several may arrive together, since the server tells of changes at most
+four times a second, and the page asks for the end of curves once a second. `make bench` takes five minutes for it.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from benchmarks._browser import a_page, browsing, end, free_port, start
 from tests.server import demo_home
 
 if TYPE_CHECKING:
-    from playwright.sync_api import CDPSession
+    from playwright.sync_api import CDPSession, Request
 
 REPORTS = 12
 
@@ -79,7 +79,12 @@ def main() -> None:
         with browsing() as browser:
             page = a_page(browser, LISTEN)
             outside: list[str] = []
-            page.on("request", lambda sent: urlsplit(sent.url).port in (port, None) or outside.append(sent.url))
+
+            def notice(sent: "Request") -> None:
+                if urlsplit(sent.url).port not in (port, None):
+                    outside.append(sent.url)
+
+            page.on("request", notice)
             ids = "+".join(f"{each.spec.id}~{number}" for number, each in enumerate(demo.running))
             page.goto(f"{address}#/p/paint-check?sel={ids}")
             page.wait_for_selector(".chart-card .u-over")
@@ -100,7 +105,9 @@ def main() -> None:
                 counted = f"{found['heap']:8.1f} {found['nodes']:8.0f} {found['listeners']:10.0f}"
                 print(f"{time.monotonic() - begun:8.0f} {done:8} {arrived:8} {counted}  {note}", flush=True)
 
-            print(f"{'seconds':>8} {'changes':>8} {'seen':>8} {'heap MB':>8} {'nodes':>8} {'listeners':>10}", flush=True)
+            print(
+                f"{'seconds':>8} {'changes':>8} {'seen':>8} {'heap MB':>8} {'nodes':>8} {'listeners':>10}", flush=True
+            )
             report()
             for part in range(1, REPORTS + 1):
                 while time.monotonic() - begun < arguments.minutes * 60 * part / REPORTS:

@@ -2,9 +2,9 @@
 
     python -m benchmarks.dashboard_others --install [--tools FOLDER] [--runs 1000] [--curves 100] [--points 100000]
 
-Says nothing without `--install`, which puts both into an environment of their own under `--tools` (a package index is asked for
-some 300 MB; what is there is taken as it is). 100,000 runs are out of their reach: MLflow logs six a second. So each
-gets `--runs` short runs for a table, and TensorBoard besides `--curves` runs of `--points` points for one chart.
+Says nothing without `--install`, which puts both into an environment of their own under `--tools` (a package index is
+asked for some 300 MB; what is there is taken as it is). 100,000 runs are out of their reach: MLflow logs six a second.
+So each gets `--runs` short runs for a table, and TensorBoard besides `--curves` runs of `--points` points for a chart.
 A time is that from the navigation to the frame that shows it, after their servers have read all they will read.
 """
 
@@ -72,7 +72,7 @@ def installed(folder: Path) -> Path:
 
 
 def write_events(folder: Path, *, runs: int, points: int, keys: tuple[str, ...]) -> None:
-    """Event files as TensorBoard's writer makes them: records of one length, so that NumPy makes all of a run at once."""
+    """Event files as TensorBoard's writer makes them: records of one length, so that NumPy makes a run at once."""
     random = np.random.default_rng(0)
     for number in range(runs):
         run = folder / f"run-{number:05d}"
@@ -216,7 +216,9 @@ def main() -> None:
     parser.add_argument("--points", type=int, default=100_000, help="of each curve, at most 2,000,000")
     arguments = parser.parse_args()
     if not arguments.install:
-        print("Left out: it installs TensorBoard and MLflow. With them: python -m benchmarks.dashboard_others --install")
+        print(
+            "Left out: it installs TensorBoard and MLflow. With them: python -m benchmarks.dashboard_others --install"
+        )
         return
     commands = installed(arguments.tools)
     what = f"{arguments.runs:,} runs"

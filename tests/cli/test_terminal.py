@@ -18,7 +18,7 @@ from tests.cli.builders import HOSTILE, Yard, environment
 def on_terminal(
     yard: Yard, *args: str, width: int = 80, typed: str = "", project: Path | None = None, **extra: str
 ) -> tuple[int, str]:
-    """Execute a command on a terminal, of `run.py` if a project is given; its exit code and everything that it wrote."""
+    """Execute a command on a terminal, of `run.py` if a project is given; its exit code and all that it wrote."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
     variables = environment(yard.path, TERM="xterm-256color", **extra)

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from runyard.database.text import Key, Words
 
 INDEX_VERSION = 1
-QUEUE_VERSION = 1
+QUEUE_VERSION = 2
 ACCOUNTS_VERSION = 1
 
 INDEXED_CHARACTERS = 128  # of a setting, on PostgreSQL: an entry has some 2,700 bytes, and its key 2,000 of them
@@ -249,6 +249,7 @@ workers = Table(
     Column("home", Words, nullable=False),
     Column("slots", Words, nullable=False),  # JSON
     Column("seen_at", Float, nullable=False),
+    Column("report", Words),  # JSON: how its machine and the slots there do
 )
 
 paused_projects = Table(

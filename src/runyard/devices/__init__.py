@@ -2,6 +2,7 @@
 
 from runyard.devices.locks import Holder, SlotLock, lock_directory
 from runyard.devices.nvml import Gpu, GpuProcess, GpuSample, driver_version, gpu_processes, gpu_sample, gpus
+from runyard.devices.report import MachineReport, SlotReport, report
 from runyard.devices.slots import (
     Busy,
     Slot,
@@ -21,8 +22,10 @@ __all__ = [
     "GpuProcess",
     "GpuSample",
     "Holder",
+    "MachineReport",
     "Slot",
     "SlotLock",
+    "SlotReport",
     "Taken",
     "acquire_any",
     "busy_reason",
@@ -35,5 +38,6 @@ __all__ = [
     "gpu_sample",
     "gpus",
     "lock_directory",
+    "report",
     "take",
 ]

@@ -21,7 +21,12 @@ _AT_ONCE = 500  # ids in one statement
 _METRIC = "metric:"
 _LISTED = 8  # runs in a message
 _RARE = 2000  # a filter that keeps fewer runs is looked up first
-_ORDERED = {"name", "duration_s", "started_at", "ended_at"}  # have an index of their own, that of projects ends in created_at
+_ORDERED = {
+    "name",
+    "duration_s",
+    "started_at",
+    "ended_at",
+}  # have an index of their own, that of projects ends in created_at
 _ONE_OF_MANY = select(runs.c.id).limit(1).offset(3 * _RARE)  # among fewer runs the order of looking does not matter
 
 
@@ -56,7 +61,9 @@ def _of_project(tx: Connection, project: str, sort: str) -> Condition:
     """Of a large project a page is found sooner along the index of its order."""
     same = runs.c.project == project
     has_index = sort.removeprefix("-") in _ORDERED
-    return BesideIndex(runs.c.project, project) if has_index and not _is_rare(tx, select(runs.c.id).where(same)) else same
+    return (
+        BesideIndex(runs.c.project, project) if has_index and not _is_rare(tx, select(runs.c.id).where(same)) else same
+    )
 
 
 def _is_rare(tx: Connection, ids: Select[tuple[str]]) -> bool:

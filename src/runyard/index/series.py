@@ -93,7 +93,7 @@ def between(series: Series, start: int | None, stop: int | None) -> Series:
 
 
 def step_range(steps: IntArray, start: int | None, stop: int | None) -> NDArray[np.bool_] | slice | None:
-    """Which points have a step in [start, stop]: None for all; a slice where they are neighbours, which copies nothing."""
+    """Which points have a step in [start, stop]: None for all, a slice for neighbours (it copies nothing)."""
     if not len(steps) or (start is None and stop is None):
         return None
     low = steps.min() if start is None else start

@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, in
 
 from runyard.database import Database, again_after_deadlock, insert_missing, lock_queue, lock_runs, upsert
 from runyard.database.schema import paused_projects, queue, workers
+from runyard.devices import MachineReport
 from runyard.errors import LeaseLost, NotFound
 from runyard.hosts import host_name
 from runyard.queue import placements
@@ -373,7 +374,8 @@ class Queue:
     @again_after_deadlock
     def see_worker(self, worker: WorkerRow) -> None:
         """Note that a worker is alive; forget those that have been silent for long and hold no lease."""
-        row = msgspec.structs.asdict(worker) | {"slots": msgspec.json.encode(worker.slots).decode()}
+        documents = {name: msgspec.json.encode(getattr(worker, name)).decode() for name in ("slots", "report")}
+        row = msgspec.structs.asdict(worker) | documents
         leasing = select(queue.c.worker_id).where(queue.c.worker_id.is_not(None))
         silent = workers.c.seen_at < worker.seen_at - WORKER_SILENT_S
         with self._database.transaction() as tx:
@@ -393,7 +395,14 @@ class Queue:
         with self._database.read() as tx:
             rows = tx.execute(select(workers).order_by(workers.c.host, workers.c.worker_id)).all()
         return [
-            WorkerRow(**{**row._mapping, "slots": msgspec.json.decode(row.slots, type=tuple[str, ...])}) for row in rows
+            WorkerRow(
+                **{
+                    **row._mapping,
+                    "slots": msgspec.json.decode(row.slots, type=tuple[str, ...]),
+                    "report": msgspec.json.decode(row.report or "null", type=MachineReport | None),
+                }
+            )
+            for row in rows
         ]
 
     # ---- how ----
