@@ -1,4 +1,4 @@
-"""The page on a phone, under a finger: no pointer hovers, nothing is double-clicked, no key is there but those of the text."""
+"""The page on a phone, under a finger: no pointer hovers, and nothing is clicked twice."""
 
 import time
 from collections.abc import Callable, Iterator
