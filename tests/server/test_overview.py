@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from runyard.client import Client
-from runyard.devices import GpuSample, Holder, MachineReport, SlotLock, SlotReport
+from runyard.devices import Holder, SlotLock
 from runyard.queue import WorkerRow
+from runyard.queue.reports import MachineReport, SlotReport
 from runyard.records import RunId, RunState, WorkerId
 from tests.nvml.machine import fake_machine
 from tests.server.serving import Served, serving
@@ -59,7 +60,7 @@ def test_other_machines_show_what_their_workers_told(served: Served) -> None:
     row = served.client.index.find('state == "RUNNING" and host == "ws2"', limit=1)[0]
     slots = (
         SlotReport(name=row.devices[0], kind="gpu", label="GPU 0", device="H100", reason="held", run_id=row.id),
-        SlotReport(name="GPU-b", kind="gpu", label="GPU 1", reason="used by jon", sample=GpuSample(power_w=90.0)),
+        SlotReport(name="GPU-b", kind="gpu", label="GPU 1", reason="used by jon", power_w=90.0),
         SlotReport(name="GPU-c", kind="gpu", label="GPU 2", reason="held", run_id=_ended(served), user="anna"),
         SlotReport(name="GPU-d", kind="gpu", label="GPU 3", reason="fallen off the bus", is_sick=True),
         SlotReport(name="cpu-0", kind="cpu", label="CPU 0"),

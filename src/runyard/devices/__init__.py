@@ -2,7 +2,6 @@
 
 from runyard.devices.locks import Holder, SlotLock, lock_directory
 from runyard.devices.nvml import Gpu, GpuProcess, GpuSample, driver_version, gpu_processes, gpu_sample, gpus
-from runyard.devices.report import MachineReport, SlotReport, report
 from runyard.devices.slots import (
     Busy,
     Slot,
@@ -22,10 +21,8 @@ __all__ = [
     "GpuProcess",
     "GpuSample",
     "Holder",
-    "MachineReport",
     "Slot",
     "SlotLock",
-    "SlotReport",
     "Taken",
     "acquire_any",
     "busy_reason",
@@ -38,6 +35,5 @@ __all__ = [
     "gpu_sample",
     "gpus",
     "lock_directory",
-    "report",
     "take",
 ]

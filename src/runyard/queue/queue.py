@@ -18,13 +18,13 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, in
 
 from runyard.database import Database, again_after_deadlock, insert_missing, lock_queue, lock_runs, upsert
 from runyard.database.schema import paused_projects, queue, workers
-from runyard.devices import MachineReport
 from runyard.errors import LeaseLost, NotFound
 from runyard.hosts import host_name
 from runyard.queue import placements
 from runyard.queue.capacity import Capacity, fits, wanted_gpus
 from runyard.queue.leases import LEASE_S, Lease
 from runyard.queue.placements import Placement
+from runyard.queue.reports import MachineReport
 from runyard.queue.rows import Counts, QueueRow, Standing, WorkerRow
 from runyard.records import RunId, RunSpec, RunState, WorkerId
 

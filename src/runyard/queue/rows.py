@@ -4,7 +4,7 @@ from typing import Protocol
 
 import msgspec
 
-from runyard.devices import MachineReport
+from runyard.queue.reports import MachineReport
 from runyard.records import RunId, WorkerId
 
 

@@ -11,17 +11,20 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import psutil
 
 from runyard.client import Client
+from runyard.client.machine_report import report
 from runyard.client.reservations import Reservation
-from runyard.devices import GpuSample, MachineReport, Slot, SlotReport, discover, report
+from runyard.devices import Slot, discover
 from runyard.devices.slots import cores
 from runyard.errors import NotFound
 from runyard.hosts import host_name
 from runyard.index import RunRow
 from runyard.queue import Capacity, WorkerRow
 from runyard.queue.queue import WORKER_SILENT_S
+from runyard.queue.reports import MachineReport, SlotReport
 from runyard.records import RunId, RunState
 
 _KEPT_S = 1.0  # several pages ask for the same
@@ -101,7 +104,10 @@ class Machines:
         if heard.reports and not heard.has_own_worker:
             slots = []
         slots += [
-            (slot.kind, slot.memory_bytes) for told in heard.reports.values() for slot in told.slots if not slot.is_sick
+            (slot.kind, slot.memory_total_bytes or 0)
+            for told in heard.reports.values()
+            for slot in told.slots
+            if not slot.is_sick
         ]
         memory = tuple(size for kind, size in slots if kind == "gpu")
         count = len(slots) - len(memory)
@@ -177,7 +183,7 @@ class Machines:
     def _newer(self, slot: SlotReport, row: RunRow | None) -> SlotReport:
         """What a worker told some seconds ago, without a run that has ended since."""
         if row is None and slot.run_id and self._run(slot.run_id) is not None:
-            return SlotReport(**{name: getattr(slot, name) for name in _LASTING})
+            return msgspec.structs.replace(slot, reason="", run_id="", user="")
         return slot
 
     # ---- both ----
@@ -208,9 +214,6 @@ class Machines:
                 if each["kind"] == "gpu" or not has_gpus or each["state"] in ("running", "reserved")
             ],
         }
-
-
-_LASTING = ("name", "kind", "label", "device", "memory_bytes", "is_sick", "sample")
 
 
 def _reports(workers: Iterable[WorkerRow], *, now: float) -> dict[str, MachineReport]:
@@ -255,13 +258,9 @@ def _slot_of_run(name: str, row: RunRow) -> SlotReport:
         device=device,
         run_id=row.id,
         user=row.user,
-        sample=GpuSample(
-            utilization_percent=measured("utilization_percent"),
-            memory_used_bytes=None if used is None else int(used),
-            temperature_c=measured("temperature_c"),
-        )
-        if is_gpu
-        else None,
+        util_percent=measured("utilization_percent"),
+        memory_used_bytes=None if used is None else int(used),
+        temperature_c=measured("temperature_c"),
     )
 
 
@@ -285,7 +284,6 @@ def _measured_by(rows: Iterable[RunRow]) -> dict[str, Any]:
 def _slot(slot: SlotReport, row: RunRow | None, held: Reservation | None) -> dict[str, Any]:
     reason = "" if row else slot.reason
     state = "running" if row else "sick" if slot.is_sick else "busy" if reason else "reserved" if held else "free"
-    sample = slot.sample
     return {
         "name": slot.name,
         "label": slot.label,
@@ -302,13 +300,12 @@ def _slot(slot: SlotReport, row: RunRow | None, held: Reservation | None) -> dic
         "used_by": [
             {"pid": each.pid, "name": each.name, "user": each.user, "memory_bytes": each.memory_bytes}
             for each in slot.processes
-            if not each.draws
         ],
-        "util_percent": sample.utilization_percent if sample else None,
-        "memory_used_bytes": sample.memory_used_bytes if sample else None,
-        "memory_total_bytes": (sample.memory_total_bytes if sample else None) or slot.memory_bytes or None,
-        "temperature_c": sample.temperature_c if sample else None,
-        "power_w": sample.power_w if sample else None,
+        "util_percent": slot.util_percent,
+        "memory_used_bytes": slot.memory_used_bytes,
+        "memory_total_bytes": slot.memory_total_bytes,
+        "temperature_c": slot.temperature_c,
+        "power_w": slot.power_w,
     }
 
 

@@ -19,18 +19,8 @@ from typing import Any, TypeVar
 
 import psutil
 
-from runyard.devices import (
-    Busy,
-    Holder,
-    MachineReport,
-    Slot,
-    Taken,
-    busy_reason,
-    cpu_slots,
-    lock_directory,
-    report,
-    take,
-)
+from runyard.client.machine_report import report
+from runyard.devices import Busy, Holder, Slot, Taken, busy_reason, cpu_slots, lock_directory, take
 from runyard.devices.slots import cores
 from runyard.errors import (
     DeviceUnavailable,
@@ -46,6 +36,7 @@ from runyard.hosts import host_name, user_name
 from runyard.journal import HOST, MAIN
 from runyard.project.snapshot import materialise
 from runyard.queue import HEARTBEAT_S, Capacity, Lease, WorkerRow, demand_of
+from runyard.queue.reports import MachineReport
 from runyard.records import RunId, RunSpec, RunState, WorkerId
 from runyard.supervisor.order import LaunchOrder, encode_order
 from runyard.supervisor.waiting import USES_GPU
