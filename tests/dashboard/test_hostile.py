@@ -150,6 +150,14 @@ def test_the_other_pages_show_hostile_text_as_text(page: "Page", hostile: Hostil
         assert harm(page) == []
 
 
+def test_the_big_screen_shows_hostile_text_as_text(page: "Page", hostile: Hostile) -> None:
+    page.goto(page.url.split("#")[0] + "?screen=1")
+    page.locator(".screen").wait_for()
+    page.wait_for_timeout(1000)
+
+    assert harm(page) == []
+
+
 def test_hostile_text_can_be_typed(page: "Page", hostile: Hostile) -> None:
     for text in SHORT:
         page.keyboard.press("Escape")

@@ -16,6 +16,7 @@ from runyard.devices import Slot, SlotLock, discover, lock_directory
 from runyard.errors import DeviceUnavailable, ServiceError, UsageError
 from runyard.executors import Exit, Handle, LocalExecutor
 from runyard.hosts import host_name
+from runyard.queue import HEARTBEAT_S
 from runyard.records import Resources, RunState
 from runyard.worker import Snapshot, Worker, local_worker
 from runyard.worker.worker import RECONSIDER_S
@@ -396,6 +397,29 @@ def test_a_slot_is_used_again_while_its_last_run_is_still_delivered(yard: Yard) 
 
     assert list(executor.held) == [first, second]
     executor.let_go(second)
+    worker.close()
+
+
+def test_a_worker_tells_how_its_machine_and_slots_do(yard: Yard, machine: FakeMachine) -> None:
+    machine.also(f"compute 1 {os.getppid()} 9000")
+    (run,) = yard.submit()
+    executor = Holding()
+    later_s = 0.0
+    worker = Worker(yard.client, executor, discover()[:2], clock=lambda: time.time() + later_s)
+    worker.step()
+    later_s = HEARTBEAT_S + 1
+
+    worker.step()
+    (told,) = yard.client.queue.workers()
+
+    assert told.report is not None
+    assert told.report.memory_total_bytes == psutil.virtual_memory().total
+    taken, foreign = told.report.slots
+    assert (taken.label, taken.run_id, taken.is_sick) == ("GPU 0", run, False)
+    assert "is used outside Runyard" in foreign.reason
+    assert foreign.run_id == ""
+    assert [each.pid for each in foreign.processes] == [os.getppid()]
+    executor.let_go(run)
     worker.close()
 
 

@@ -250,6 +250,7 @@ workers = Table(
     Column("home", Words, nullable=False),
     Column("slots", Words, nullable=False),  # JSON
     Column("seen_at", Float, nullable=False),
+    Column("report", Words),  # JSON: how its machine and the slots there do
 )
 
 # who got a slot last, so that users who have equally many take turns; forgotten when the queue is rebuilt

@@ -151,7 +151,7 @@ class Index:
             QueryError: the query or the sort field cannot be understood.
         """
         with self.database.read() as tx:
-            condition = self.condition(tx, query, project=project, trashed=trashed)
+            condition = finding.condition(tx, query, project=project, trashed=trashed, scope=self.scope, sort=sort)
             ids = finding.sorted_ids(tx, condition, sort=sort, limit=limit, offset=offset)
             return finding.rows(tx, ids)
 

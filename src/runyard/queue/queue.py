@@ -25,6 +25,7 @@ from runyard.queue import placements, shares
 from runyard.queue.capacity import Capacity, fits, wanted_gpus
 from runyard.queue.leases import LEASE_S, Lease
 from runyard.queue.placements import Placement
+from runyard.queue.reports import MachineReport
 from runyard.queue.rows import Counts, QueueRow, Standing, WorkerRow
 from runyard.records import RunId, RunSpec, RunState, WorkerId
 
@@ -420,7 +421,8 @@ class Queue:
     @again_after_deadlock
     def see_worker(self, worker: WorkerRow) -> None:
         """Note that a worker is alive; forget those that have been silent for long and hold no lease."""
-        row = msgspec.structs.asdict(worker) | {"slots": msgspec.json.encode(worker.slots).decode()}
+        documents = {name: msgspec.json.encode(getattr(worker, name)).decode() for name in ("slots", "report")}
+        row = msgspec.structs.asdict(worker) | documents
         leasing = select(queue.c.worker_id).where(queue.c.worker_id.is_not(None))
         silent = workers.c.seen_at < worker.seen_at - WORKER_SILENT_S
         with self._database.transaction() as tx:
@@ -440,7 +442,14 @@ class Queue:
         with self._database.read() as tx:
             rows = tx.execute(select(workers).order_by(workers.c.host, workers.c.worker_id)).all()
         return [
-            WorkerRow(**{**row._mapping, "slots": msgspec.json.decode(row.slots, type=tuple[str, ...])}) for row in rows
+            WorkerRow(
+                **{
+                    **row._mapping,
+                    "slots": msgspec.json.decode(row.slots, type=tuple[str, ...]),
+                    "report": msgspec.json.decode(row.report or "null", type=MachineReport | None),
+                }
+            )
+            for row in rows
         ]
 
     # ---- how ----

@@ -4,6 +4,7 @@ from typing import Protocol
 
 import msgspec
 
+from runyard.queue.reports import MachineReport
 from runyard.records import RunId, WorkerId
 
 
@@ -41,6 +42,7 @@ class WorkerRow(msgspec.Struct, frozen=True, kw_only=True):
     home: str
     slots: tuple[str, ...]
     seen_at: float
+    report: MachineReport | None = None  # how its machine does, as of then
 
 
 class Counts(msgspec.Struct, frozen=True):

@@ -367,11 +367,13 @@ class Slot(Answer):
 
 
 class Machine(Answer):
+    """What nobody has told is null."""
+
     host: str
-    cpu_percent: float
-    memory_used_bytes: int
-    memory_total_bytes: int
-    disk_free_bytes: int
+    cpu_percent: float | None
+    memory_used_bytes: int | None
+    memory_total_bytes: int | None
+    disk_free_bytes: int | None
     slots: list[Slot]
 
 

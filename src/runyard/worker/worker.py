@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 
 import psutil
 
+from runyard.client.machine_report import report
 from runyard.client.reservations import Reservation
 from runyard.devices import Busy, Holder, Slot, Taken, busy_reason, cpu_slots, lock_directory, take
 from runyard.devices.slots import cores
@@ -40,6 +41,7 @@ from runyard.project.places import Found, Places, find_data
 from runyard.project.project import load_project
 from runyard.project.snapshot import materialise
 from runyard.queue import HEARTBEAT_S, Capacity, Lease, WorkerRow, demand_of
+from runyard.queue.reports import MachineReport
 from runyard.records import RunId, RunSpec, RunState, WorkerId
 from runyard.supervisor.order import LaunchOrder, encode_order
 from runyard.supervisor.waiting import USES_GPU
@@ -109,6 +111,7 @@ class Worker:
         self.id = worker_id or new_worker_id()
         self._client = client
         self._executor = executor
+        self._all_slots = slots
         self._slots = [slot for slot in slots if not slot.problem]
         self._clock = clock
         self._poll_s = poll_s
@@ -127,6 +130,7 @@ class Worker:
             os.set_blocking(fd, False)
         self._cores_per_slot = cores() / max(1, len(cpu_slots()))
         self._memory_bytes = psutil.virtual_memory().total
+        psutil.cpu_percent()  # the first call has nothing to compare with
         if not self._slots:
             raise DeviceUnavailable(" ".join(["There is no slot to work with.", *(slot.problem for slot in slots)]))
 
@@ -563,7 +567,14 @@ class Worker:
             home=str(self._client.home.path),
             slots=tuple(slot.name for slot in self._slots),
             seen_at=now,
+            report=self._report(),
         )
+
+    def _report(self) -> MachineReport | None:
+        try:
+            return report(self._all_slots, disk=self._client.home.path)
+        except (OSError, psutil.Error):  # a worker without numbers works as well
+            return None
 
 
 def local_worker(client: WorkerClient, slots: Sequence[Slot], **options: Any) -> Worker:  # options: those of Worker

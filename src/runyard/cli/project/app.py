@@ -47,7 +47,7 @@ def run_project(folder: Path) -> int:
     try:
         code = app(arguments, prog_name="run.py", standalone_mode=False)
     except RunyardError as error:
-        print(error, file=sys.stderr)
+        print("\n".join(screen.plain_lines(str(error))), file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:  # the reader, e.g. `head`, has seen enough
         sys.stderr.close()

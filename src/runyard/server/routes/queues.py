@@ -47,7 +47,7 @@ def queue(client: Home, machines: Slots, project: Project = None) -> Response:
     common: dict[str, Any] = {
         "paused": paused,
         "workers": [each for each in client.queue.workers() if each.seen_at > now - WORKER_SILENT_S],
-        "slots": machines.documents()[0]["slots"],
+        "slots": [slot for machine in machines.documents() for slot in machine["slots"]],
         "capacity": machines.capacity(),
     }
 
@@ -66,7 +66,8 @@ def queue(client: Home, machines: Slots, project: Project = None) -> Response:
 
 @router.get("/machines", response_model=models.Machines)
 def machines(client: Home, machines: Slots) -> Response:
-    """This machine: its slots, who is on them, and how busy they are."""
+    """Every machine: its slots, who is on them, and how busy they are. That of the server comes first; others as their
+    workers tell every 15 seconds, or as far as the runs there tell."""
     found = machines.documents()
     if client.index.scope.is_everything:
         return answer({"machines": found})
@@ -85,9 +86,9 @@ class Wish(Body):
 @router.put("/machines/{host}/slots/{slot}/reservation", response_model=models.Reservation)
 def reserve(client: Home, watcher: Watched, machines: Slots, host: _Name, slot: _Name, wish: Wish) -> Response:
     """Keep the queue off a slot for some hours, from now on. A run that is on it goes on; one's own is replaced."""
-    found = machines.slot(host, slot)
+    name, label = machines.slot(host, slot)
     made = client.reservations.reserve(
-        host=host, slot=found.name, label=found.label, user=client.by, hours=wish.hours, now=time.time(), why=wish.why
+        host=host, slot=name, label=label, user=client.by, hours=wish.hours, now=time.time(), why=wish.why
     )
     return _told_of(made, watcher, machines)
 
