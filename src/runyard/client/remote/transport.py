@@ -4,6 +4,7 @@ The standard library's client is enough for this and is imported in a few millis
 """
 
 import http.client
+import math
 import socket
 import ssl
 import threading
@@ -22,6 +23,10 @@ API = "/api/v1"
 MSGPACK = "application/msgpack"
 ERROR_HEADER = "X-Runyard-Error"  # the name of the class in runyard.errors
 
+REST_HEADER = "X-Runyard-Rest"  # seconds until the server would like to hear the next news of a run
+
+REST_S = 1.5  # of a server that does not say it: a person at the dashboard notices no difference
+LONGEST_REST_S = 60.0
 CONNECT_S = 3.0  # a supervisor asks too, and nothing may keep it from its training for long
 ANSWER_S = 15.0
 _COMPRESSED_FROM_BYTES = 512
@@ -31,7 +36,11 @@ T = TypeVar("T")
 
 
 class Transport:
-    """The way to one server. Threads may share it: they take turns."""
+    """The way to one server. Threads may share it: they take turns.
+
+    Attributes:
+        rest_s: how long the server asked us to rest between two deliveries, 0 to 60.
+    """
 
     def __init__(self, server: Server) -> None:
         parts = urlsplit(server.url)
@@ -41,6 +50,7 @@ class Transport:
         self._is_tls = parts.scheme == "https"
         self._connection: http.client.HTTPConnection | None = None
         self._turn = threading.RLock()
+        self.rest_s = REST_S
 
     def ask(self, path: str, kind: "type[T]", **params: object) -> T:
         """GET a document.
@@ -96,6 +106,7 @@ class Transport:
                     raise _error(response.status, response.headers.get(ERROR_HEADER, ""), response.read(), self.server)
                 while piece := response.read(_PIECE_BYTES):
                     sink(piece)
+                self.rest_s = _rest_s(response.headers.get(REST_HEADER), self.rest_s)
             except (OSError, http.client.HTTPException) as problem:
                 self.close()
                 raise self._away(problem) from None
@@ -164,6 +175,15 @@ def place(text: str) -> str:
 def _query(params: Mapping[str, object] | None) -> str:
     given = {name: value for name, value in (params or {}).items() if value is not None}
     return f"?{urlencode(given)}" if given else ""
+
+
+def _rest_s(told: str | None, known: float) -> float:
+    """What a server told; `known` if it told nothing, or no number."""
+    try:
+        rest_s = float(told) if told else known
+    except ValueError:
+        return known
+    return min(max(rest_s, 0.0), LONGEST_REST_S) if math.isfinite(rest_s) else known
 
 
 def _decode(data: bytes, kind: "type[T]") -> T:

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import time
 from typing import Annotated
 
 import msgspec
@@ -10,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from runyard.client import Client
-from runyard.client.remote.transport import MSGPACK
+from runyard.client.remote.transport import MSGPACK, REST_HEADER
 from runyard.client.remote.wire import encode
 from runyard.errors import NotFound, UsageError
 from runyard.journal import EDITS
@@ -44,8 +45,10 @@ async def deliver(request: Request, client: Now) -> Response:
     """Pieces of journals, as MessagePack: a list of [run, attempt, stream, offset, bytes]. May be sent as deflate.
 
     What a receipt says is kept is on the disk. The next piece of a stream begins at the offset of the last receipt.
+    The header `X-Runyard-Rest` tells after how many seconds the next delivery is welcome.
     """
     intake: Intake = request.app.state.intake
+    began = time.monotonic()
     pieces = _pieces(await inflated(request, largest_bytes=LARGEST_DELIVERY_BYTES))
     if not client.index.scope.is_everything:
         await run_in_threadpool(_require_visible, client, pieces)
@@ -54,7 +57,8 @@ async def deliver(request: Request, client: Now) -> Response:
     if size:
         request.app.state.watcher.note({piece.run_id for piece in pieces})
         request.app.state.meter.note_delivered(size)
-    return Response(encode(receipts), media_type=MSGPACK)
+    rest_s = intake.pace.note(time.monotonic() - began)
+    return Response(encode(receipts), media_type=MSGPACK, headers={REST_HEADER: f"{rest_s:.3f}"})
 
 
 @router.get(
