@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 FIRST_S = 1.5
-SHORTEST_S, LONGEST_S = 0.5, 10.0  # nobody sees news faster; what is older than some seconds is no live curve
+SHORTEST_S, LONGEST_S = 0.7, 10.0  # supervisors look no more often; what is older than some seconds is no live curve
 _BUSY_SHARE = 0.5  # of one core, which is what one Python process can use
 _WAITING_S = 0.4
 _LOOK_S = 1.0

@@ -41,7 +41,7 @@ class JournalPlace(msgspec.Struct, frozen=True, array_like=True):
 
 
 class RemoteClient(Client):
-    """Runs of a server. One thread uses it; after a fork the child opens its own."""
+    """Runs of a server. One thread asks it, another one may store files; after a fork the child opens its own."""
 
     rest_s = REST_S
     artifacts: RemoteArtifacts
