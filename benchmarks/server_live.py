@@ -4,7 +4,9 @@ The server is a process of its own, as are the clients, on the same machine. Eac
 delivers as a supervisor does, after the rest that its client asks for. A point counts as arrived when its receipt is
 there, which is after it can be asked for; so the delay is from `log` to somewhat behind the index.
 
-    python -m benchmarks.server_live [--runs 500] [--seconds 60]
+    python -m benchmarks.server_live [--runs 500] [--seconds 60] [--mlflow FOLDER]
+
+With --mlflow, `mlflow server` gets the same load afterwards; FOLDER is its virtual environment, made if it is missing.
 """
 
 import argparse
@@ -24,6 +26,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from benchmarks import _mlflow_live
 from runyard.client import Client, open_client
 from runyard.client.remote.transport import REST_S
 from runyard.errors import ServerAway
@@ -54,9 +57,18 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=int, default=500)
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument(
+        "--mlflow", type=Path, metavar="FOLDER", help="measure `mlflow server` of this environment, too"
+    )
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         measure(Path(scratch), n_runs=asked.runs, seconds=asked.seconds)
+        if asked.mlflow:
+            place = Path(scratch) / "mlflow"
+            place.mkdir()
+            _mlflow_live.measure(
+                asked.mlflow.absolute(), place, free_port(), n_runs=asked.runs, seconds=asked.seconds, rest_s=REST_S
+            )
 
 
 def measure(scratch: Path, *, n_runs: int, seconds: float) -> None:
