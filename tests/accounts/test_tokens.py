@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from sqlalchemy import event, update
 
@@ -146,13 +148,15 @@ def test_members_are_users_of_private_projects(accounts: Accounts) -> None:
         accounts.projects.set_members("secret", ["nobody"], by="ada")
 
 
-def test_accounts_survive_a_rebuilt_index(accounts: Accounts, database: Database, place: str) -> None:
+def test_accounts_survive_a_rebuilt_index(
+    accounts: Accounts, database: Database, database_url: str | None, tmp_path: Path
+) -> None:
     with database.transaction() as tx:
         tx.execute(
             update(schema.meta).where(schema.meta.c.key.in_(["index_version", "queue_version"])).values(value="0")
         )
 
-    again = Database.open(place)  # drops and makes anew what can be rebuilt
+    again = Database.open(database_url or tmp_path / "runyard.db")  # drops and makes anew what can be rebuilt
 
     assert again.needs_reindex
     assert [user.name for user in Accounts(again).users.list()] == ["ada"]
