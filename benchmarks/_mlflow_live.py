@@ -1,7 +1,7 @@
 """`mlflow server` under the load of `server_live`: its own package, an environment of its own, SQLite, its defaults.
 
-Each run posts `log-batch` with what waits, after the rest that a supervisor takes; the clients are bare connections that
-are kept, so what is measured is the server.
+Each run posts `log-batch` with what waits, after the rest that a supervisor takes; the clients are bare connections
+that are kept, so what is measured is the server.
 """
 
 import http.client
@@ -54,17 +54,20 @@ class Live:
 
     def memory_mb(self) -> float:
         """What its processes have in memory, shared pages once."""
-        return sum(each.memory_full_info().pss for each in self._family()) / 1e6
+        return sum(_pss(each) for each in self._family()) / 1e6
 
     def processor_s(self) -> float:
         """What its processes have used."""
-        times = [each.cpu_times() for each in self._family()]
-        return sum(each.user + each.system for each in times)
+        times = [each.cpu_times() for each in self._family()]  # with those of processes that it has buried
+        return sum(each.user + each.system + each.children_user + each.children_system for each in times)
 
     def close(self) -> None:
         """End it with all its processes."""
-        for each in self._family():
+        family = self._family()
+        for each in family:
             each.terminate()
+        for each in psutil.wait_procs(family, timeout=10)[1]:
+            each.kill()
         self._server.wait()
 
     def _family(self) -> list[psutil.Process]:
@@ -82,6 +85,13 @@ class Live:
                 if self._server.poll() is not None:
                     raise RuntimeError("mlflow server ended at once; see its log") from None
             time.sleep(0.2)
+
+
+def _pss(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_full_info().pss)
+    except psutil.Error:  # its workers come and go
+        return 0
 
 
 def measure(environment: Path, scratch: Path, port: int, *, n_runs: int, seconds: float, rest_s: float) -> None:
