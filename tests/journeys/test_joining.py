@@ -85,7 +85,7 @@ def test_a_fresh_machine_joins_with_two_commands_and_takes_work(
         machine.env |= {"HOME": str(machine.home), "XDG_CONFIG_HOME": str(machine.home / ".config")}
 
         log_in(programs / "runyard", url, machine, name="mia", password=PASSWORD)
-        work = [programs / "python", "run.py", "work", "--drain"]
+        work = [str(programs / "python"), "run.py", "work", "--drain"]
         done = subprocess.run(work, cwd=machine.folder, env=machine.env, capture_output=True, text=True, timeout=120)
 
         assert done.returncode == 0, done.stdout + done.stderr
@@ -94,6 +94,6 @@ def test_a_fresh_machine_joins_with_two_commands_and_takes_work(
         assert row.summary["loss"].count == 20
         (journal,) = (machine.home / ".runyard" / "servers").rglob("attempts/1/main.journal")
         assert journal.stat().st_size > 0
-        whose = [programs / "python", "-c", "import runyard; print(runyard.__file__)"]
+        whose = [str(programs / "python"), "-c", "import runyard; print(runyard.__file__)"]
         found = subprocess.run(whose, env=machine.env, cwd=tmp_path, capture_output=True, text=True, check=True)
         assert found.stdout.startswith(str(tmp_path / "fresh"))

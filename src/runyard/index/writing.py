@@ -115,6 +115,10 @@ def apply(index: "Index", tx: Connection, pieces: Sequence[Piece]) -> list[int]:
     states = {run_id: _states(by_run[run_id]) for run_id in dict.fromkeys(run_id for run_id, _, _ in changed)}
     for run_id, of_run in states.items():
         ended = ended_attempts(of_run)
+        for (number, stream), row in by_run[run_id].items():
+            if row.is_sealed and number not in ended:  # it goes on after its end
+                _unseal(tx, row)
+                changed[run_id, number, stream] = row
         for row in _seal_rest(index, [row for (number, _), row in by_run[run_id].items() if number in ended], pending):
             changed[row.run_id, row.attempt, row.stream] = row
     upsert(tx, streams, [row.columns for row in changed.values()])
