@@ -14,6 +14,7 @@ from typing import TypeVar
 import pytest
 from hypothesis import settings
 
+from runyard.accounts import passwords
 from tests import postgresql
 from tests.postgresql import PostgreSQL, database_of
 
@@ -37,6 +38,7 @@ def pytest_configure() -> None:
     """Let Ctrl-C reach the processes that tests start: a shell's background job inherits that it is ignored."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["XDG_CONFIG_HOME"] = os.devnull  # nobody's own login gets into a test
+    passwords.weaken()
     if IS_FIRST_PROCESS:
         postgresql.choose_folder()
 

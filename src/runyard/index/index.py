@@ -33,6 +33,7 @@ from runyard.index.scope import EVERYTHING, Scope
 from runyard.index.states import MetricState
 from runyard.journal import EDITS, Home, RunFolder
 from runyard.journal.events import Environment, Failed
+from runyard.journal.pieces import Piece
 from runyard.records import RunId, RunSpec, RunState, decode_spec
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ _TRIMMED_AT_MOST = 10_000
 _AT_ONCE = 500
 _MOST_BY_ONE = 5000  # ids that are looked up; of more, the list of all is faster
 _MANY = 200  # new runs; enough to change how queries are best answered
+_OFFSETS = select(streams.c.run_id, streams.c.attempt, streams.c.stream, streams.c.offset).where(
+    streams.c.run_id.in_(bindparam("ids", expanding=True))
+)
 _REMOVALS = [
     delete(table).where((table.c.id if table is runs else table.c.run_id).in_(bindparam("ids", expanding=True)))
     for table in INDEX_TABLES
@@ -86,7 +90,6 @@ class Index:
             if len(specs) >= _MANY:
                 analyze(tx)
 
-    @again_after_deadlock
     def apply(
         self, run_id: str, attempt: int, stream: str, offset: int, data: bytes, *, connection: Connection | None = None
     ) -> int:
@@ -100,10 +103,19 @@ class Index:
             JournalDamaged: this is no journal, or the journal of something else.
             FormatUnknown: a newer Runyard wrote it.
         """
+        return self.apply_many([Piece(run_id, attempt, stream, offset, data)], connection=connection)[0]
+
+    @again_after_deadlock
+    def apply_many(self, pieces: Sequence[Piece], *, connection: Connection | None = None) -> list[int]:
+        """Take pieces of many streams, all or none of them; return up to where each is understood now.
+
+        Raises:
+            ValueError, NotFound, JournalDamaged, FormatUnknown: as `apply`, of any of them.
+        """
         from runyard.index import writing  # late, as below: it loads NumPy, which most questions do not need
 
         with self._writing(connection) as tx:
-            return writing.apply(self, tx, run_id, attempt, stream, offset, data)
+            return writing.apply(self, tx, pieces)
 
     def catch_up(self, run_id: str | None = None) -> list[str]:
         """Apply what is new in the folder of a run, or of all runs that have not ended; return what went wrong.
@@ -256,6 +268,15 @@ class Index:
                 )
             )
         return found or 0
+
+    def offsets(self, run_ids: Collection[str]) -> dict[tuple[str, int, str], int]:
+        """The same of all streams of some runs, by run, attempt and stream, whoever may see them."""
+        found: dict[tuple[str, int, str], int] = {}
+        with self.database.read() as tx:
+            for ids in _batches(run_ids):
+                for row in tx.execute(_OFFSETS, {"ids": ids}):
+                    found[row.run_id, row.attempt, row.stream] = row.offset
+        return found
 
     def keys(self, run_id: str) -> list[str]:
         """The metrics of a run, sorted."""

@@ -46,6 +46,7 @@ HOST = "host"
 _SUBMITTING = "submitting-"
 _DELIVERED = "delivered"
 _SERVER = "server.json"
+_DATABASE_URL = "database.url"
 _PRIVATE = 0o700  # runs hold data of customers; whoever wants to share a home opens it with chmod
 
 
@@ -250,9 +251,19 @@ class Home:
     def database_url(self) -> str | None:
         """The PostgreSQL database that the home has instead of an SQLite file; None if it names none."""
         try:
-            return (self.path / "database.url").read_text().strip() or None
+            return (self.path / _DATABASE_URL).read_text().strip() or None
         except FileNotFoundError:
             return None
+
+    def name_database(self, url: str) -> None:
+        """Let the home have the PostgreSQL database at `url` from now on; only its owner may read the address."""
+        draft = self.path / f".{_DATABASE_URL}-{os.getpid()}"
+        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(fd, "w") as file:
+            file.write(url + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(draft, self.path / _DATABASE_URL)
 
     @property
     def artifacts(self) -> Path:

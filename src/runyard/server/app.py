@@ -52,9 +52,9 @@ from runyard.server.routes import (
 )
 from runyard.server.watching import Watcher
 
-ROUTES = (
-    projects, runs, details, columns, groups, series, files, output, comparing,
-    actions, grids, queues, mornings, disk, views, events, sessions, tokens, users, deliveries, uploads,
+ROUTES = (  # deliveries come most often by far, and looking through the others in front of them would take longer
+    deliveries, projects, runs, details, columns, groups, series, files, output, comparing,
+    actions, grids, queues, mornings, disk, views, events, sessions, tokens, users, uploads,
     checkpoints, calls,
 )  # fmt: skip
 _THREADS = 16  # answers at a time: more only wait for each other

@@ -22,8 +22,9 @@ class FileKeeper(Protocol):
 class SupervisorClient(Protocol):
     """The one door to index and queue.
 
-    It is called by one thread. Any call may fail for a while (a locked database, a full disk, a server
-    that is away) and is then tried again; only LeaseLost means something for the run.
+    Files are stored by one thread and everything else is asked by another one. Any call may fail for a while
+    (a locked database, a full disk, a server that is away) and is then tried again; only LeaseLost means something
+    for the run.
     """
 
     @property

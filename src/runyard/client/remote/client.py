@@ -23,7 +23,7 @@ from runyard.client.remote.checkpoints import Bringing, fetch
 from runyard.client.remote.index import RemoteIndex
 from runyard.client.remote.queue import RemoteQueue
 from runyard.client.remote.reservations import RemoteReservations
-from runyard.client.remote.transport import Transport, place
+from runyard.client.remote.transport import REST_S, Transport, place
 from runyard.errors import NotFound, ServerAway, UsageError
 from runyard.index import RunRow
 from runyard.journal import EDITS, Home, RunFolder
@@ -32,8 +32,6 @@ from runyard.journal.pieces import Piece, Receipt
 from runyard.queue import Placement
 from runyard.records import RunId, RunSpec, decode_spec, encode_spec
 from runyard.servers import Server
-
-REST_S = 1.5  # a person at the dashboard notices no difference, and a server takes three times as many runs
 
 T = TypeVar("T")
 
@@ -47,7 +45,7 @@ class JournalPlace(msgspec.Struct, frozen=True, array_like=True):
 
 
 class RemoteClient(Client):
-    """Runs of a server. One thread uses it; after a fork the child opens its own."""
+    """Runs of a server. One thread asks it, another one may store files; after a fork the child opens its own."""
 
     rest_s = REST_S
     artifacts: RemoteArtifacts
@@ -233,7 +231,11 @@ class RemoteClient(Client):
         return self.transport.tell(f"/calls/client.{method}", arguments, kind)
 
     def _send(self, pieces: Sequence[Piece]) -> list[Receipt]:
-        return self.transport.tell("/deliveries", pieces, list[Receipt]) if pieces else []
+        if not pieces:
+            return []
+        receipts = self.transport.tell("/deliveries", pieces, list[Receipt])
+        self.rest_s = self.transport.rest_s
+        return receipts
 
     def _at_home_here(self, spec: RunSpec) -> RunSpec:
         """The run as this machine executes it: where its project's folder is not here, it works in one of our own."""
