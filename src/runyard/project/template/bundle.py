@@ -6,6 +6,7 @@ package executes it before anything is installed.
 """
 
 import hashlib
+import sys
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -148,3 +149,7 @@ def _size(kind: str, size: int) -> bytes:
         first, size = size & 0x7F, size >> 7
     written.append(first)
     return bytes(written)
+
+
+if __name__ == "__main__":  # `make release-template`
+    Path(sys.argv[1], RELEASED_FILE).write_bytes(bundle_folder(Path(sys.argv[1])))

@@ -49,7 +49,7 @@ def _copier(what: str, target: Path) -> Iterator[ModuleType]:
     with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
         warnings.simplefilter("ignore")
         import copier  # late: it costs seconds, and few commands need it
-        from copier.errors import CopierError
+        from copier.errors import CopierError, UnsafeTemplateError
         from plumbum import ProcessExecutionError
 
         try:
@@ -58,6 +58,8 @@ def _copier(what: str, target: Path) -> Iterator[ModuleType]:
             raise UsageError(f"{what} cannot be used: {_last_line(error.stderr)}") from error
         except OSError as error:
             raise ServiceError(f"{target} could not be written: {error}.") from error
+        except UnsafeTemplateError as error:
+            raise UsageError(f"{what} would execute code (tasks, migrations or extensions), so it is not used.") from error
         except (CopierError, ValueError, TypeError) as error:
             raise UsageError(f"{what} cannot be rendered: {_last_line(str(error)) or type(error).__name__}") from error
 
