@@ -94,7 +94,7 @@ def test_unknown_framework_is_told(tmp_path: Path) -> None:
 
 
 def test_detection_with_scikit_learn_is_refused_with_the_way_out(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="which scikit-learn does not have. Choose --framework torch"):
+    with pytest.raises(UsageError, match=r"which scikit-learn does not have\. Choose --framework torch"):
         new("weld-seam", tmp_path / "weld-seam", task="detection")
     assert not (tmp_path / "weld-seam").exists()
 

@@ -28,7 +28,9 @@ def adopt_folder(
     elif dry:
         screen.remark("Nothing was changed.")
     else:
-        screen.say(f"{screen.plain(name)} is a project now. `git status` shows what is new, `runyard check` what is left to do.")
+        screen.say(
+            f"{screen.plain(name)} is a project now. `git status` shows what is new, `runyard check` what is left."
+        )
 
 
 def _say(found: Adoption) -> None:

@@ -71,12 +71,11 @@ def _completed(client: Client, project: Project) -> list[RunRow]:
 def _best(rows: list[RunRow], project: Project) -> RunRow | None:
     """By the first metric of runyard.toml; without one the latest."""
     key = next(iter(project.metrics), None)
-    judged = [row for row in rows if key in row.summary]
+    judged = [(value, row) for row in rows if key and (value := _value(row, key, project)) is not None]
     if key is None or not judged:
         return max(rows, key=lambda row: row.created_at, default=None)
-    if project.metrics[key] is Direction.MIN:
-        return min(judged, key=lambda row: row.summary[key].min)
-    return max(judged, key=lambda row: row.summary[key].max)
+    sign = -1 if project.metrics[key] is Direction.MIN else 1
+    return max(judged, key=lambda pair: sign * pair[0])[1]
 
 
 def _keys(project: Project, rows: list[RunRow]) -> list[str]:
@@ -124,7 +123,9 @@ def _markdown(
 
 
 def _change(difference: float, goal: Direction | None) -> str:
-    sign = "" if goal is None or not difference else " better" if (difference > 0) == (goal is Direction.MAX) else " worse"
+    sign = (
+        "" if goal is None or not difference else " better" if (difference > 0) == (goal is Direction.MAX) else " worse"
+    )
     return f"{difference:+.4g}{sign}"
 
 
@@ -145,9 +146,7 @@ def _to_github(text: str) -> None:
             file.write(text)
 
 
-def _document(
-    before: RunRow | None, after: RunRow | None, rows: Rows
-) -> dict[str, object]:
+def _document(before: RunRow | None, after: RunRow | None, rows: Rows) -> dict[str, object]:
     return {
         "before": before.id if before else None,
         "after": after.id if after else None,

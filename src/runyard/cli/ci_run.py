@@ -34,8 +34,8 @@ def run_queued(command: list[str], *, priority: int, gpus: int | None, time_limi
     try:
         client.refresh()
         run_id = _submit(client, command, priority=priority, resources=resources)
-        screen.remark(f"run {run_id} waits in the queue; some `python run.py work` executes it")
         try:
+            screen.remark(f"run {run_id} waits in the queue; some `python run.py work` executes it")
             logs(run=run_id, follow=True, tail=None, attempt=None, as_json=False)
         except KeyboardInterrupt:
             client.request_stop(run_id, why="its CI job was cancelled")

@@ -1,7 +1,7 @@
 """GitLab's API, as far as CI needs it: one comment on a merge request, the state of a pipeline.
 
-The address is GitLab's own: from the variables of a CI job, or from the remote of a repository. The token comes from the
-environment and is never shown.
+The address is GitLab's own: from the variables of a CI job, or from the remote of a repository. The token comes from
+the environment and is never shown.
 """
 
 import json
@@ -20,7 +20,9 @@ TOKENS = ("RUNYARD_GITLAB_TOKEN", "GITLAB_TOKEN")
 _TIMEOUT_S = 20.0
 _PAGE = 100
 _MOST_PAGES = 50  # a merge request with 5,000 comments has other troubles
-_REMOTE = re.compile(r"(?:https?://(?:[^@/]*@)?|ssh://(?:[^@/]*@)?|[\w.-]+@)(?P<host>[\w.-]+)(?::\d+)?[:/](?P<path>.+?)(?:\.git)?/?$")
+_REMOTE = re.compile(
+    r"(?:https?://(?:[^@/]*@)?|ssh://(?:[^@/]*@)?|[\w.-]+@)(?P<host>[\w.-]+)(?::\d+)?[:/](?P<path>.+?)(?:\.git)?/?$"
+)
 
 
 def comment(text: str, *, marker: str, variables: Mapping[str, str]) -> str:

@@ -88,7 +88,11 @@ def _document(each: ProjectState) -> dict[str, object]:
     return {
         "name": each.name,
         "folder": str(each.folder) if each.folder else None,
-        "template": {key: getattr(each.template, key) for key in ("version", "latest", "behind")} if each.template else None,
-        "last_run": {"id": each.last.id, "state": str(each.last.state), "at": each.last.created_at} if each.last else None,
+        "template": {key: getattr(each.template, key) for key in ("version", "latest", "behind")}
+        if each.template
+        else None,
+        "last_run": {"id": each.last.id, "state": str(each.last.state), "at": each.last.created_at}
+        if each.last
+        else None,
         "ci": {"state": each.ci.state, "at": each.ci.at} if each.ci else None,
     }

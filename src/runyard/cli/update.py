@@ -37,9 +37,11 @@ def _say(done: Updated, *, dry: bool) -> None:
         need = f", {len(conflicts)} of which would need you" if conflicts else ""
         screen.say(f"From {step}: {len(done.changed)} files would change{need}. Nothing was changed.")
     elif done.is_committed:
-        screen.say(f"From {step}: {len(done.changed)} files, committed on the branch {done.branch}. Merge it after a look.")
+        screen.say(
+            f"From {step}: {len(done.changed)} files, committed on the branch {done.branch}. Merge it after a look."
+        )
     else:
-        screen.say(f"From {step}: {len(done.changed)} files, staged on the branch {done.branch}. `git commit` did not work; do it.")
+        screen.say(f"From {step}: {len(done.changed)} files, staged on the branch {done.branch}. Now `git commit`.")
 
 
 def _document(done: Updated) -> dict[str, object]:

@@ -32,7 +32,7 @@ class LastRun(Answer):
 
 
 class TemplateDocument(Answer):
-    """Which version of its template a project has, which is the newest, and how many there are between; null: unknown."""
+    """Which version of its template a project has, the newest, and how many lie between; null: unknown."""
 
     version: str
     latest: str | None

@@ -13,7 +13,8 @@ app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="What CI cal
 @app.command("report")
 def report(
     baseline: Annotated[
-        str, typer.Option("--baseline", metavar="BRANCH|RUN", help="What to compare with: a branch's best run, or a run.")
+        str,
+        typer.Option("--baseline", metavar="BRANCH|RUN", help="What to compare with: a branch's best run, or a run."),
     ] = "main",
     run: Annotated[
         str | None, typer.Option("--run", metavar="RUN", help="What to report [the best run of this commit or branch].")

@@ -45,7 +45,9 @@ def new(
 def check(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[PROJECT|FILE]...", help="Folders, or files to fix [the project here].", show_default=False),
+        typer.Argument(
+            metavar="[PROJECT|FILE]...", help="Folders, or files to fix [the project here].", show_default=False
+        ),
     ] = None,
     fix: Annotated[bool, typer.Option("--fix", help="Restore managed files, strip outputs of notebooks.")] = False,
     junit: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit's XML, too.")] = None,
@@ -118,7 +120,8 @@ def adopt(
 @app.command("projects")
 def projects(
     folders: Annotated[
-        list[Path] | None, typer.Argument(metavar="[FOLDER]...", help="Look for projects below these, too.", show_default=False)
+        list[Path] | None,
+        typer.Argument(metavar="[FOLDER]...", help="Look for projects below these, too.", show_default=False),
     ] = None,
     ask_ci: Annotated[bool, typer.Option("--ci", help="Ask the GitLab of each project how its pipeline went.")] = False,
     as_json: Json = False,

@@ -13,9 +13,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))  # the project, so that `src` is found from anywhere
 
-from src import inference
 from src.utils.standalone import ProjectError
 from src.utils.tables import write_predictions
+
+from src import inference
 
 
 def main() -> int:
@@ -33,7 +34,9 @@ def main() -> int:
         if arguments.command == "check":
             print("The model can be loaded.")
         else:
-            print(f"{write_predictions(model, arguments.inputs, arguments.output)} predictions are in {arguments.output}.")
+            print(
+                f"{write_predictions(model, arguments.inputs, arguments.output)} predictions are in {arguments.output}."
+            )
     except (ProjectError, OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2

@@ -1,8 +1,8 @@
 """Train and predict.
 
-    python run.py train                             with the settings of src/config.py; the results go to runs/<time>
-    python run.py train optim.lr=0.01 --out runs/a  with others
-    python run.py infer --model runs/a/model --data tests/data --out predictions.csv
+python run.py train                             with the settings of src/config.py; the results go to runs/<time>
+python run.py train optim.lr=0.01 --out runs/a  with others
+python run.py infer --model runs/a/model --data tests/data --out predictions.csv
 """
 
 import argparse
@@ -10,11 +10,12 @@ import sys
 import time
 from pathlib import Path
 
-from src import inference
 from src.config import DEFAULT
 from src.train import train
 from src.utils.standalone import ProjectError, Run, parse_changes
 from src.utils.tables import write_predictions
+
+from src import inference
 
 
 def main() -> int:

@@ -54,7 +54,8 @@ def _as_lines(text: str) -> dict[str, object] | None:
 
 
 def _as_yaml(text: str) -> dict[str, object] | None:
-    from ruamel.yaml import YAML, YAMLError  # late: only answers of other templates need it
+    from ruamel.yaml import YAML  # late: only answers of other templates need it
+    from ruamel.yaml.error import YAMLError
 
     try:
         found = YAML(typ="safe").load(text)

@@ -3,7 +3,7 @@
 import functools
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -97,12 +97,12 @@ def template_at(address: str | None) -> Template:
     return OwnTemplate() if address in (None, "", OWN_ADDRESS) else GitTemplate(str(address))
 
 
-def sort_versions(tags: "Sequence[str] | object") -> list[str]:
+def sort_versions(tags: Iterable[str]) -> list[str]:
     """Tags that are versions, the oldest first; others are left out."""
     from packaging.version import InvalidVersion, Version  # late: it comes with Copier
 
     found = []
-    for tag in tags:  # type: ignore[attr-defined]  # any iterable of texts
+    for tag in tags:
         try:
             found.append((Version(tag), tag))
         except InvalidVersion:
