@@ -64,7 +64,7 @@ def _projects(client: Client) -> list[dict[str, Any]]:
 
 def _state(client: Client, project: str, pipelines: dict[str, CIState]) -> dict[str, Any]:
     """Its last run, its template as its folder says if that is on this machine, and what is known of CI."""
-    (newest,) = client.index.find(None, project=project, limit=1) or [None]
+    newest = next(iter(client.index.find(None, project=project, limit=1)), None)
     template = template_of(folder_of(client, newest)) if newest else None
     ci = pipelines.get(project)
     return {
