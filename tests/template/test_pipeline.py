@@ -19,8 +19,14 @@ from runyard.project.new import new
 
 VERSION = "4.75.1"
 SOURCE = Path(runyard.__file__).parents[1]
-OF_A_MERGE_REQUEST = ("--ignore-predefined-vars", "CI_PIPELINE_SOURCE", "--variable", "CI_PIPELINE_SOURCE=merge_request_event")
+OF_A_MERGE_REQUEST = (
+    "--ignore-predefined-vars",
+    "CI_PIPELINE_SOURCE",
+    "--variable",
+    "CI_PIPELINE_SOURCE=merge_request_event",
+)
 TOGETHER = pytest.mark.xdist_group("pipeline")
+LONG = pytest.mark.timeout(900)  # on a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -48,19 +54,26 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         pytest.skip("needs rsync: apt-get install rsync")
     root = Path(nodejs.__file__).parent
     node, npm = root / "bin" / "node", root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    kept = Path(os.environ.get("RUNYARD_TEST_CACHE", Path.home() / ".cache" / "runyard-tests")) / f"gitlab-ci-local-{VERSION}"
+    kept = (
+        Path(os.environ.get("RUNYARD_TEST_CACHE", Path.home() / ".cache" / "runyard-tests"))
+        / f"gitlab-ci-local-{VERSION}"
+    )
     index = kept / "node_modules" / "gitlab-ci-local" / "dist" / "index.js"
     if not index.is_file():
-        kept.mkdir(parents=True, exist_ok=True)
+        draft = tmp_path_factory.mktemp("npm")  # others may fetch it at the same time
         command = [str(node), str(npm), "install", "--no-audit", "--no-fund", f"gitlab-ci-local@{VERSION}"]
-        done = subprocess.run(command, cwd=kept, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(command, cwd=draft, capture_output=True, text=True, timeout=300)
         if done.returncode:
             pytest.skip(f"gitlab-ci-local could not be fetched: {done.stderr.strip()[-200:]}")
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(draft, kept, dirs_exist_ok=True)
     return [str(node), str(index), "--force-shell-executor"]
 
 
 def run(program: list[str], project: Path, *options: str) -> "subprocess.CompletedProcess[str]":
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("CI", "GITLAB", "RUNYARD_", "COV_"))}
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("CI", "GITLAB", "RUNYARD_", "COV_"))
+    }
     environment = {
         **kept,
         "HOME": str(project.parent),
@@ -71,7 +84,9 @@ def run(program: list[str], project: Path, *options: str) -> "subprocess.Complet
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "FORCE_COLOR": "0",
     }
-    return subprocess.run([*program, *options], cwd=project, env=environment, capture_output=True, text=True, timeout=280)
+    return subprocess.run(
+        [*program, *options], cwd=project, env=environment, capture_output=True, text=True, timeout=600
+    )
 
 
 def passed(done: "subprocess.CompletedProcess[str]") -> set[str]:
@@ -123,6 +138,7 @@ def test_gitlabs_own_schema_takes_the_pipeline(project: Path, tmp_path: Path) ->
 
 
 @TOGETHER
+@LONG
 @pytest.mark.slow
 def test_commit_runs_lint_and_units_and_a_merge_request_trains_too(program: list[str], project: Path) -> None:
     commit = run(program, project)
@@ -138,6 +154,7 @@ def test_commit_runs_lint_and_units_and_a_merge_request_trains_too(program: list
 
 
 @TOGETHER
+@LONG
 @pytest.mark.slow
 def test_broken_data_loader_turns_the_pipeline_red_with_a_readable_reason(program: list[str], project: Path) -> None:
     loader = project / "src" / "data_processing" / "data_loader.py"
