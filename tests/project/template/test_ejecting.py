@@ -1,4 +1,4 @@
-"""A copy for whoever takes a project over: it trains, tests itself and predicts where Runyard cannot be imported."""
+"""A copy for whoever takes a project over: it trains and predicts where Runyard cannot be imported."""
 
 import os
 import subprocess
@@ -25,7 +25,12 @@ sys.meta_path.insert(0, Refusing())
 @pytest.fixture
 def copy(project: Path, tmp_path: Path) -> Path:
     done = eject(project, tmp_path / "copy")
-    assert done.open_ends == ("README.md still tells of Runyard: `python run.py --help` says what there is now.",)
+    assert done.open_ends == (
+        "src/data_processing/contract.py was left out: it needs Runyard.",
+        "tests/integration/test_model.py was left out: it needs Runyard.",
+        "tests/unit/test_data_loader.py was left out: it needs Runyard.",
+        "README.md still tells of Runyard: `python run.py --help` says what there is now.",
+    )
     (tmp_path / "without" / "sitecustomize.py").parent.mkdir()
     (tmp_path / "without" / "sitecustomize.py").write_text(NO_RUNYARD)
     return done.path
@@ -55,7 +60,6 @@ def test_copy_trains_and_predicts_without_runyard(copy: Path) -> None:
     found = [line.split(",")[1] for line in (copy / "one.csv").read_text().splitlines()[1:]]
     labels = [line.split(",")[1] for line in (copy / "tests" / "data" / "labels.csv").read_text().splitlines()[1:]]
     assert sum(one == other for one, other in zip(found, labels, strict=True)) >= 40
-    assert "Ran 1" in call(copy, "-m", "unittest", "discover")
 
 
 def test_wrong_settings_of_a_copy_are_told_in_a_sentence(copy: Path) -> None:
@@ -83,7 +87,7 @@ def test_imports_without_a_counterpart_are_told_and_left(project: Path, tmp_path
 
     done = eject(project, tmp_path / "copy")
 
-    assert done.open_ends[:2] == ("src/extra.py:1 still imports runyard: submit.", "src/extra.py:5 still imports runyard.")
+    assert {"src/extra.py:1 still imports runyard: submit.", "src/extra.py:5 still imports runyard."} < set(done.open_ends)
 
 
 def test_copy_goes_to_a_folder_of_its_own(project: Path, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ _PARTS = {
 }
 _LEFT_OUT = (ANSWERS_FILE, "runyard.toml", ".gitlab-ci.yml", "docker/.dockerignore")
 _LEFT_OUT_FOLDERS = (".github/", "src/visualization/", "experiments/")
+_CHECKS = ("tests/", "src/data_processing/contract.py")
 _COUNTERPARTS = {  # names of Runyard that the copy has, and what they are called there
     **{name: name for name in ("Config", "Field", "Run", "load_model", "read_manifest", "rehearse")},
     "RunyardError": "ProjectError as RunyardError",
@@ -59,12 +60,22 @@ def eject(root: Path, target: Path) -> Ejected:
     for name, part in _PARTS.items():
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         (target / name).write_bytes((files("runyard.project") / "ejected" / part).read_bytes())
-    open_ends = [end for path in sorted(target.rglob("*.py")) for end in _free(path, target)]
+    open_ends = [end for path in sorted(target.rglob("*.py")) for end in _free_or_leave_out(path, target)]
     _change_requirements(target / "requirements.txt")
     readme = target / "README.md"
     if readme.is_file() and "runyard" in readme.read_text(encoding="utf-8", errors="replace"):
         open_ends.append("README.md still tells of Runyard: `python run.py --help` says what there is now.")
     return Ejected(path=target, open_ends=tuple(open_ends))
+
+
+def _free_or_leave_out(path: Path, target: Path) -> list[str]:
+    """As `_free`; tests and the contract that need more of Runyard than there is are no part of the copy."""
+    open_ends = _free(path, target)
+    name = path.relative_to(target).as_posix()
+    if open_ends and name.startswith(_CHECKS):
+        path.unlink()
+        return [f"{name} was left out: it needs Runyard."]
+    return open_ends
 
 
 def _free(path: Path, target: Path) -> list[str]:
