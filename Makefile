@@ -9,10 +9,10 @@ UV := $(shell command -v uv 2>/dev/null)
 
 unexport PYTHONDONTWRITEBYTECODE  # tests and demo start hundreds of processes, and each would compile the same modules
 
-.PHONY: help setup demo test lint format picture screenshots bench clean
+.PHONY: help setup demo test lint format release-template picture screenshots bench clean
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
 
 setup: $(READY)  ## set up .venv with everything
 
@@ -44,6 +44,9 @@ lint: $(READY)  ## ruff, mypy, the direction of imports, the types of the page
 format: $(READY)  ## let ruff put things in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+release-template: $(READY)  ## keep this version of the template for good, so that projects can be updated from it
+	$(BIN)/python -m runyard.project.template.bundle template
 
 picture: $(READY)  ## draw docs/images/demo.svg from a demo
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python examples/picture.py

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from runyard import __version__
 from runyard.cli import screen
-from runyard.cli.commands import changing, keeping, queue, reading, team, travelling
+from runyard.cli.commands import changing, keeping, projects, queue, reading, team, travelling
 
 HEADINGS = {
     "Runs": reading.app,
@@ -20,7 +20,8 @@ HEADINGS = {
     "The queue": queue.app,
     "Travelling": travelling.app,
     "The team's server": team.app,
-    "Projects and the home": keeping.app,
+    "Projects": projects.app,
+    "The home": keeping.app,
 }
 
 

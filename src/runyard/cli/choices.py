@@ -43,3 +43,20 @@ class Framework(StrEnum):
 
     SKLEARN = "sklearn"
     TORCH = "torch"
+
+
+class Task(StrEnum):
+    """What a new project's model does."""
+
+    IMAGE_CLASSIFICATION = "image-classification"
+    TABULAR = "tabular"
+    TIMESERIES = "timeseries"
+    DETECTION = "detection"
+
+
+class CI(StrEnum):
+    """Where a new project's tests run."""
+
+    GITLAB = "gitlab"
+    GITHUB = "github"
+    NONE = "none"

@@ -8,7 +8,7 @@ import { assign, assigned } from "./colours.js";
 /** @import {Project, Changed, ColumnChoice, Item, Hover, Machine, Queue} from "./types.js" */
 /** @template T @typedef {import("@preact/signals").Signal<T>} Signal */
 
-/** Which page: "project", "queue", "morning", "disk", "screen", "account" or "admin". @type {Signal<string>} */
+/** Which page: "project", "queue", "morning", "projects", "disk", "screen", "account" or "admin". @type {Signal<string>} */
 export const page = signal("project");
 /** The project on the project page; "" until projects are known. @type {Signal<string>} */
 export const project = signal("");
@@ -157,7 +157,7 @@ function forgetView() {
 }
 
 const OWN = new Set(["q", "sort", "group", "sel", "tab", "split", "cols"]);
-const PAGES = new Set(["queue", "morning", "disk", "screen", "account", "admin"]);
+const PAGES = new Set(["queue", "morning", "projects", "disk", "screen", "account", "admin"]);
 let isReading = false;
 
 /** The URL of what is shown now. */

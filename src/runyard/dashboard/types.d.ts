@@ -110,6 +110,9 @@ export interface Project {
   failed: number;
   last_at: string | null;
   metrics: { key: string; goal: string }[];
+  last_run: { id: string; name: string; state: string } | null;
+  template: { version: string; latest: string | null; behind: number | null } | null;
+  ci: { state: string; at: string } | null;
 }
 
 export interface Columns {

@@ -25,6 +25,27 @@ class Goal(Answer):
     goal: str  # max | min
 
 
+class LastRun(Answer):
+    id: str
+    name: str
+    state: str
+
+
+class TemplateDocument(Answer):
+    """Which version of its template a project has, the newest, and how many lie between; null: unknown."""
+
+    version: str
+    latest: str | None
+    behind: int | None
+
+
+class Pipeline(Answer):
+    """How the latest pipeline went when `runyard projects --ci` asked."""
+
+    state: str
+    at: datetime
+
+
 class ProjectDocument(Answer):
     name: str
     runs: int
@@ -33,6 +54,9 @@ class ProjectDocument(Answer):
     failed: int
     last_at: datetime
     metrics: list[Goal]
+    last_run: LastRun | None
+    template: TemplateDocument | None
+    ci: Pipeline | None
 
 
 class Projects(Answer):

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from runyard.cli import screen
+from runyard.cli.target import find_run
 from runyard.client import Client, open_client
 from runyard.errors import MissingExtra, NotFound, UsageError
 from runyard.project.project import Project, find_project
@@ -36,7 +37,7 @@ def infer(
         return
     client = open_client()
     client.refresh()
-    run_id = best_run(client, project, metric) if run == "best" else client.index.resolve(str(run))
+    run_id = best_run(client, project, metric) if run == "best" else find_run(client, str(run)).id
     with tempfile.TemporaryDirectory(prefix="runyard-model-") as scratch:
         target = Path(scratch) / "model"
         fetch_model(client, run_id, target)
