@@ -1,6 +1,5 @@
 """What a run logs: metrics, params and tags, one by one or many at once. A batch is checked whole before any write."""
 
-import ast
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -8,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from runyard.config.scalars import setting
 from runyard.journal.events import Configured
 from runyard.server.mlflow import names
 from runyard.server.mlflow.asked import Asked
@@ -19,7 +19,6 @@ from runyard.server.mlflow.runs import check_ms, put_tags
 _MOST_METRICS = 1000
 _MOST_OTHERS = 100
 _MOST = 1000
-_LONGEST_NUMBER = 40
 _MODEL_HISTORY = "mlflow.log-model.history"
 _MODEL_FIELDS = frozenset({"artifact_path", "flavors", "utc_time_created", "run_id"})
 
@@ -103,26 +102,6 @@ def log_model(asked: Asked) -> dict[str, Any]:
             known = []
         put_tags(pen, {_MODEL_HISTORY: msgspec.json.encode([*known, model]).decode()})
     return {}
-
-
-def setting(text: str) -> Any:
-    """A param as a config has it: numbers, truths and lists as what they are, and else as text."""
-    if text in ("True", "true"):
-        return True
-    if text in ("False", "false"):
-        return False
-    if text in ("None", "null"):
-        return None
-    if len(text) <= _LONGEST_NUMBER and text[:1] in "+-.0123456789" and text:
-        try:
-            number = ast.literal_eval(text.replace("_", "x"))  # 1_000 stays a text
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            return text
-        if isinstance(number, int) and abs(number) < 2**63:
-            return number
-        if isinstance(number, float) and math.isfinite(number):
-            return number
-    return text
 
 
 def _check_metric(metric: Mapping[str, Any], place: str) -> None:

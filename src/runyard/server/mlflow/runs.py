@@ -19,7 +19,7 @@ from runyard.index.rows import ArtifactRow, to_ns
 from runyard.index.told import Told
 from runyard.journal import HOST
 from runyard.journal.events import Ended, Event, Labelled, Noted, Started, Tagged
-from runyard.records import CodeState, RunSpec, RunState, is_run_id, new_run_id
+from runyard.records import CodeState, RunSpec, RunState, is_run_id, new_run_id, tag_of
 from runyard.server.mlflow import catalog, datasets, ids, models, moods, names
 from runyard.server.mlflow.asked import Asked, now_ms
 from runyard.server.mlflow.catalog import NOTED
@@ -154,7 +154,7 @@ def create(asked: Asked) -> dict[str, Any]:
         kind="external",
         source=SOURCE,
         experiment=experiment.ours,
-        tags=tuple(sorted(_as_tag(key, value) for key, value in tags.items() if is_own(key, value))),
+        tags=tuple(sorted(tag_of(str(key), value) for key, value in tags.items() if is_own(key, value))),
         note=tags.get(_NOTE, ""),
         parent=parent if is_run_id(parent) else None,
         user=user,
@@ -238,7 +238,7 @@ def delete_tag(asked: Asked) -> dict[str, Any]:
         at_ns, value = time.time_ns(), pen.labels.pop(key)
         events: list[Event] = [Labelled(time_ns=at_ns, remove=(key,))]
         if is_own(key, value):
-            events.append(Tagged(time_ns=at_ns, remove=(_as_tag(key, value),)))
+            events.append(Tagged(time_ns=at_ns, remove=(tag_of(str(key), value),)))
         if key == _NOTE:
             events.append(Noted(time_ns=at_ns, text=""))
         pen.write(*events)
@@ -304,8 +304,8 @@ def put_tags(pen: Pen, tags: Mapping[str, str]) -> None:
     if not fresh:
         return
     at_ns = time.time_ns()
-    gone = [_as_tag(key, old) for key in fresh if (old := pen.labels.get(key)) is not None and is_own(key, old)]
-    new = [_as_tag(key, value) for key, value in fresh.items() if is_own(key, value)]
+    gone = [tag_of(key, old) for key in fresh if (old := pen.labels.get(key)) is not None and is_own(key, old)]
+    new = [tag_of(str(key), value) for key, value in fresh.items() if is_own(key, value)]
     events: list[Event] = []
     put = dict(fresh)
     if is_run_id(fresh.get(_PARENT, "")):
@@ -321,7 +321,7 @@ def put_tags(pen: Pen, tags: Mapping[str, str]) -> None:
 
 def is_own(key: str | None, value: str) -> bool:
     """Whether a tag is one that a person gave, and short enough to be one of Runyard's tags, too."""
-    return bool(key) and not str(key).startswith((_THEIRS, names.OURS)) and len(_as_tag(key, value)) <= _LONGEST_TAG
+    return bool(key) and not str(key).startswith((_THEIRS, names.OURS)) and len(tag_of(str(key), value)) <= _LONGEST_TAG
 
 
 def check_ms(moment: int | None, name: str) -> int | None:
@@ -391,10 +391,6 @@ def _run_name(given: str | None, tagged: str | None) -> str:
 def _shown(name: str) -> str:
     """A name as Runyard's runs may have it."""
     return "".join(each if each.isprintable() else " " for each in name).strip()[:300] or "unnamed"
-
-
-def _as_tag(key: str | None, value: str) -> str:
-    return f"{key}={value}" if value else str(key)
 
 
 def _plain(value: object) -> str:
