@@ -7,7 +7,7 @@ import pytest
 from runyard.accounts import Role
 from runyard.database import upsert
 from runyard.database.schema import artifacts
-from runyard.server import permissions
+from runyard.server import mlflow, permissions
 from runyard.server.permissions import API, PERMISSIONS
 from tests.server.serving import api_routes
 from tests.server.team import OPEN, PRIVATE, Team
@@ -19,7 +19,7 @@ NOT_GOOD = {
     "revoked": "'lost laptop' was revoked on",
     "unknown": "does not know the token",
 }
-ENDPOINTS = sorted(PERMISSIONS)
+ENDPOINTS = sorted(each for each in PERMISSIONS if "/ajax-api/" not in each[1])  # twins of others, see below
 
 
 def address(template: str) -> str:
@@ -30,7 +30,24 @@ def address(template: str) -> str:
 def test_every_endpoint_has_a_row_and_every_row_an_endpoint() -> None:
     endpoints = {(method, API + route.path) for route in api_routes() for method in route.methods or ()}
 
+    endpoints |= {(each.method, mlflow.ROOT + each.path) for each in mlflow.ENDPOINTS}
+
     assert endpoints | {("GET", "/health"), ("GET", "/metrics"), ("GET", f"{API}/openapi.json")} == set(PERMISSIONS)
+
+
+def test_what_a_page_of_mlflow_asks_needs_what_its_clients_need() -> None:
+    twins = {each: (each[0], each[1].replace("/ajax-api/", "/api/")) for each in PERMISSIONS if "/ajax-api/" in each[1]}
+
+    assert len(twins) > 40
+    for twin, original in twins.items():
+        assert original not in PERMISSIONS or PERMISSIONS[twin] == PERMISSIONS[original], twin
+
+
+def test_a_row_of_the_dialects_own_table_opens_nothing(team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = ("POST", mlflow.ROOT + "/api/2.0/mlflow/runs/search")
+    monkeypatch.delitem(PERMISSIONS, place)
+
+    assert team.ask("POST", "/mlflow/weld/api/2.0/mlflow/runs/search", "ada", {}).status_code in (404, 405)
 
 
 @pytest.mark.parametrize(("method", "template"), ENDPOINTS)

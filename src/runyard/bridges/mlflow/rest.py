@@ -40,7 +40,7 @@ class Api:
         self._connection: http.client.HTTPConnection | None = None
         self._headers = _authorization()
 
-    def get(self, path: str, **params: Any) -> dict[str, Any]:
+    def get(self, address: str, /, **params: Any) -> dict[str, Any]:
         """The JSON of an answer.
 
         Raises:
@@ -48,7 +48,7 @@ class Api:
             ServiceError: it cannot be reached.
             LoginNeeded, NotAllowed: it does not know who asks, or lets nobody of this name in.
         """
-        return self._json(*self.send("GET", f"/api/2.0/mlflow/{path}", params=params))
+        return self._json(*self.send("GET", f"/api/2.0/mlflow/{address}", params=params))
 
     def post(self, path: str, document: Mapping[str, Any]) -> dict[str, Any]:
         """The JSON of an answer to a JSON. Raises as `get` does."""
@@ -209,7 +209,7 @@ class RestReader:
         return content
 
     def _paged(self, path: str, what: str, question: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        token = None
+        token: str | None = None
         while True:
             more = {"page_token": token} if token else {}
             try:

@@ -52,7 +52,7 @@ def parsed(body: bytes) -> dict[str, Any]:
         document = msgspec.json.decode(body)
         if isinstance(document, str):  # old clients encode twice
             document = msgspec.json.decode(document)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         document = _with_words(body)
     if not isinstance(document, dict):
         raise MlflowError("The body of a request must be a JSON object.", BAD_REQUEST)
