@@ -1,4 +1,4 @@
-"""A server with an empty home, asked over HTTP. Each test has a project of its own, so that all can share the server."""
+"""A server with an empty home, asked over HTTP. Each test has a project of its own, so that all share the server."""
 
 from collections.abc import Iterator
 from itertools import count

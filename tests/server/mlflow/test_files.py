@@ -65,7 +65,8 @@ def test_files_and_folders_are_deleted_and_stay_so(api: Api) -> None:
 @pytest.mark.parametrize(
     ("name", "kind"),
     [("MLmodel", "text/plain"), ("MLproject", "text/plain"), ("a.py", "text/plain"), ("conda.yaml", "text/plain"),
-     ("x.log", "text/plain"), ("model.pkl", "application/octet-stream"), ("a.png", "image/png"), ("odd", "application/octet-stream")],
+     ("x.log", "text/plain"), ("model.pkl", "application/octet-stream"), ("a.png", "image/png"),
+     ("odd", "application/octet-stream")],
 )  # fmt: skip
 def test_the_type_follows_from_the_name_and_nothing_else(api: Api, name: str, kind: str) -> None:
     run_id = api.run()

@@ -1,7 +1,5 @@
 """The search language for runs."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from runyard.server.mlflow.search import _is_like
@@ -10,7 +8,7 @@ from tests.server.serving import Served
 
 
 @pytest.fixture(scope="module")
-def filled(mlflow_server: Served) -> Iterator[Api]:
+def filled(mlflow_server: Served) -> Api:
     """Three runs: "low" with loss 0.1, "high" with 0.9, "none" without; told apart in all other ways, too."""
     api = Api(mlflow_server, "searched")
     low = api.run(run_name="low", start_time=1000, user_id="anna", tags=[{"key": "team", "value": "Red"}])
@@ -26,7 +24,7 @@ def filled(mlflow_server: Served) -> Iterator[Api]:
     tags = [{"key": "mlflow.data.context", "value": "train"}]
     api.post("runs/log-inputs", run_id=low, datasets=[{"dataset": data, "tags": tags}])
     api.post("runs/update", run_id=low, status="FINISHED", end_time=5000)
-    yield api
+    return api
 
 
 @pytest.mark.parametrize(
@@ -75,9 +73,11 @@ def test_filters(filled: Api, text: str, found: set[str]) -> None:
     "text",
     [
         "metrics.loss LIKE '1'", "metrics.loss > '1'", "metrics.loss > abc", "params.a > '1'", "params.a = 1",
-        "params.a = b", "tags.team IN ('a')", "status > 'a'", "start_time LIKE '1'", "colour = 'a'", "attributes.x = 'a'",
+        "params.a = b", "tags.team IN ('a')", "status > 'a'", "start_time LIKE '1'", "colour = 'a'",
+        "attributes.x = 'a'",
         "metrics.loss > 1 OR metrics.loss < 0", "metrics.loss", "metrics.loss >", "= 1", "'a' = params.a", "loss > 1",
-        "datasets.colour = 'a'", "metrics. > 1", "params.a IS", "params.a IS NOT 'x'", "run_name IN 'a'", "run_name IN ()",
+        "datasets.colour = 'a'", "metrics. > 1", "params.a IS", "params.a IS NOT 'x'", "run_name IN 'a'",
+        "run_name IN ()",
         "start_time IS NULL", "(metrics.loss > 1)", "metrics.loss == 1", "params.a = 'unclosed", "models.a = 'x'", ";",
     ],
 )  # fmt: skip
