@@ -65,7 +65,8 @@ def a_database(path: Path) -> Path:
             CREATE TABLE metrics (key TEXT, value REAL, timestamp INTEGER, step INTEGER, is_nan BOOLEAN, run_uuid TEXT);
             INSERT INTO experiments VALUES (1, 'depth', 'x', 'active'), (2, 'gone', 'x', 'deleted');
             INSERT INTO runs VALUES
-                ('b1', 'one', 'anna', 'FAILED', {STARTED_MS}, {STARTED_MS + 5000}, 'active', 'mlruns/1/b1/artifacts', 1),
+                ('b1', 'one', 'anna', 'FAILED', {STARTED_MS}, {STARTED_MS + 5000}, 'active',
+                    'mlruns/1/b1/artifacts', 1),
                 ('b2', 'kid', 'anna', 'FINISHED', {STARTED_MS}, {STARTED_MS}, 'active', 'file:///etc', 1),
                 ('b3', 'deleted', 'anna', 'FINISHED', 1, 1, 'deleted', '', 1),
                 ('b4', 'x', '', 'FINISHED', 1, 1, 'active', '', 2);
