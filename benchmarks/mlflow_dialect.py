@@ -67,9 +67,8 @@ def main(points: int = POINTS) -> None:
         for _ in range(_TURNS):
             for name, place in places.items():
                 found[name].append(_measure(python, place, points))
-    medians = {
-        name: [statistics.median(column) for column in zip(*turns, strict=True)] for name, turns in found.items()
-    }
+    columns = {name: list(zip(*turns, strict=True)) for name, turns in found.items()}
+    medians = {name: [statistics.median(column) for column in ours] for name, ours in columns.items()}
     for name, (single, batch, history) in medians.items():
         print(f"{name:14} {single / SINGLE * 1e3:7.2f} ms a call with one point")
         print(f"{'':14} {batch:7.2f} s for {points:,} points in batches of 1,000; {history:.2f} s to read them back")

@@ -98,3 +98,23 @@ def test_a_sampled_history_has_its_last_step(api: Api) -> None:
     assert between[-1]["step"] == 200
     for wrong in ({"max_results": 2501}, {"start_step": 5}, {"start_step": 5, "end_step": 4}, {"max_results": 0}):
         api.get(ask, 400, run_ids=[run_id], metric_key="m", **wrong)
+
+
+def test_what_is_measured_of_the_machine_stands_with_our_own_measurements(api: Api) -> None:
+    run_id = api.run()
+    for key in (
+        "system/cpu_utilization_percentage",
+        "system/node-1/gpu_0_power_usage_watts",
+        "system/mine",
+        "sys/mine",
+    ):
+        api.metric(run_id, key, 5.0)
+
+    assert set(api.data(run_id)["metrics"]) == {
+        "system/cpu_utilization_percentage", "system/node-1/gpu_0_power_usage_watts", "system/mine", "sys/mine",
+    }  # fmt: skip
+    assert history(api, run_id, "system/cpu_utilization_percentage") == [(1, 0, 5.0)]
+    assert api.found("metrics.`system/cpu_utilization_percentage` = 5")
+    assert set(api.served.client.index.keys(run_id)) == {
+        "sys/cpu_utilization_percentage", "sys/node-1/gpu_0_power_usage_watts", "system/mine", "sys/mine",
+    }  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from runyard.bridges.mlflow.keys import theirs
 from runyard.bridges.mlflow.model import FAILED, FINISHED, KILLED, RUNNING, SCHEDULED, Unreadable
 from runyard.bridges.mlflow.rest import Api, put_artifact
 from runyard.client import Client
@@ -142,7 +143,9 @@ def _metrics(client: Client, row: RunRow) -> list[dict[str, Any]]:
             series.steps.tolist(), series.values.tolist(), series.times.tolist(), strict=True
         ):
             shown = value if -1.8e308 < value < 1.8e308 else str(value).replace("inf", "Infinity").replace("nan", "NaN")
-            points.append({"key": _key(key), "value": shown, "timestamp": max(time_ns // 1_000_000, 0), "step": step})
+            points.append(
+                {"key": _key(theirs(key)), "value": shown, "timestamp": max(time_ns // 1_000_000, 0), "step": step}
+            )
     return points
 
 

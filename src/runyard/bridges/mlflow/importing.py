@@ -10,6 +10,7 @@ from pathlib import Path
 
 from runyard.bridges.intake import Arriving, Foreign, begin
 from runyard.bridges.mlflow.folder import FolderReader
+from runyard.bridges.mlflow.keys import ours
 from runyard.bridges.mlflow.model import FAILED, FINISHED, KILLED, Points, Reader, TheirRun, Unreadable
 from runyard.bridges.mlflow.rest import RestReader
 from runyard.bridges.mlflow.sqlite import SqliteReader
@@ -141,11 +142,12 @@ def _bring_points(run: Arriving, theirs: TheirRun) -> int:
     known = run.known.points
     last_ms = theirs.start_ms or 0
     for key, points in theirs.metrics():
-        start = known.get(key, 0)
+        name = ours(key)
+        start = known.get(name, 0)
         times = [max(_EARLIEST_MS, min(each, _LARGEST_MS)) for each in points.times_ms]
         last_ms = max(last_ms, max(times, default=0))
         new = Points(points.steps[start:], points.values[start:], times[start:])
-        run.points(key, _steps(new.steps), new.values, [each * 1_000_000 for each in new.times_ms])
+        run.points(name, _steps(new.steps), new.values, [each * 1_000_000 for each in new.times_ms])
     return last_ms
 
 

@@ -77,7 +77,7 @@ def export_mlflow(
     runyard export mlflow http://tracking:5000 8fk2
     runyard export mlflow https://gitlab.example/api/v4/projects/7/ml/mlflow --where '"paper" in tags'
     """
-    from runyard.cli import importing as command
+    from runyard.cli import export_mlflow as command
 
     command.export_mlflow(uri, runs=runs or [], where=where, experiment=experiment, as_json=as_json)
 
@@ -132,9 +132,30 @@ def import_mlflow(
     runyard import mlflow ./mlruns
     runyard import mlflow sqlite:///mlflow.db --experiment depth
     """
-    from runyard.cli import importing as command
+    from runyard.cli import import_mlflow as command
 
     command.import_mlflow(source, project=project, experiments=experiments or [], artifacts=artifacts, as_json=as_json)
+
+
+@importing.command("tensorboard")
+def import_tensorboard(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False)],
+    project: Annotated[
+        str | None, typer.Option("--project", "-p", metavar="NAME", help="Into it [of this folder, or FOLDER's name].")
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as long as runs are written.")] = False,
+) -> None:
+    """Take in what TensorBoard shows of a folder: numbers, images, histograms, texts and hyperparameters.
+
+    Importing again brings what is new. What cannot be read is listed at the end, and the exit code is 1.
+
+    \b
+    runyard import tensorboard logs/
+    runyard import tensorboard logs/ --follow
+    """
+    from runyard.cli import import_tensorboard as command
+
+    raise typer.Exit(command.import_tensorboard(folder, project=project, follow=follow))
 
 
 @app.command("tensorboard")

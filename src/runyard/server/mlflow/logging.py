@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from runyard.bridges.mlflow.keys import ours
 from runyard.config.scalars import setting
 from runyard.journal.events import Configured
 from runyard.server.mlflow import names
@@ -136,11 +137,12 @@ def _rows(metrics: Sequence[Mapping[str, Any]]) -> list[Row]:
     place: tuple[int, int] | None = None
     for metric in metrics:
         here = (metric.get("step", 0), metric["timestamp"] * 1_000_000)
-        if place is not None and (here != place or metric["key"] in keys):
+        key = ours(metric["key"])
+        if place is not None and (here != place or key in keys):
             rows.append((tuple(keys), *place, values))
             keys, values = [], []
         place = here
-        keys.append(metric["key"])
+        keys.append(key)
         values.append(metric["value"])
     if place is not None:
         rows.append((tuple(keys), *place, values))

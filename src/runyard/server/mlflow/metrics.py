@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from runyard.bridges.mlflow.keys import ours
 from runyard.errors import NotFound
 from runyard.server.mlflow.asked import Asked
 from runyard.server.mlflow.errors import MlflowError
@@ -81,7 +82,7 @@ def interval(asked: Asked) -> dict[str, Any]:
 def points_of(asked: Asked, run_id: str, key: str) -> Points:
     """All points of a metric; none if the run never logged it."""
     try:
-        series = asked.client.index.series(run_id, key)
+        series = asked.client.index.series(run_id, ours(key))
     except NotFound:
         return []
     times = series.times // 1_000_000

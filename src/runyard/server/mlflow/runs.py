@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from runyard.bridges.mlflow.keys import ours, theirs
 from runyard.index import RunRow
 from runyard.index.diff import flatten
 from runyard.index.merge import PARENT_LABEL
@@ -125,7 +126,8 @@ class Found:
         """What a clause or an order asks for."""
         match entity:
             case "metrics":
-                return [self.told.latest[key][2]] if key in self.told.latest else []
+                found = self.told.latest.get(ours(key))
+                return [found[2]] if found else []
             case "params":
                 return [self.params[key]] if key in self.params else []
             case "tags":
@@ -280,7 +282,7 @@ def document(asked: Asked, found: Found) -> dict[str, Any]:
     """As clients get it."""
     data: dict[str, Any] = {
         "metrics": [
-            {"key": key, "value": number(value), "timestamp": time_ns // 1_000_000, "step": step}
+            {"key": theirs(key), "value": number(value), "timestamp": time_ns // 1_000_000, "step": step}
             for key, (step, time_ns, value) in sorted(found.told.latest.items())
         ],
         "params": pairs(found.params),

@@ -1,11 +1,10 @@
-"""`runyard import mlflow` and `runyard export mlflow`: MLflow's runs in, ours out."""
+"""`runyard import mlflow`: the runs of a server, of a folder, of an SQLite file."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import typer
 
-from runyard.bridges.mlflow import exporting
 from runyard.bridges.mlflow.importing import reader_of, take_in
 from runyard.cli import documents, formats, screen, target
 from runyard.cli.progress import progress_bar
@@ -37,23 +36,10 @@ def import_mlflow(
             f"{formats.plural(done.new, 'run')} imported into {screen.plain(into)}; {done.continued} gone on with, "
             f"{done.known} were here already."
         )
-    _tell(done.problems)
+    tell_skipped(done.problems)
 
 
-def export_mlflow(uri: str, *, runs: Sequence[str], where: str | None, experiment: str | None, as_json: bool) -> None:
-    """Bring runs to an MLflow server; exit code 1 if anything was skipped."""
-    with target.opened() as client:
-        rows = target.find_runs(client, runs, where=where)
-        with progress_bar("Exporting runs") as progress:
-            done = exporting.bring(client, uri, rows, experiment=experiment, progress=progress)
-    if as_json:
-        documents.write({"new": done.new, "known": done.known, "problems": done.problems})
-    else:
-        screen.say(f"{formats.plural(done.new, 'run')} exported; {done.known} were there already.")
-    _tell(done.problems)
-
-
-def _tell(problems: Sequence[str]) -> None:
+def tell_skipped(problems: Sequence[str]) -> None:
     """What was skipped, with its place; anything at all makes it exit code 1."""
     for problem in problems[:_MOST_SHOWN]:
         screen.remark(f"Skipped: {screen.plain(problem)}")
