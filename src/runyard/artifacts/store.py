@@ -215,7 +215,7 @@ class ArtifactStore:
                 )
             os.fchmod(file.fileno(), 0o444)
             os.fsync(file.fileno())
-            self.publish(draft, sha256)
+            self._publish(draft, sha256)
         return Uploaded(size, is_stored=True)
 
     def drop_drafts(self) -> None:
@@ -243,7 +243,7 @@ class ArtifactStore:
         finally:
             draft.discard()
 
-    def publish(self, draft: Path, sha256: str) -> None:
+    def _publish(self, draft: Path, sha256: str) -> None:
         """Let a whole, checked and synced file be what is stored; the draft is gone then."""
         self.adopt(draft, sha256)
 
@@ -285,7 +285,7 @@ class Draft:
         os.fchmod(self._file.fileno(), 0o444)  # many runs share this one file; nobody may edit it in place
         os.fsync(self._file.fileno())
         self._file.close()
-        self._store.publish(self._path, self._digest.hexdigest())
+        self._store._publish(self._path, self._digest.hexdigest())
         return self._digest.hexdigest()
 
     def discard(self) -> None:

@@ -33,8 +33,9 @@ class Api:
         """The JSON of a POST."""
         return self._checked(self.send("POST", f"/api/2.0/mlflow/{path}", json=document), expected)
 
-    def refused(self, path: str, part: str, /, *, answer: int = 400, code: str = "", **document: Any) -> None:
-        """A POST that is told why not."""
+    def refused(self, path: str, part: str, /, **document: Any) -> None:
+        """A POST that is told why not; `answer` is the status and `code` the code that are expected."""
+        answer, code = document.pop("answer", 400), document.pop("code", "")
         found = self.post(path, answer, **document)
         assert part in found["message"], found
         assert not code or found["error_code"] == code

@@ -102,17 +102,11 @@ def test_a_sampled_history_has_its_last_step(api: Api) -> None:
 
 def test_what_is_measured_of_the_machine_stands_with_our_own_measurements(api: Api) -> None:
     run_id = api.run()
-    for key in (
-        "system/cpu_utilization_percentage",
-        "system/node-1/gpu_0_power_usage_watts",
-        "system/mine",
-        "sys/mine",
-    ):
+    keys = ["system/cpu_utilization_percentage", "system/node-1/gpu_0_power_usage_watts", "system/mine", "sys/mine"]
+    for key in keys:
         api.metric(run_id, key, 5.0)
 
-    assert set(api.data(run_id)["metrics"]) == {
-        "system/cpu_utilization_percentage", "system/node-1/gpu_0_power_usage_watts", "system/mine", "sys/mine",
-    }  # fmt: skip
+    assert set(api.data(run_id)["metrics"]) == set(keys)
     assert history(api, run_id, "system/cpu_utilization_percentage") == [(1, 0, 5.0)]
     assert api.found("metrics.`system/cpu_utilization_percentage` = 5")
     assert set(api.served.client.index.keys(run_id)) == {

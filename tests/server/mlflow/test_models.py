@@ -189,8 +189,8 @@ def test_a_dataset_is_an_input_of_its_run(api: Api) -> None:
 
 def test_a_dataset_is_stored_once_in_an_experiment(api: Api) -> None:
     first, second, elsewhere = api.run(), api.run(), api.run(api.experiment())
-    for run_id, source in ((first, "/data"), (second, "/other"), (elsewhere, "/other")):
-        api.post("runs/log-inputs", run_id=run_id, datasets=[a_dataset(source=source)])
+    for run_id, place in ((first, "/data"), (second, "/other"), (elsewhere, "/other")):
+        api.post("runs/log-inputs", run_id=run_id, datasets=[a_dataset(source=place)])
 
     def source(run_id: str) -> str:
         return str(api.get("runs/get", run_id=run_id)["run"]["inputs"]["dataset_inputs"][0]["dataset"]["source"])

@@ -3,6 +3,7 @@
 import posixpath
 import re
 
+from runyard.index.merge import OWN_LABELS
 from runyard.server.mlflow.errors import MlflowError, invalid_value, missing_value, too_long
 
 KEY = 250
@@ -19,7 +20,7 @@ INPUT_TAG_KEY = 255
 INPUT_TAG = 500
 LONGEST_ID = 256
 
-OURS = "runyard."  # labels of this beginning are not the client's
+OURS = OWN_LABELS
 
 _KEY = re.compile(r"[/\w.\- :]*")
 _RUN_ID = re.compile(r"[a-zA-Z0-9][\w\-]{0,255}")
