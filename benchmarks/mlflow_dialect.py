@@ -79,7 +79,7 @@ def main(points: int = POINTS) -> None:
 def _measure(python: Path, uri: str, points: int) -> list[float]:
     done = subprocess.run(
         [str(python), "-W", "ignore", "-c", _CLIENT, uri, str(SINGLE), str(points)],
-        env={name: text for name, text in os.environ.items() if name != "PYTHONPATH"}, capture_output=True, text=True, check=True,
+        env=_environment(), capture_output=True, text=True, check=True,
     )  # fmt: skip
     *times, count = (float(each) for each in done.stdout.split())
     assert count == points, f"{uri} has {count} of {points} points"
@@ -106,14 +106,20 @@ def server(python: Path, folder: str) -> Iterator[str]:
         "1",
     ]
     with Path(folder, "theirs.log").open("wb") as log:
-        own = {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
-        process = subprocess.Popen(command, cwd=folder, env=own, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            command, cwd=folder, env=_environment(), stdout=log, stderr=log, start_new_session=True
+        )
         try:
             _await(f"http://127.0.0.1:{port}/health")
             yield f"http://127.0.0.1:{port}"
         finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait(30)
+            os.killpg(process.pid, signal.SIGKILL)  # it may take its time, and nothing of it is kept
+            process.wait()
+
+
+def _environment() -> dict[str, str]:
+    """Without what leads to our own packages."""
+    return {name: text for name, text in os.environ.items() if name != "PYTHONPATH"}
 
 
 def _await(url: str) -> None:
