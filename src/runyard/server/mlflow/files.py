@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, Response, StreamingResponse
 
 from runyard.errors import NotFound
 from runyard.index.rows import ArtifactRow
@@ -242,16 +242,17 @@ def _answered(asked: Asked, place: Place) -> Response:
     found = next((row for row in reversed(_rows(asked, place)) if row.name == place.name and place.path), None)
     if found is None:
         raise MlflowError(f"There is no artifact '{place.path[:200]}'.", MISSING)
+    name, store = posixpath.basename(place.path), asked.client.artifacts
+    headers = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": SANDBOX}
     try:
-        path = asked.client.artifacts.path(found.sha256)
+        if not store.is_elsewhere(found.sha256):
+            path = store.path(found.sha256)
+            return FileResponse(path, media_type=content_type(name), filename=name, headers=headers)
+        size, pieces = store.stream(found.sha256)
     except NotFound:
         raise MlflowError(f"The content of '{place.path[:200]}' has been deleted.", MISSING) from None
-    return FileResponse(
-        path,
-        media_type=content_type(place.path),
-        filename=posixpath.basename(place.path),
-        headers={"X-Content-Type-Options": "nosniff", "Content-Security-Policy": SANDBOX},
-    )
+    headers |= {"Content-Length": str(size), "Content-Disposition": f"attachment; filename*=utf-8''{quote(name)}"}
+    return StreamingResponse(pieces, media_type=content_type(name), headers=headers)
 
 
 def _rows(asked: Asked, place: Place) -> Sequence[ArtifactRow]:
