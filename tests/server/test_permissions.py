@@ -64,7 +64,7 @@ def test_nobody_gets_in_without_a_good_token(shared_team: Team, method: str, tem
     response = shared_team.ask(method, address(template), who, {} if method != "GET" else None)
 
     if PERMISSIONS[method, template].role is None:
-        assert response.status_code in (200, 422)
+        assert response.status_code in (200, 303, 422)
         return
     assert response.status_code == 401
     assert NOT_GOOD[who] in response.json()["error"]

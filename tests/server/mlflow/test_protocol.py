@@ -134,3 +134,9 @@ def test_every_endpoint_answers_nonsense_with_a_refusal(api: Api) -> None:
             more = {"params": document} if endpoint.method == "GET" else {"json": document}
             response = api.send(endpoint.method, path.replace("{step}", "create"), **more)
             assert response.status_code < 500 or response.status_code == 501, (endpoint.path, document, response.text)
+
+
+def test_the_address_that_clients_print_leads_to_the_dashboard(api: Api) -> None:
+    answer = api.send("GET", "/")
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import compile_path
 
 from runyard.server.mlflow import datasets, experiments, files, logging, metrics, models, runs
@@ -130,6 +130,7 @@ def _rest() -> Iterator[Endpoint]:
         changes=True,
         destination=files.of_upload,
     )
+    yield Endpoint(method="GET", path="/", form={}, answer=_page, changes=None)
     yield Endpoint(method="GET", path="/health", form={}, answer=_health, changes=None)
     yield Endpoint(method="GET", path="/version", form={}, answer=_version, changes=None)
 
@@ -140,6 +141,11 @@ def _destination(asked: Asked) -> Place:
 
 def _nothing(asked: Asked) -> dict[str, Any]:
     return {}
+
+
+def _page(asked: Asked) -> Response:
+    """To the dashboard; a browser keeps what stands behind #, and the dashboard knows runs as clients print them."""
+    return RedirectResponse("/", 303)
 
 
 def _health(asked: Asked) -> Response:
