@@ -59,6 +59,8 @@ def parsed(command: str) -> Any:  # a context of Click, which Typer does not exp
     found: Any = typer.main.get_command(project_app if program == RUN_PY else app)
     while words and words[0] in getattr(found, "commands", {}):
         found = found.commands[words.pop(0)]
+    if words and not words[0].startswith("-") and hasattr(found, "default"):
+        found = found.commands[found.default]  # a group that takes anything else for an argument
     if words and not words[0].startswith("-") and hasattr(found, "commands"):
         raise ValueError(f"No such command: {words[0]}")
     # a command that is only named, as in "`runyard diff`", shows nothing about its arguments
@@ -95,7 +97,8 @@ def helps() -> Iterator[tuple[str, str]]:
     while waiting:
         words, command = waiting.pop()
         inner = getattr(command, "commands", {})
-        waiting += [(f"{words} {name}", found) for name, found in inner.items()]
+        default = getattr(command, "default", None)
+        waiting += [(words if name == default else f"{words} {name}", found) for name, found in inner.items()]
         if words not in ONLY_NAME_COMMANDS:
             yield words, command.help or ""
 

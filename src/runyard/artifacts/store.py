@@ -226,23 +226,22 @@ class ArtifactStore:
     def _upload(self, sha256: str) -> Path:
         return self.root / f"{_UPLOAD}{self._place(sha256).name}"
 
+    def draft(self) -> "Draft":
+        """A content to be written piece by piece.
+
+        Raises:
+            OSError: there is no room.
+        """
+        return Draft(self)
+
     def _put(self, pieces: Iterator[bytes]) -> str:
-        self.root.mkdir(parents=True, exist_ok=True)
-        digest = hashlib.sha256()
-        descriptor, draft = tempfile.mkstemp(prefix=_DRAFT, dir=self.root)
+        draft = Draft(self)
         try:
-            with os.fdopen(descriptor, "wb") as target:
-                for piece in pieces:
-                    digest.update(piece)
-                    target.write(piece)
-                target.flush()
-                os.fchmod(target.fileno(), 0o444)  # many runs share this one file; nobody may edit it in place
-                os.fsync(target.fileno())
-            self._publish(Path(draft), digest.hexdigest())
-        except BaseException:
-            Path(draft).unlink(missing_ok=True)
-            raise
-        return digest.hexdigest()
+            for piece in pieces:
+                draft.write(piece)
+            return draft.commit()
+        finally:
+            draft.discard()
 
     def _publish(self, draft: Path, sha256: str) -> None:
         """Let a whole, checked and synced file be what is stored; the draft is gone then."""
@@ -252,6 +251,47 @@ class ArtifactStore:
         if not is_sha256(sha256):
             raise NotFound(f"'{sha256[:80]}' is no SHA-256 of 64 hex digits in lower case.")
         return self.root / sha256[:2] / sha256
+
+
+class Draft:
+    """A content that comes piece by piece; it is stored by `commit`, or nothing of it stays."""
+
+    def __init__(self, store: ArtifactStore) -> None:
+        store.root.mkdir(parents=True, exist_ok=True)
+        descriptor, path = tempfile.mkstemp(prefix=_DRAFT, dir=store.root)
+        self._path = Path(path)
+        self._file = os.fdopen(descriptor, "wb")
+        self._digest = hashlib.sha256()
+        self._store = store
+        self.size_bytes = 0
+
+    def write(self, data: bytes) -> None:
+        """Add a piece.
+
+        Raises:
+            OSError: there is no room.
+        """
+        self._digest.update(data)
+        self._file.write(data)
+        self.size_bytes += len(data)
+
+    def commit(self) -> str:
+        """Store it; return its SHA-256 as 64 hex digits.
+
+        Raises:
+            OSError: there is no room.
+        """
+        self._file.flush()
+        os.fchmod(self._file.fileno(), 0o444)  # many runs share this one file; nobody may edit it in place
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._store._publish(self._path, self._digest.hexdigest())
+        return self._digest.hexdigest()
+
+    def discard(self) -> None:
+        """Forget it, unless it is stored."""
+        self._file.close()
+        self._path.unlink(missing_ok=True)
 
 
 def is_sha256(text: str) -> bool:

@@ -67,6 +67,8 @@ def _head(run: TrackedRun, now: datetime) -> None:
         ("data", row.data or ""),
         ("reproduces", run.spec.reproduces or ""),
         ("tags", ", ".join(row.tags)),
+        ("parent", row.parent or ""),
+        ("source", row.source),
         ("note", row.note),
         *(("warning", warning) for warning in row.warnings),
     ]

@@ -21,7 +21,7 @@ from runyard.client.brought import Brought
 from runyard.client.reservations import Reservations
 from runyard.database import Database, lock_queue, lock_runs
 from runyard.database.schema import queue
-from runyard.errors import JournalDamaged, NotFound, RunFinished, RunyardError
+from runyard.errors import JournalDamaged, NotFound, RunFinished, RunyardError, UsageError
 from runyard.hosts import user_name
 from runyard.index import Index, RunRow, Scope
 from runyard.journal import EDITS, Home, RunFolder, append_event
@@ -269,8 +269,14 @@ class Client:
 
         Raises:
             RunFinished: it has not ended, so there is nothing to retry.
+            UsageError: another tracker recorded it, so nothing here could execute it.
         """
         row = self.index.get(run_id)
+        if row.source:
+            raise UsageError(
+                f"Run {run_id} ({row.name}) was recorded by another tracker ({row.source[:80]}); nothing here could "
+                "execute it. Start it where it came from."
+            )
         if not RunState(row.state).is_ended:
             raise RunFinished(f"Run {run_id} ({row.name}) is {row.state}; only a run that ended can be tried again.")
         self._edit(run_id, Requeued(time_ns=time.time_ns(), by=by or self.by, after_attempt=row.attempt))

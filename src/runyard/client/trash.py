@@ -36,11 +36,12 @@ def put(client: "Client", run_ids: Sequence[str]) -> None:
     """Move runs into the trash.
 
     Raises:
-        RunFinished: one of them still runs or waits; then none is moved.
+        RunFinished: one of them still runs or waits; then none is moved. Runs that another tracker's client made
+            are nobody's here to stop.
     """
     for run_id in run_ids:
         row = client.index.get(run_id)
-        if not RunState(row.state).is_ended:
+        if not RunState(row.state).is_ended and not row.source:
             raise RunFinished(f"Run {run_id} ({row.name}) is {row.state}. Stop it first: runyard stop {run_id}")
     for run_id in run_ids:
         with _locked(client.folder(run_id).path):

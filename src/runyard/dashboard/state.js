@@ -186,10 +186,11 @@ function readUrl() {
       return;
     }
     page.value = "project";
-    if (first === "run" && rest[0]) {
+    const run = first === "run" ? rest[0] : first === "experiments" && rest[1] === "runs" ? rest[2] : ""; // as MLflow's clients print it
+    if (run) {
       forgetView();
-      query.value = `id == "${decodeURIComponent(rest[0]).replace(/[^\w-]/g, "")}"`;
-      select([decodeURIComponent(rest[0])]);
+      query.value = `id == "${decodeURIComponent(run).replace(/[^\w-]/g, "")}"`;
+      select([decodeURIComponent(run)]);
       return;
     }
     if (first !== "p") return;
@@ -226,7 +227,7 @@ function readColumns(text) {
 }
 
 /** Whether the URL asked for a selection when the page was opened; else the table selects the first rows. */
-export const startedWithSelection = /[?&]sel=/.test(location.hash) || location.hash.startsWith("#/run/");
+export const startedWithSelection = /[?&]sel=/.test(location.hash) || /^#\/(run|experiments\/\d+\/runs)\//.test(location.hash);
 
 let place = "";
 

@@ -72,6 +72,10 @@ export interface Run {
   name: string;
   experiment: string | null;
   grid: string | null;
+  /** id of the run that started it */
+  parent: string | null;
+  /** where another tracker keeps it, or kept it */
+  source: string;
   kind: string;
   state: string;
   reason: string | null;

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ from runyard.records import RunId, RunSpec, RunState, decode_spec
 
 if TYPE_CHECKING:
     from runyard.index.series import Buckets, Series
+    from runyard.index.told import Told
 
 _TRIMMED_AT_MOST = 10_000
 _AT_ONCE = 500
@@ -410,6 +412,29 @@ class Index:
                 found = select(artifacts.c.sha256, artifacts.c.run_id).where(artifacts.c.sha256.in_(shas)).distinct()
                 others |= {sha256 for sha256, run_id in tx.execute(found) if run_id not in asked}
         return ours - others
+
+    def told(self, run_ids: Sequence[str]) -> "dict[str, Told]":
+        """Of each run, by its id, the settings as another tracker wrote them, and its latest points."""
+        from runyard.index import told
+
+        with self.database.read() as tx:
+            return told.told(tx, self.scope.visible(tx, run_ids))
+
+    def artifacts_of_kind(self, run_ids: Sequence[str], kind: str) -> dict[str, list[ArtifactRow]]:
+        """The stored files of one kind ("model", "dataset") of each run that has any, oldest first."""
+        from runyard.index import told
+
+        with self.database.read() as tx:
+            return told.artifacts_of_kind(tx, self.scope.visible(tx, run_ids), kind)
+
+    def experiments(self, project: str) -> dict[str, datetime]:
+        """The experiments of a project's runs, those of the trash included, and when the first run of each was made."""
+        if not self.scope.allows(project):
+            return {}
+        named = select(runs.c.experiment, func.min(runs.c.created_ns))
+        ours = named.where(runs.c.project == project, runs.c.experiment.is_not(None)).group_by(runs.c.experiment)
+        with self.database.read() as tx:
+            return {name: from_ns(first_ns) for name, first_ns in tx.execute(ours)}
 
     def open_attempts(self, run_id: str) -> set[int]:
         """The attempts of a run that began, and of which nobody said that they ended."""

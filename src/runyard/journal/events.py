@@ -247,11 +247,22 @@ class Restored(Event, frozen=True, kw_only=True, tag="restored"):
     by: str
 
 
+# ---- written by neighbours: trackers whose language we speak (<home>/mlflow-….journal) ----
+
+
+class Kept(Event, frozen=True, kw_only=True, tag="kept"):
+    """Something of another tracker that belongs to no run; a later one of the same key replaces it."""
+
+    key: str
+    value: Any  # JSON-like; None: it is gone
+
+
 AnyEvent = (
     Opened | Finished | Failed | StopObeyed | Tagged | Noted | Configured | Labelled | Progress | Media | FileLogged
     | Warned | Started | Environment | CodeSeen | DataSeen | Output | OutputDropped | ArtifactStored | ArtifactRemoved
     | Ended
     | Renamed | Filed | StopRequested | Requeued | Held | Released | Reordered | Trashed | Restored
+    | Kept
 )  # fmt: skip
 
 KNOWN_EVENTS: frozenset[str] = frozenset(str(member.__struct_config__.tag) for member in AnyEvent.__args__)

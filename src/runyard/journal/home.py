@@ -21,6 +21,7 @@
 <home>/trash/checkpoints-<id>/         checkpoints that were deleted, until the trash is emptied
 <home>/trash/<id>/                     a deleted run, whole
 <home>/work/<project>/                 the working folder of runs whose project is not on this machine
+<home>/mlflow-<project>.journal        what MLflow's clients keep that belongs to no run: experiments, models
 <home>/pulled/<id>/                    a copy of a run of a server, to read
 <home>/artifacts/<2 hex>/<sha256>      files by content
 <home>/data/<32 hex>                   what data looked like when a run found them; may be deleted
@@ -304,6 +305,10 @@ class Home:
     def work(self, project: str) -> Path:
         """Where runs of a project work that came from another machine, and whose folder is not here."""
         return self.path / "work" / _folder_name(project)
+
+    def ledger(self, project: str) -> Path:
+        """Where MLflow's clients keep what belongs to a project, and to none of its runs."""
+        return self.path / f"mlflow-{_folder_name(project)}.journal"
 
     @property
     def pulled(self) -> Path:

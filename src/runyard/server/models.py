@@ -97,6 +97,8 @@ class Run(Answer):
     name: str
     experiment: str | None
     grid: str | None
+    parent: str | None
+    source: str
     kind: str
     state: str
     reason: str
@@ -240,6 +242,7 @@ class MediaKey(Answer):
 
 
 class RunDetails(Run):
+    labels: dict[str, str]
     attempts: list[Attempt]
     traceback: str
     environment: Environment | None

@@ -1,17 +1,46 @@
-"""Runs as files."""
+"""Runs as files, and from and to other trackers."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from runyard.cli.options import OneRun, Runs
+from runyard.cli.options import Json, OneRun, Runs
 
 app = typer.Typer(rich_markup_mode=None)
 
 
-@app.command("export")
-def export(
+class WithDefault(TyperGroup):
+    """A group whose commands have names, and that takes anything else for the argument of one command: `this`."""
+
+    default = "this"
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # Click's types, which Typer does not export
+        own = {"--help", *self.commands}
+        if args and args[0] not in own:
+            args = [self.default, *args]
+        return list(super().parse_args(ctx, args))
+
+
+exporting = typer.Typer(rich_markup_mode=None, cls=WithDefault, no_args_is_help=True)
+importing = typer.Typer(rich_markup_mode=None, cls=WithDefault, no_args_is_help=True)
+app.add_typer(exporting, name="export")
+app.add_typer(importing, name="import")
+
+
+@exporting.callback()
+def export() -> None:
+    """Write a run into a file, or bring runs to another tracker.
+
+    \b
+    runyard export 8fk2 --out baseline.tar.gz
+    runyard export mlflow http://tracking:5000 8fk2
+    """
+
+
+@exporting.command("this", hidden=True)
+def export_run(
     run: OneRun,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Where to [ID.runyard.tar.gz].")
@@ -29,8 +58,42 @@ def export(
     command.export(run=run, out=out)
 
 
-@app.command("import")
-def import_(file: Annotated[Path, typer.Argument(metavar="FILE", show_default=False)]) -> None:
+@exporting.command("mlflow")
+def export_mlflow(
+    uri: Annotated[str, typer.Argument(metavar="URI", show_default=False)],
+    runs: Runs = None,
+    where: Annotated[str | None, typer.Option("--where", "-w", metavar="QUERY", help="All runs that match.")] = None,
+    experiment: Annotated[
+        str | None, typer.Option("--experiment", metavar="NAME", help="The experiment there [that of each run].")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Bring runs to an MLflow server, or to GitLab's experiments; those that are there already are left alone.
+
+    The token comes from MLFLOW_TRACKING_TOKEN. What the server does not take is listed at the end, and the exit code is
+    1.
+
+    \b
+    runyard export mlflow http://tracking:5000 8fk2
+    runyard export mlflow https://gitlab.example/api/v4/projects/7/ml/mlflow --where '"paper" in tags'
+    """
+    from runyard.cli import export_mlflow as command
+
+    command.export_mlflow(uri, runs=runs or [], where=where, experiment=experiment, as_json=as_json)
+
+
+@importing.callback()
+def import_() -> None:
+    """Take in a run out of a file that `runyard export` wrote, or the runs of another tracker.
+
+    \b
+    runyard import baseline.tar.gz
+    runyard import mlflow http://tracking:5000 --project weld-seam
+    """
+
+
+@importing.command("this", hidden=True)
+def import_run(file: Annotated[Path, typer.Argument(metavar="FILE", show_default=False)]) -> None:
     """Take a run out of a file that `runyard export` wrote.
 
     The file is examined before anything is written; a run that is here already is left as it is. Nothing of it is
@@ -42,6 +105,57 @@ def import_(file: Annotated[Path, typer.Argument(metavar="FILE", show_default=Fa
     from runyard.cli import import_run as command
 
     command.import_(file=file)
+
+
+@importing.command("mlflow")
+def import_mlflow(
+    source: Annotated[str, typer.Argument(metavar="URI|FOLDER|sqlite:///FILE", show_default=False)],
+    project: Annotated[
+        str | None,
+        typer.Option("--project", "-p", metavar="NAME", help="Into this project [of this folder, or mlflow]."),
+    ] = None,
+    experiments: Annotated[
+        list[str] | None, typer.Option("--experiment", metavar="NAME", help="Only this experiment; may be repeated.")
+    ] = None,
+    artifacts: Annotated[
+        Path | None, typer.Option("--artifacts", metavar="FOLDER", help="Where the files of an SQLite store lie.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Take in the runs of an MLflow server, of a folder `mlruns` or of an SQLite file, with their artifacts.
+
+    Importing again brings what is new and nothing twice. What cannot be read is listed at the end with its place, and
+    the exit code is 1. MLflow itself is not needed; a token comes from MLFLOW_TRACKING_TOKEN.
+
+    \b
+    runyard import mlflow http://tracking:5000 --project weld-seam
+    runyard import mlflow ./mlruns
+    runyard import mlflow sqlite:///mlflow.db --experiment depth
+    """
+    from runyard.cli import import_mlflow as command
+
+    command.import_mlflow(source, project=project, experiments=experiments or [], artifacts=artifacts, as_json=as_json)
+
+
+@importing.command("tensorboard")
+def import_tensorboard(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False)],
+    project: Annotated[
+        str | None, typer.Option("--project", "-p", metavar="NAME", help="Into it [of this folder, or FOLDER's name].")
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as long as runs are written.")] = False,
+) -> None:
+    """Take in what TensorBoard shows of a folder: numbers, images, histograms, texts and hyperparameters.
+
+    Importing again brings what is new. What cannot be read is listed at the end, and the exit code is 1.
+
+    \b
+    runyard import tensorboard logs/
+    runyard import tensorboard logs/ --follow
+    """
+    from runyard.cli import import_tensorboard as command
+
+    raise typer.Exit(command.import_tensorboard(folder, project=project, follow=follow))
 
 
 @app.command("tensorboard")

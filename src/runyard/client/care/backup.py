@@ -149,7 +149,7 @@ def _copy_rest(client: Client, places: Places) -> None:
     """What is small: it is written anew. Accounts come last, so that no run is copied whose project was open still."""
     places.files.mkdir(exist_ok=True)
     wanted = set()
-    for path in client.home.path.glob("*.json"):
+    for path in (*client.home.path.glob("*.json"), *client.home.path.glob("mlflow-*.journal")):
         if path.name not in _NOT_COPIED and not path.name.startswith(("submitting-", ".")):
             try:
                 write_whole(places.files / path.name, path.read_bytes())
