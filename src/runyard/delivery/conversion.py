@@ -53,7 +53,10 @@ def to_onnx(model: Any, predict: Predict, inputs: list[Any], folder: Path) -> di
     converted: OnnxModel = load_onnx(folder, into=None, trusted=(), device="cpu")
     parity = _compare(converted, arrays, wanted)
     manifest = msgspec.structs.replace(
-        manifest, framework="onnx", versions={**manifest.versions, **onnx_versions()}, meta={**manifest.meta, "opset": OPSET}
+        manifest,
+        framework="onnx",
+        versions={**manifest.versions, **onnx_versions()},
+        meta={**manifest.meta, "opset": OPSET},
     )
     write_manifest(folder, manifest)
     return {"from": read_manifest(folder).type, "opset": OPSET, **parity}
@@ -132,7 +135,11 @@ def _quiet() -> Iterator[None]:
     before = logging.root.manager.disable
     logging.disable(logging.ERROR)
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
             warnings.simplefilter("ignore")
             yield
     finally:

@@ -22,7 +22,13 @@ from runyard.serve.interface import JSON, Interface
 from runyard.serve.loading import refuse_pickle
 from runyard.tracking.models import Manifest, read_manifest, verify_files, write_manifest
 
-_CONTENT_TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp", ".bmp": "image/bmp"}
+_CONTENT_TYPES = {
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".webp": "image/webp",
+    ".bmp": "image/bmp",
+}
 _TABLES = (".csv", ".parquet", ".json", ".jsonl")
 
 

@@ -316,6 +316,8 @@ def _answers(service: Service, *, is_list: bool = False) -> dict[str, Any]:
         "type": "object",
         "properties": {"error": {"type": "string"}, "problems": {"type": "array", "items": {"type": "object"}}},
     }
-    refused = {status: {"description": text, "content": {JSON: {"schema": error}}} for status, text in _REFUSALS.items()}
+    refused = {
+        status: {"description": text, "content": {JSON: {"schema": error}}} for status, text in _REFUSALS.items()
+    }
     schema = {"type": "array", "items": output} if is_list else output
     return {"200": {"description": "The prediction.", "content": {JSON: {"schema": schema}}}, **refused}

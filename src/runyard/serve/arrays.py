@@ -86,7 +86,9 @@ class Array:
             raise ValueError("The lists are not of equal length.") from None
         if raw.size == 0:
             raise ValueError("There are no numbers in it.")
-        if not np.can_cast(raw.dtype, wanted, casting="same_kind") and not (raw.dtype.kind in "iu" and wanted.kind in "iu"):
+        if not np.can_cast(raw.dtype, wanted, casting="same_kind") and not (
+            raw.dtype.kind in "iu" and wanted.kind in "iu"
+        ):
             raise ValueError(f"Its values are not all numbers that fit {wanted.name}.")
         if wanted.kind in "iu" and (int(raw.min()) < np.iinfo(wanted).min or int(raw.max()) > np.iinfo(wanted).max):
             raise ValueError(f"Its values go from {raw.min()} to {raw.max()}, which does not fit {wanted.name}.")

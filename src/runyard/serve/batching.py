@@ -61,7 +61,9 @@ class Batcher:
         if waiting and waiting + count > self._most_waiting:
             seconds = max(1, math.ceil(waiting * self._seconds_per_input))
             raise Refused(
-                f"{waiting} inputs wait for the model already. Try again in {seconds} s.", status=503, retry_after_s=seconds
+                f"{waiting} inputs wait for the model already. Try again in {seconds} s.",
+                status=503,
+                retry_after_s=seconds,
             )
 
     async def submit(self, values: Sequence[object]) -> list[Answer]:

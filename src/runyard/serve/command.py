@@ -130,5 +130,3 @@ def _parser(service: Service) -> argparse.ArgumentParser:
     command.add_argument("--json", action="store_true", help="for scripts")
     commands.add_parser("schema", help="what a request and an answer look like, as JSON schema")
     return parser
-
-

@@ -44,7 +44,9 @@ class Interface:
         self._taken = _with_arrays(taken)
         self.input: TypeAdapter[Any] = _adapter(self._taken, "Input")
         self._given = given
-        self.output: TypeAdapter[Any] | None = None if _is_tuple_with_names(given) else _adapter(_with_arrays(given), "Output")
+        self.output: TypeAdapter[Any] | None = (
+            None if _is_tuple_with_names(given) else _adapter(_with_arrays(given), "Output")
+        )
         self._file_fields = _file_fields(self._taken)
         self._find_problems: Callable[[Any], Iterable[Any]] | None = getattr(contract, "problems", contract)  # type: ignore[arg-type]
 
@@ -83,7 +85,10 @@ class Interface:
         elif kind == JSON or kind.endswith("+json"):
             found = _json(body)
         else:
-            raise Refused(f"Several inputs come as a JSON list{' or a form with files' * self.takes_files}, not as '{kind[:80]}'.", status=415)
+            raise Refused(
+                f"Several inputs come as a JSON list{' or a form with files' * self.takes_files}, not as '{kind[:80]}'.",
+                status=415,
+            )
         if not isinstance(found, list):
             raise Refused("Several inputs come as a JSON list; this is none.")
         if not found:
@@ -99,7 +104,9 @@ class Interface:
         try:
             value = self.input.validate_python(raw)
         except ValidationError as error:
-            raise _refused([_told(detail, place) for detail in error.errors(include_url=False, include_input=False)]) from None
+            raise _refused(
+                [_told(detail, place) for detail in error.errors(include_url=False, include_input=False)]
+            ) from None
         except RecursionError:
             raise Refused("The input is nested too deeply.") from None
         found = [Problem(_join(place, at), "The number is NaN or infinite.") for at in _not_finite(value)]
@@ -159,7 +166,9 @@ class Interface:
             if len(files) != 1:
                 raise Refused(f"The form holds {len(files)} files; one is wanted.")
             return self._in_field(Upload(files[0].data, files[0].filename or "the file"))
-        return {part.name: Upload(part.data, part.filename) if part.filename is not None else part.text for part in found}
+        return {
+            part.name: Upload(part.data, part.filename) if part.filename is not None else part.text for part in found
+        }
 
 
 def _annotations(predict: Predict) -> tuple[Any, Any]:

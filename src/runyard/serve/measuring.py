@@ -42,7 +42,9 @@ class Measurements:
         self.model_s = Histogram(LATENCIES_S)
         self.in_flight = 0
 
-    def text(self, *, about: Mapping[str, str], waiting: int, is_ready: bool, sums: Mapping[str, tuple[int, float]]) -> str:
+    def text(
+        self, *, about: Mapping[str, str], waiting: int, is_ready: bool, sums: Mapping[str, tuple[int, float]]
+    ) -> str:
         """All of it, as OpenMetrics."""
         return "\n".join([*self._lines(about, waiting, is_ready, sums), "# EOF", ""])
 
@@ -66,7 +68,9 @@ class Measurements:
         yield f"runyard_in_flight {self.in_flight}"
         yield from _head("runyard_waiting", "gauge", "Inputs that wait for the model.")
         yield f"runyard_waiting {waiting}"
-        yield from _head("runyard_output", "summary", "Numbers that were answered: a mean that moves hints at other data.")
+        yield from _head(
+            "runyard_output", "summary", "Numbers that were answered: a mean that moves hints at other data."
+        )
         for field, (count, total) in sorted(sums.items()):
             label = _labels({"field": field})
             yield f"runyard_output_count{{{label}}} {count}"

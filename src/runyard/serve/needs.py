@@ -1,19 +1,18 @@
-"""Prints what the service itself needs, one requirement a line: the extra `serve`, without all that a whole Runyard brings.
+"""What a service needs besides the packages of its project: the extra `serve`, without all that a whole Runyard brings.
 
     python -m runyard.serve.needs > needs.txt
+
+A Dockerfile installs Runyard without its dependencies, and then these. pyproject.toml says the same, which a test sees to.
 """
 
-import importlib.metadata
-import re
-
-_OF_SERVE = re.compile(r"""^(?P<need>[^;]+?)\s*;\s*extra\s*==\s*['"]serve['"]\s*$""")
-
-
-def needs() -> list[str]:
-    """Requirements of the extra `serve`, as they stand in the metadata of the installed package."""
-    found = (_OF_SERVE.match(line) for line in importlib.metadata.requires("runyard") or [])
-    return [match["need"] for match in found if match]
-
+NEEDS = (
+    "msgspec>=0.19",
+    "pydantic>=2.10,<3",
+    "ruamel.yaml>=0.18",
+    "numpy>=1.26",
+    "fastapi>=0.115",
+    "uvicorn>=0.32",
+)
 
 if __name__ == "__main__":
-    print("\n".join(needs()))
+    print("\n".join(NEEDS))

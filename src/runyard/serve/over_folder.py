@@ -57,7 +57,9 @@ class Place:
         if out.suffix in (".csv", ".parquet"):
             table, others = out, f"{out.stem}."
         elif out.is_file():
-            raise UsageError(f"{out} is a file that ends neither in .csv nor in .parquet. Name such a file, or a folder.")
+            raise UsageError(
+                f"{out} is a file that ends neither in .csv nor in .parquet. Name such a file, or a folder."
+            )
         else:
             table, others = out / "predictions.csv", ""
         table.parent.mkdir(parents=True, exist_ok=True)

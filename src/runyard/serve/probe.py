@@ -1,7 +1,7 @@
 """Is the service of this container ready? For HEALTHCHECK, which then needs no shell and no curl.
 
-    python -m runyard.serve.probe                        exit 0 if /ready says so, else 1
-    python -m runyard.serve.probe --golden /model        also sends the golden requests, and compares the answers
+python -m runyard.serve.probe                        exit 0 if /ready says so, else 1
+python -m runyard.serve.probe --golden /model        also sends the golden requests, and compares the answers
 """
 
 import argparse

@@ -44,3 +44,107 @@ def package(
     command.package(
         run=run, model=model, out=out, samples=samples, count=count, threshold=threshold, onnx=onnx, as_json=as_json
     )
+
+
+image_app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="The container: build it, test it, hand it over."
+)
+app.add_typer(image_app, name="image")
+
+Tag = Annotated[str, typer.Argument(metavar="IMAGE", help="As `image build` has named it.", show_default=False)]
+ChosenEngine = Annotated[
+    str | None, typer.Option("--engine", help="docker, podman or buildah [the first that answers].", show_default=False)
+]
+
+
+@image_app.command("build")
+def image_build(
+    run: SomeRun = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", metavar="FOLDER", help="A model package [model].", show_default=False)
+    ] = None,
+    tag: Annotated[str | None, typer.Option("--tag", "-t", help="Name of the image [PROJECT:MODEL].")] = None,
+    without_model: Annotated[
+        bool, typer.Option("--without-model", help="Leave the model out; it will be mounted at /model.")
+    ] = False,
+    wheels: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Install packages from these wheels, and ask no index.")
+    ] = None,
+    base: Annotated[
+        str | None, typer.Option(help="Base image, pinned by its digest for a delivery: python:3.12-slim@sha256:…")
+    ] = None,
+    engine: ChosenEngine = None,
+    only_context: Annotated[
+        Path | None, typer.Option("--only-context", metavar="FOLDER", help="Only lay out the files; build elsewhere.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Build the container of this project, with Docker, Podman or Buildah.
+
+    Into it go src/, docker/main.py and a model package: what docker/.dockerignore leaves, and nothing else.
+
+    \b
+    runyard image build best
+    runyard image build --model delivered --tag weld-seam:1.4
+    runyard image build --without-model --wheels wheels/
+    """
+    from runyard.cli import image as command
+
+    command.build(
+        run=run,
+        model=model,
+        tag=tag,
+        without_model=without_model,
+        wheels=wheels,
+        base=base,
+        engine=engine,
+        only_context=only_context,
+        as_json=as_json,
+    )
+
+
+@image_app.command("test")
+def image_test(
+    tag: Tag,
+    model: Annotated[
+        Path | None, typer.Option("--model", metavar="FOLDER", help="Mount this package at /model.", show_default=False)
+    ] = None,
+    engine: ChosenEngine = None,
+    as_json: Json = False,
+) -> None:
+    """Look into the layers of an image, start it read-only and without network, and send the golden requests.
+
+    The exit code is 1 if anything is bad.
+
+    \b
+    runyard image test weld-seam:1.4
+    """
+    from runyard.cli import image as command
+
+    if not command.test(tag=tag, model=model, engine=engine, as_json=as_json):
+        raise typer.Exit(1)
+
+
+@image_app.command("save")
+def image_save(
+    tag: Tag,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FOLDER", help="A new folder [IMAGE-MODEL].")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", metavar="FOLDER", help="The model package [model].", show_default=False)
+    ] = None,
+    part_mb: Annotated[
+        float | None, typer.Option("--part-mb", min=1, help="Largest part of the image, in MB [4000].")
+    ] = None,
+    engine: ChosenEngine = None,
+    as_json: Json = False,
+) -> None:
+    """Write a folder for a site without network: image, checksums, load scripts, SBOM, licences, model card.
+
+    \b
+    runyard image save weld-seam:1.4 --out /media/stick/weld-seam-1.4
+    """
+    from runyard.cli import image as command
+
+    command.save(tag=tag, out=out, model=model, part_mb=part_mb, engine=engine, as_json=as_json)
