@@ -45,7 +45,8 @@ def build(
         name = tag or f"{project.name.lower()}:{manifest.id if manifest else 'latest'}"
         if chosen is None:
             screen.say(
-                f"{screen.plain(context)} holds what an image is built from: {formats.plural(len(names), 'file')} of the project"
+                f"{screen.plain(context)} holds what an image is built from: "
+                f"{formats.plural(len(names), 'file')} of the project"
             )
             return
         screen.remark(f"{chosen.name} builds {screen.plain(name)} …")
@@ -84,7 +85,7 @@ def test(*, tag: str, model: Path | None, engine: str | None, as_json: bool) -> 
     chosen = find_engine(engine, must_run=True)
     if model is not None:
         checked_model(model)
-    proof = prove(chosen, tag, model=model, tell=lambda stage: screen.remark(f"{stage} …"))
+    proof = prove(chosen, tag, model=model, tell=_tell)
     if as_json:
         found = [{"what": each.what, "ok": each.is_good, "said": each.said} for each in proof.findings]
         screen.say(
@@ -103,7 +104,8 @@ def test(*, tag: str, model: Path | None, engine: str | None, as_json: bool) -> 
         verdict = screen.paint("ok  ", "green") if each.is_good else screen.paint("bad ", "red")
         screen.say(f"{verdict} {each.what:<16} {screen.plain(each.said)}")
     screen.say(
-        f"{screen.plain(tag)}: {formats.size(proof.size_bytes)} unpacked, ready {proof.cold_start_s:.1f} s after the start"
+        f"{screen.plain(tag)}: {formats.size(proof.size_bytes)} unpacked, "
+        f"ready {proof.cold_start_s:.1f} s after the start"
     )
     return proof.is_good
 
@@ -117,8 +119,7 @@ def save(
     manifest = checked_model(package)
     place = out or Path(f"{tag.rpartition('/')[2].partition(':')[0]}-{manifest.id}")
     part_bytes = PART_BYTES if part_mb is None else round(part_mb * 1e6)
-    tell = lambda stage: screen.remark(f"{stage} …")  # noqa: E731
-    bundle = save_bundle(chosen, tag, place, model=package, part_bytes=part_bytes, tell=tell)
+    bundle = save_bundle(chosen, tag, place, model=package, part_bytes=part_bytes, tell=_tell)
     about = {
         "folder": str(bundle.folder.absolute()),
         "id": bundle.image_id,
@@ -127,7 +128,8 @@ def save(
         "components": bundle.components,
     }
     text = (
-        f"{screen.plain(bundle.folder)}: {formats.size(bundle.size_bytes)}, the image in {formats.plural(len(bundle.parts), 'part')}, "
+        f"{screen.plain(bundle.folder)}: {formats.size(bundle.size_bytes)}, "
+        f"the image in {formats.plural(len(bundle.parts), 'part')}, "
         f"{formats.plural(bundle.components, 'component')} listed. On the other side: sh load.sh"
     )
     _say(about, text, as_json)
@@ -135,6 +137,10 @@ def save(
 
 def _say(about: dict[str, Any], text: str, as_json: bool) -> None:
     screen.say(json.dumps(about) if as_json else text)
+
+
+def _tell(stage: str) -> None:
+    screen.remark(f"{stage} …")
 
 
 def _of_project() -> Path:

@@ -88,11 +88,8 @@ class Asked:
 def of_folder(asked: Asked, model: Path, out: Path) -> Packed:
     """Pack a model folder that no run of this home tells anything about."""
     known = read_manifest(model)
-    origin = {
-        **_code(asked.project),
-        **{name: str(known.meta[name]) for name in ("run", "attempt") if name in known.meta},
-    }
-    return make_package(asked.order(model, {**origin, **known.origin}, known.metrics), out, _tell)
+    kept: dict[str, Any] = {name: str(known.meta[name]) for name in ("run", "attempt") if name in known.meta}
+    return make_package(asked.order(model, kept | known.origin | _code(asked.project), known.metrics), out, _tell)
 
 
 def of_run(asked: Asked, run: str, out: Path) -> Packed:

@@ -1,4 +1,4 @@
-"""An image as a file (`docker save`): its id, its layers, and the files as they stand in the end. No engine is needed."""
+"""An image as a file (`docker save`): its id, its layers, and its files in the end. No engine is needed."""
 
 import json
 import tarfile

@@ -1,6 +1,7 @@
-"""MODEL_CARD.md: what a model is, where it comes from and how good it is, for people. All of it is in the manifest, too."""
+"""MODEL_CARD.md: what a model is, where it comes from and how good it is, for people. The manifest holds it, too."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from runyard.serve.golden import Samples
@@ -82,7 +83,7 @@ def _files(manifest: Manifest) -> str:
     return "## Files\n\n" + _table(("File", "Bytes", "SHA-256"), rows)
 
 
-def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [heads, tuple("---" for _ in heads), *(tuple(_cell(cell) for cell in row) for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

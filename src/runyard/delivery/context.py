@@ -61,7 +61,7 @@ def checked_model(folder: Path) -> Manifest:
 
 
 def needs(dockerfile: str, manifest: Manifest) -> str | None:
-    """The packages for a model in ONNX, which needs a runtime instead of PyTorch; None if the Dockerfile knows better."""
+    """The packages for a model in ONNX: a runtime instead of PyTorch. None where the Dockerfile knows better."""
     if manifest.framework != "onnx":
         return None
     for line in dockerfile.splitlines():

@@ -95,7 +95,6 @@ def _from_torch(model: Any, predict: Predict, inputs: list[Any]) -> tuple[bytes,
         )
     arguments, output = _heard(module, lambda: predict(model, inputs))
     batch = torch.export.Dim("batch")
-    exported = io.BytesIO()
     try:
         with _quiet():
             program = torch.onnx.export(
@@ -106,11 +105,12 @@ def _from_torch(model: Any, predict: Predict, inputs: list[Any]) -> tuple[bytes,
                 dynamic_shapes=tuple({0: batch} for _ in arguments),
                 verbose=False,
             )
-            program.save(exported)
+            assert program is not None  # it is None only without dynamo
+            graph: bytes = program.model_proto.SerializeToString()
     except Exception as problem:  # the exporter raises whatever it likes
         raise UsageError(f"The model cannot be exported to ONNX: {(str(problem).splitlines() or [''])[0]}") from problem
     outputs = output if isinstance(output, tuple) else (output,)
-    return exported.getvalue(), [each.numpy() for each in arguments], [each.numpy() for each in outputs]
+    return graph, [each.numpy() for each in arguments], [each.numpy() for each in outputs]
 
 
 def _heard(module: Any, call: Callable[[], object]) -> tuple[tuple[Any, ...], Any]:

@@ -1,4 +1,4 @@
-"""Arrays as inputs: they come as a file, as base64, or as nested lists of numbers, and are checked before a model sees them."""
+"""Arrays as inputs: they come as a file, as base64, or as nested lists of numbers, and are checked."""
 
 import base64
 import binascii
@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 
@@ -20,7 +19,7 @@ class Upload(io.BytesIO):
         self.name = name
 
     def __str__(self) -> str:
-        return self.name
+        return str(self.name)
 
     def __format__(self, format_spec: str) -> str:
         return format(self.name, format_spec)

@@ -1,4 +1,4 @@
-"""Predicting for several requests at once, so that one that the model cannot take does not cost the others their answers."""
+"""Predicting for several requests at once, so that a bad one does not cost the others their answers."""
 
 import math
 from collections.abc import Iterator, Mapping

@@ -18,7 +18,7 @@ LIST = "samples.json"
 
 
 class Tolerance(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a number may be from the golden one: absolute + relative × its size. Processors differ in the last digits."""
+    """How far a number may be from the golden one: absolute + relative × its size. Processors differ."""
 
     absolute: float = 1e-5
     relative: float = 1e-3

@@ -86,7 +86,7 @@ class Interface:
             found = _json(body)
         else:
             raise Refused(
-                f"Several inputs come as a JSON list{' or a form with files' * self.takes_files}, not as '{kind[:80]}'.",
+                f"Several inputs come as a JSON list{' or a form' * self.takes_files}, not as '{kind[:80]}'.",
                 status=415,
             )
         if not isinstance(found, list):

@@ -53,7 +53,7 @@ def refuse_pickle(folder: Path) -> None:
     for file in sorted(folder.rglob("*")):
         if file.suffix.lower() in _UNSAFE:
             raise ServiceError(
-                f"{file} may be a pickle, which can run any code when it is loaded. Save the model with run.save_model, "
+                f"{file} may be a pickle, which can run any code when it is loaded. Save with run.save_model, "
                 "which writes safetensors, ONNX or skops."
             )
 

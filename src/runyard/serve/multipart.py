@@ -1,4 +1,4 @@
-"""Forms with files (multipart/form-data, RFC 7578), taken apart in memory: a read-only container has no place for parts."""
+"""Forms with files (multipart/form-data, RFC 7578), taken apart in memory: a read-only container has no disk."""
 
 from email.message import Message
 from typing import NamedTuple

@@ -2,7 +2,8 @@
 
     python -m runyard.serve.needs > needs.txt
 
-A Dockerfile installs Runyard without its dependencies, and then these. pyproject.toml says the same, which a test sees to.
+A Dockerfile installs Runyard without its dependencies, and then these. A test compares them with
+pyproject.toml.
 """
 
 NEEDS = (
