@@ -8,6 +8,7 @@ import asyncio
 import importlib.metadata
 import json
 import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from time import perf_counter
@@ -28,7 +29,8 @@ from runyard.serve.service import Service
 
 PATIENCE_S = 60.0  # for the whole body of a request
 SMALL_BYTES = 1 << 15  # JSON below this is read in the event loop: a thread would cost more
-MOST_PIXELS = 50_000_000  # a small file can claim to be a huge image
+MOST_PIXELS = 25_000_000  # a small file can claim to be a huge image; Pillow refuses twice as many as this
+DRAINED = 10  # times the limit are read and thrown away, since most clients send all before they listen
 
 _REFUSALS = {
     "400": "The body cannot be read.",
@@ -85,6 +87,7 @@ class Serving:
     def __init__(self, service: Service) -> None:
         self.service = service
         self.measured = Measurements()
+        self.settled = threading.Event()  # the model is ready, or has turned out not to be
         self._stage = "not started"
         self._problem = ""
         self._loaded: Loaded | None = None
@@ -110,6 +113,12 @@ class Serving:
         self._batcher.close()
 
     def _load(self) -> None:
+        try:
+            self._try_to_load()
+        finally:
+            self.settled.set()
+
+    def _try_to_load(self) -> None:
         _limit_images()
         try:
             loaded = open_model(self.service, self._tell)
@@ -256,19 +265,26 @@ class Serving:
 
 async def _body(request: Request, largest_bytes: int) -> bytes:
     largest = f"{largest_bytes / (1 << 20):g} MB"
+    refusal = Refused(f"The request is larger than {largest}, which is the most that is taken.", status=413)
     announced = request.headers.get("content-length", "0")
-    if announced.isdigit() and int(announced) > largest_bytes:
-        raise Refused(f"The request has {int(announced):,} bytes; at most {largest} are taken.", status=413)
+    is_too_large = announced.isdigit() and int(announced) > largest_bytes
+    if is_too_large and request.headers.get("expect"):
+        raise refusal  # this client asks before it sends
     received, size = [], 0
     try:
         async with asyncio.timeout(PATIENCE_S):
             async for piece in request.stream():
                 size += len(piece)
-                if size > largest_bytes:
-                    raise Refused(f"The request is larger than {largest}.", status=413)
-                received.append(piece)
+                if size > largest_bytes * DRAINED:
+                    raise refusal
+                if size > largest_bytes or is_too_large:
+                    received.clear()
+                else:
+                    received.append(piece)
     except TimeoutError:
         raise Refused(f"The request did not arrive within {PATIENCE_S:g} s.", status=408) from None
+    if size > largest_bytes:
+        raise refusal
     return b"".join(received)
 
 

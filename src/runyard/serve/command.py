@@ -4,15 +4,17 @@ import argparse
 import json
 import os
 import signal
+import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from runyard.errors import RunyardError
+from runyard.errors import RunyardError, ServiceError, UsageError
 from runyard.serve.loading import Loaded, open_model, wrong_answers
 from runyard.serve.service import Service
 
 PORT = 8000
+_BACKLOG = 512
 PATIENCE_S = 30  # for requests in flight when the service is asked to end
 
 
@@ -45,22 +47,36 @@ def serve(service: Service, host: str, port: int) -> int:
     """Answer requests until SIGTERM or SIGINT; what is in flight then is finished first."""
     import uvicorn  # late: `check` and `batch` need no server
 
+    listener = _listen(host, port)
     config = uvicorn.Config(
         service.asgi,
-        host=host,
-        port=port,
         log_level="warning",
         access_log=False,
         server_header=False,
         ws="none",
         timeout_graceful_shutdown=PATIENCE_S,
-        backlog=512,
     )
-    server = uvicorn.Server(config)
-    print(f"{service.title} answers at http://{host}:{port} once the model is loaded.", file=sys.stderr, flush=True)
+    address = f"http://{host}:{listener.getsockname()[1]}"
+    print(f"{service.title} answers at {address} once the model is loaded.", file=sys.stderr, flush=True)
     signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn ends, and then sends the signal once more
-    server.run()
-    return 0 if server.started else 4
+    uvicorn.Server(config).run(sockets=[listener])
+    return 0
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)  # without the protocol, asyncio would delay small answers
+    except (OSError, UnicodeError) as problem:
+        raise UsageError(f"'{host}' is no address to listen at: {problem}.") from None
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(place)
+        listener.listen(_BACKLOG)
+    except OSError as problem:
+        listener.close()
+        raise UsageError(f"Port {port} of {host} cannot be listened at: {problem.strerror}. Try --port.") from None
+    return listener
 
 
 def batch(service: Service, inputs: Path, output: Path) -> int:
@@ -103,8 +119,6 @@ def check(service: Service, *, is_json: bool) -> int:
 def _opened(service: Service) -> Loaded:
     loaded = open_model(service)
     if problem := wrong_answers(loaded.checked):
-        from runyard.errors import ServiceError
-
         raise ServiceError(problem)
     return loaded
 
