@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from runyard.delivery.context import lay_out, needs
+import runyard
+from runyard.delivery.context import lay_out, needed_by
 from runyard.delivery.ignoring import Ignored
 from runyard.delivery.own_wheel import write_own_wheel
 from runyard.delivery.proof import belongs
@@ -62,7 +63,7 @@ def test_only_code_model_and_wheels_get_into_the_context(project: Path, tmp_path
         "requirements.txt",
         "docker/main.py",
         "wheels/numpy-2-py3-none-any.whl",
-        "wheels/runyard-0.1.0-py3-none-any.whl",
+        f"wheels/runyard-{runyard.__version__}-py3-none-any.whl",
     }
     assert {"model/manifest.json", "model/golden/samples.json", "src/inference.py"} <= found
     assert not {name for name in found if name.endswith((".pyc", ".ipynb", ".env", ".pkl", "link.py", "explore.py"))}
@@ -80,8 +81,8 @@ def test_what_is_missing_is_named(project: Path, tmp_path: Path) -> None:
 def test_a_model_in_onnx_needs_its_runtime_instead_of_torch() -> None:
     manifest = Manifest(framework="onnx", type="x", versions={}, files={})
 
-    assert needs('FROM x\nARG NEEDS="numpy pillow torch safetensors"\n', manifest) == "numpy pillow onnxruntime"
-    assert needs('ARG NEEDS="numpy"\n', Manifest(framework="torch", type="x", versions={}, files={})) is None
+    assert needed_by('FROM x\nARG NEEDS="numpy pillow torch safetensors"\n', manifest) == "numpy pillow onnxruntime"
+    assert needed_by('ARG NEEDS="numpy"\n', Manifest(framework="torch", type="x", versions={}, files={})) is None
 
 
 def test_our_own_wheel_can_be_installed_and_serves(tmp_path: Path) -> None:

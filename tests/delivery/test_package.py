@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from runyard.delivery import PackageOrder, make_package
 from runyard.errors import ServiceError, UsageError
 from runyard.serve import Array
-from runyard.serve.golden import differences, read_samples
-from runyard.serve.golden import Tolerance
+from runyard.serve.golden import Tolerance, differences, read_samples
 from runyard.tracking.models import load_model, read_manifest, save_model, verify_files
 from tests.serve.small_project import Row, inference, package, price, service
 
@@ -45,7 +44,7 @@ def test_a_card_tells_people_what_the_manifest_tells_programs(tmp_path: Path) ->
     card = (package(tmp_path) / "MODEL_CARD.md").read_text()
 
     assert "| val/accuracy | 0.9 | 0.1 | 0.95 |" in card
-    assert "| grey-0.0.png | {\"is\\_bright\": false" in card
+    assert '| grey-0.0.png | {"is\\_bright": false' in card
     assert re.search(r"\| model\.npz \| \d+ \| [0-9a-f]{64} \|", card)
 
 
@@ -157,6 +156,7 @@ def order(tmp_path: Path, module: ModuleType, **more: Any) -> PackageOrder:
     return PackageOrder(model=tmp_path / "saved", inference=module, samples=tmp_path / "rows.json", **more)
 
 
+@pytest.mark.slow
 def test_a_classifier_is_converted_and_computes_the_same(tmp_path: Path) -> None:
     linear = pytest.importorskip("sklearn.linear_model", reason="runyard[sklearn] is not installed")
     pytest.importorskip("skl2onnx", reason="runyard[onnx] is not installed")
@@ -174,6 +174,7 @@ def test_a_classifier_is_converted_and_computes_the_same(tmp_path: Path) -> None
     assert "Converted to ONNX (opset 18)" in (packed.folder / "MODEL_CARD.md").read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 def test_a_module_is_converted_by_what_predict_feeds_it(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch", reason="runyard[torch] is not installed")

@@ -1,4 +1,4 @@
-"""A project's inference as small as can be: images of 4 x 4 pixels, whose brightness is the answer, and rows of a table."""
+"""A project's inference as small as can be: the brightness of images of 4 x 4 pixels, and the price of rows."""
 
 import io
 from pathlib import Path

@@ -12,7 +12,7 @@ from typing import Any
 from runyard.cli import formats, screen
 from runyard.cli.package import Asked, of_run
 from runyard.delivery.bundle import PART_BYTES, save_bundle
-from runyard.delivery.context import DOCKERFILE, checked_model, lay_out, needs
+from runyard.delivery.context import DOCKERFILE, checked_model, lay_out, needed_by
 from runyard.delivery.engines import find_engine
 from runyard.delivery.proof import prove
 from runyard.errors import UsageError
@@ -29,6 +29,7 @@ def build(
     without_model: bool,
     wheels: Path | None,
     base: str | None,
+    needs: str | None,
     engine: str | None,
     only_context: Path | None,
     as_json: bool,
@@ -51,7 +52,7 @@ def build(
             return
         screen.remark(f"{chosen.name} builds {screen.plain(name)} …")
         arguments = {"BASE": base} if base else {}
-        if manifest and (needed := needs((project.root / DOCKERFILE).read_text(), manifest)):
+        if needed := needs or (manifest and needed_by((project.root / DOCKERFILE).read_text(), manifest)):
             arguments["NEEDS"] = needed
         if wheels is not None:
             arguments["PIP_NO_INDEX"] = "1"

@@ -12,7 +12,7 @@ from runyard.tracking.models import Manifest, read_manifest, verify_files
 DOCKERFILE = "docker/Dockerfile"
 IGNORE = "docker/.dockerignore"
 _NEEDED = (DOCKERFILE, IGNORE, "docker/main.py", "requirements.txt")
-_ONNX_INSTEAD = {"torch", "torchvision", "safetensors"}
+_ONNX_INSTEAD_OF = {"torch", "torchvision", "safetensors", "scikit-learn", "skops"}
 
 
 def lay_out(root: Path, context: Path, *, model: Path | None, wheels: Path | None) -> list[str]:
@@ -60,14 +60,14 @@ def checked_model(folder: Path) -> Manifest:
     return manifest
 
 
-def needs(dockerfile: str, manifest: Manifest) -> str | None:
-    """The packages for a model in ONNX: a runtime instead of PyTorch. None where the Dockerfile knows better."""
+def needed_by(dockerfile: str, manifest: Manifest) -> str | None:
+    """The packages for a model in ONNX: a runtime instead of a framework. None where the Dockerfile knows better."""
     if manifest.framework != "onnx":
         return None
     for line in dockerfile.splitlines():
         if line.startswith("ARG NEEDS="):
             named = line.partition("=")[2].strip().strip('"').split()
-            return " ".join([*(name for name in named if name not in _ONNX_INSTEAD), "onnxruntime"])
+            return " ".join([*(name for name in named if name not in _ONNX_INSTEAD_OF), "onnxruntime"])
     return None
 
 

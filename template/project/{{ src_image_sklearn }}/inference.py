@@ -1,7 +1,7 @@
 """Inference: the one place that `run.py infer`, the Streamlit page and the container all call."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 from pydantic import BaseModel
@@ -9,10 +9,12 @@ from runyard import load_model
 from runyard.serve import Array
 
 from src.data_processing.data_loader import SIZE, Images, read_image
-from src.models.model import Model, features
+from src.models.model import features
 
 # One image, shape (8, 8), values in 0..1. The service takes it as a file, as base64 or as lists of numbers.
 Input = Annotated[Images, Array(shape=(SIZE, SIZE), read=read_image, low=0, high=1)]
+
+Model = Any  # an estimator of scikit-learn, or a model in ONNX with the same methods
 
 
 class Output(BaseModel):
@@ -23,7 +25,7 @@ class Output(BaseModel):
 
 
 def load(path: Path, device: str = "cpu") -> Model:
-    """Load a model that `run.save_model` has written. scikit-learn computes on the CPU, whatever `device` says."""
+    """Load a model that `run.save_model` or `runyard package --onnx` has written; it computes on the CPU."""
     return load_model(path)
 
 

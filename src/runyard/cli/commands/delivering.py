@@ -73,6 +73,10 @@ def image_build(
     base: Annotated[
         str | None, typer.Option(help="Base image, pinned by its digest for a delivery: python:3.12-slim@sha256:…")
     ] = None,
+    needs: Annotated[
+        str | None,
+        typer.Option(metavar="'A B'", help="Packages for predicting, instead of those that the Dockerfile names."),
+    ] = None,
     engine: ChosenEngine = None,
     only_context: Annotated[
         Path | None, typer.Option("--only-context", metavar="FOLDER", help="Only lay out the files; build elsewhere.")
@@ -81,7 +85,8 @@ def image_build(
 ) -> None:
     """Build the container of this project, with Docker, Podman or Buildah.
 
-    Into it go src/, docker/main.py and a model package: what docker/.dockerignore leaves, and nothing else.
+    Into it go src/, docker/main.py and a model package: what docker/.dockerignore leaves, and nothing else. A model in
+    ONNX gets ONNX Runtime in place of the framework that trained it.
 
     \b
     runyard image build best
@@ -97,6 +102,7 @@ def image_build(
         without_model=without_model,
         wheels=wheels,
         base=base,
+        needs=needs,
         engine=engine,
         only_context=only_context,
         as_json=as_json,
