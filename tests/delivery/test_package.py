@@ -180,7 +180,10 @@ def test_a_module_is_converted_by_what_predict_feeds_it(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch", reason="runyard[torch] is not installed")
     pytest.importorskip("onnxscript", reason="runyard[onnx] is not installed")
     torch.manual_seed(0)
-    build = lambda: torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 3))  # noqa: E731
+
+    def build() -> Any:
+        return torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 3))
+
     save_model(build(), tmp_path / "saved")
 
     def load(path: Path, device: str) -> Any:

@@ -20,7 +20,7 @@ SIZE = 4
 
 def read_image(file: Any) -> Pixels:
     with Image.open(file) as image:
-        return np.asarray(image.convert("L"), dtype=np.float32) / 255
+        return np.asarray(image.convert("L"), dtype=np.float32) / np.float32(255)
 
 
 Input = Annotated[Pixels, Array(shape=(SIZE, SIZE), read=read_image, low=0, high=1)]

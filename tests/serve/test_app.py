@@ -21,6 +21,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from pydantic import BaseModel
 
 from runyard.errors import UsageError
 from runyard.serve import Refused, Upload, serve
@@ -496,7 +497,7 @@ def test_the_document_describes_input_output_and_refusals_and_loads_nothing_from
 
 
 def test_references_of_the_document_lead_somewhere(model: Path) -> None:
-    class Nested(small_project.BaseModel):
+    class Nested(BaseModel):
         row: Row
 
     def predict(model: Any, inputs: list[Nested]) -> list[Output]:

@@ -273,7 +273,8 @@ async def _body(request: Request, largest_bytes: int) -> bytes:
     is_too_large = announced.isdigit() and int(announced) > largest_bytes
     if is_too_large and request.headers.get("expect"):
         raise refusal  # this client asks before it sends
-    received, size = [], 0
+    received: list[bytes] = []
+    size = 0
     try:
         async with asyncio.timeout(PATIENCE_S):
             async for piece in request.stream():
