@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, Any
@@ -12,12 +14,13 @@ from numpy.typing import NDArray
 
 from runyard.delivery import PackageOrder, make_package
 from runyard.errors import ServiceError, UsageError
-from runyard.serve import Array
+from runyard.serve import ArrayInput
 from runyard.serve.golden import Tolerance, differences, read_samples
 from runyard.tracking.models import load_model, read_manifest, save_model, verify_files
+from tests.cli.builders import environment
 from tests.serve.small_project import Row, inference, package, price, service
 
-Features = Annotated[NDArray[np.float32], Array(shape=(4,))]
+Features = Annotated[NDArray[np.float32], ArrayInput(shape=(4,))]
 
 
 def test_a_package_holds_weights_manifest_golden_samples_and_card(tmp_path: Path) -> None:
@@ -194,6 +197,39 @@ def test_a_module_is_converted_by_what_predict_feeds_it(tmp_path: Path) -> None:
     assert packed.manifest.parity["samples"] == 8
     assert packed.manifest.parity["largest_difference"] < 1e-5
     assert len(load(packed.folder, "cpu")(np.zeros((5, 4), np.float32))) == 5  # another batch than was converted with
+
+
+LOAD = """
+import sys
+from pathlib import Path
+from runyard.tracking.models import load_model
+import numpy as np
+print(load_model(Path(sys.argv[1]))(np.zeros((2, 3), np.float32)).tolist())
+"""
+
+
+def test_a_model_in_onnx_is_computed_without_a_trace_for_its_makers(tmp_path: Path) -> None:
+    helper = pytest.importorskip("onnx.helper", reason="runyard[onnx] is not installed")
+    pytest.importorskip("onnxruntime", reason="runyard[onnx] is not installed")
+    number = helper.make_tensor_value_info("x", 1, ["n", 3])
+    result = helper.make_tensor_value_info("y", 1, ["n", 3])
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "same", [number], [result])
+    opset = helper.make_opsetid("", 18)
+    save_model(helper.make_model(graph, opset_imports=[opset], ir_version=9), tmp_path / "model")
+    home = tmp_path / "home"
+    home.mkdir()
+
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD, str(tmp_path / "model")],
+        env=environment(tmp_path, HOME=str(home), XDG_CACHE_HOME=str(home)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.stdout == "[[0.0, 0.0, 0.0], [0.0, 0.0, 0.0]]\n", done.stderr
+    assert list(home.rglob("*")) == []
+    assert "telemetry" not in done.stderr
 
 
 def test_a_model_that_nobody_can_convert_is_told(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 from pydantic import BaseModel, Field
 
 from runyard.delivery import PackageOrder, make_package
-from runyard.serve import Array, Service, serve
+from runyard.serve import ArrayInput, Service, serve
 from runyard.tracking.models import load_model, save_model
 
 Pixels = NDArray[np.float32]
@@ -23,7 +23,7 @@ def read_image(file: Any) -> Pixels:
         return np.asarray(image.convert("L"), dtype=np.float32) / np.float32(255)
 
 
-Input = Annotated[Pixels, Array(shape=(SIZE, SIZE), read=read_image, low=0, high=1)]
+Input = Annotated[Pixels, ArrayInput(shape=(SIZE, SIZE), read=read_image, low=0, high=1)]
 
 
 class Output(BaseModel):

@@ -13,7 +13,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import numpy as np
@@ -247,18 +247,37 @@ class Contract:
         return [type("Found", (), {"place": "image", "sentence": "All pixels are equal."})()]
 
 
+class Sentence(NamedTuple):
+    place: str
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.place} {self.sentence}"
+
+
+def told_whole(value: Any) -> list[Sentence]:
+    return [] if value.max() > value.min() else [Sentence("image", "is of one colour.")]
+
+
 def flat(value: Any) -> list[str]:
     return [] if value.max() > value.min() else ["All pixels are equal."]
 
 
-@pytest.mark.parametrize("contract", [Contract(), flat])
-def test_input_that_breaks_the_data_contract_is_refused_with_the_reason(model: Path, contract: Any) -> None:
+@pytest.mark.parametrize(
+    ("contract", "said"),
+    [
+        (Contract(), "image: All pixels are equal."),
+        (flat, "All pixels are equal."),
+        (told_whole, "image is of one colour."),
+    ],
+)
+def test_input_that_breaks_the_data_contract_is_refused_with_the_reason(model: Path, contract: Any, said: str) -> None:
     with running(service(package_without_bright(model), contract=contract)) as served:
         bad = served.predict(json.dumps(HALF))
         good = served.predict(json.dumps([[0.1, 0.2, 0.3, 0.4]] * 4))
 
     assert bad.status_code == 422
-    assert bad.json()["problems"][0]["problem"] == "All pixels are equal."
+    assert bad.json()["error"] == f"The input does not fit. {said}"
     assert good.status_code == 200
 
 

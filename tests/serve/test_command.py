@@ -207,6 +207,8 @@ def test_the_model_folder_comes_from_the_option_then_the_variable(model: Path, m
 
     assert service(Path("/elsewhere")).model == model
     assert service(Path("/elsewhere")).run(["--model", "/nowhere", "check"]) == 2
+    assert service(Path("/elsewhere")).run(["check", "--model", "/nowhere"]) == 2
+    assert service(Path("/elsewhere")).run(["check"]) == 0
 
 
 def test_a_taken_port_is_told(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -283,7 +285,9 @@ def container_project() -> str:
 
 
 def test_an_input_type_brings_no_web_framework_along() -> None:
-    script = "import runyard.serve, sys; runyard.serve.Array; print({'fastapi', 'uvicorn', 'numpy'} & set(sys.modules))"
+    script = (
+        "import runyard.serve, sys; runyard.serve.ArrayInput; print({'fastapi', 'uvicorn', 'numpy'} & set(sys.modules))"
+    )
 
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
 

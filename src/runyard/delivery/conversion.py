@@ -17,7 +17,7 @@ import numpy as np
 
 from runyard.errors import MissingExtra, UsageError
 from runyard.tracking.models import read_manifest, write_manifest
-from runyard.tracking.models.onnx import FILE, OnnxModel
+from runyard.tracking.models.onnx import FILE, OnnxModel, forbid_telemetry
 from runyard.tracking.models.onnx import load as load_onnx
 from runyard.tracking.models.onnx import versions as onnx_versions
 
@@ -40,6 +40,7 @@ def to_onnx(model: Any, predict: Predict, inputs: list[Any], folder: Path) -> di
         UsageError: the model cannot be converted, or the two do not agree.
         MissingExtra: a converter is not installed.
     """
+    forbid_telemetry()  # the converters import the runtime, too
     manifest = read_manifest(folder)
     if manifest.framework == "torch":
         graph, arrays, wanted = _from_torch(model, predict, inputs)

@@ -1,6 +1,6 @@
 """The inference service: what a project's container runs. It knows nothing of runs, queues and homes.
 
-Names are imported when they are first used: `Array` stands in a project's src/inference.py, which `run.py infer`
+Names are imported when they are first used: `ArrayInput` stands in a project's src/inference.py, which `run.py infer`
 imports, too, and must not bring a web framework along.
 """
 
@@ -8,14 +8,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from runyard.serve.arrays import Array, Upload
+    from runyard.serve.arrays import ArrayInput, Upload
     from runyard.serve.refusals import Refused
     from runyard.serve.service import Service, serve
 
-__all__ = ["Array", "Refused", "Service", "Upload", "serve"]
+__all__ = ["ArrayInput", "Refused", "Service", "Upload", "serve"]
 
 _HOMES = {
-    "Array": "runyard.serve.arrays",
+    "ArrayInput": "runyard.serve.arrays",
     "Refused": "runyard.serve.refusals",
     "Service": "runyard.serve.service",
     "Upload": "runyard.serve.arrays",

@@ -25,8 +25,8 @@ class Upload(io.BytesIO):
         return format(self.name, format_spec)
 
 
-class Array:
-    """Says what an array has to be, as `Input = Annotated[Images, Array(shape=(8, 8), read=read_image)]`.
+class ArrayInput:
+    """Says what an array has to be, as `Input = Annotated[Images, ArrayInput(shape=(8, 8), read=read_image)]`.
 
     Args:
         shape: the length of each dimension, None where any will do; without it every shape is taken.

@@ -13,6 +13,7 @@ from runyard.errors import RunyardError, ServiceError, UsageError
 from runyard.serve.loading import Loaded, open_model, wrong_answers
 from runyard.serve.service import Service
 
+HOST = "127.0.0.1"
 PORT = 8000
 _BACKLOG = 512
 PATIENCE_S = 30  # for requests in flight when the service is asked to end
@@ -31,7 +32,7 @@ def run(service: Service, arguments: Sequence[str] | None = None) -> int:
             return check(service, is_json=asked.json)
         if asked.command == "batch":
             return batch(service, asked.inputs, asked.output)
-        return serve(service, getattr(asked, "host", "127.0.0.1"), getattr(asked, "port", PORT))
+        return serve(service, getattr(asked, "host", HOST), getattr(asked, "port", PORT))
     except RunyardError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -129,18 +130,25 @@ def _short(document: object) -> str:
 
 
 def _parser(service: Service) -> argparse.ArgumentParser:
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--model", type=Path, default=service.model, help=f"model folder [MODEL, else {service.model}]")
-    shared.add_argument("--device", default=service.device, help="cpu, cuda or cuda:1")
-    parser = argparse.ArgumentParser(description=f"{service.title}: a model as a service.", parents=[shared])
+    parser = argparse.ArgumentParser(
+        description=f"{service.title}: a model as a service.", parents=[_shared(service.model, service.device)]
+    )
+    again = _shared(argparse.SUPPRESS, argparse.SUPPRESS)  # the same options may stand behind the command
     commands = parser.add_subparsers(dest="command", metavar="serve|batch|check|schema")
-    command = commands.add_parser("serve", help="answer requests [the default]")
-    command.add_argument("--host", default=os.environ.get("HOST") or "127.0.0.1", help="0.0.0.0 for other machines")
+    command = commands.add_parser("serve", parents=[again], help="answer requests [the default]")
+    command.add_argument("--host", default=os.environ.get("HOST") or HOST, help="0.0.0.0 for other machines")
     command.add_argument("--port", type=int, default=int(os.environ.get("PORT") or PORT))
-    command = commands.add_parser("batch", help="predict a folder; goes on where it was cut off")
+    command = commands.add_parser("batch", parents=[again], help="predict a folder; goes on where it was cut off")
     command.add_argument("inputs", type=Path, metavar="IN", help="a folder, or one file")
     command.add_argument("output", type=Path, metavar="OUT", help="a folder, or a .csv or .parquet file")
-    command = commands.add_parser("check", help="prove the delivery: files, model, golden samples")
+    command = commands.add_parser("check", parents=[again], help="prove the delivery: files, model, golden samples")
     command.add_argument("--json", action="store_true", help="for scripts")
-    commands.add_parser("schema", help="what a request and an answer look like, as JSON schema")
+    commands.add_parser("schema", parents=[again], help="what a request and an answer look like, as JSON schema")
     return parser
+
+
+def _shared(model: Path | str, device: str) -> argparse.ArgumentParser:
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--model", type=Path, default=model, help="model folder [MODEL, else /model]")
+    shared.add_argument("--device", default=device, help="cpu, cuda or cuda:1 [cpu]")
+    return shared

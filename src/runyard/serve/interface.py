@@ -12,7 +12,7 @@ import pydantic_core
 from pydantic import BaseModel, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
 
 from runyard.errors import UsageError
-from runyard.serve.arrays import Array, Upload
+from runyard.serve.arrays import ArrayInput, Upload
 from runyard.serve.multipart import Part, parts
 from runyard.serve.refusals import Problem, Refused
 
@@ -191,7 +191,7 @@ def _with_arrays(kind: Any) -> Any:
     if get_origin(kind) is np.ndarray or kind is np.ndarray:
         from typing import Annotated
 
-        return Annotated[kind, Array()]
+        return Annotated[kind, ArrayInput()]
     return kind
 
 
@@ -202,7 +202,7 @@ def _adapter(kind: Any, what: str) -> TypeAdapter[Any]:
         reason = str(error).splitlines()[0]
         raise UsageError(
             f"{what} of src/inference.py is {kind}, which cannot be checked: {reason} "
-            "Make it a pydantic model, or Annotated[…, Array(…)] for an array."
+            "Make it a pydantic model, or Annotated[…, ArrayInput(…)] for an array."
         ) from None
 
 
@@ -218,7 +218,7 @@ def _file_fields(kind: Any) -> str | None:
 
 
 def _reads_files(metadata: Iterable[Any]) -> bool:
-    return any(isinstance(each, Array) and each.read is not None for each in metadata)
+    return any(isinstance(each, ArrayInput) and each.read is not None for each in metadata)
 
 
 def _is_tuple_with_names(kind: Any) -> bool:
@@ -245,13 +245,15 @@ def _told(detail: Any, place: str) -> Problem:
 def _as_problem(found: Any, place: str) -> Problem:
     if isinstance(found, str):
         return Problem(place, found)
-    return Problem(_join(place, str(getattr(found, "place", ""))), str(getattr(found, "sentence", found)))
+    is_told = type(found).__str__ is not object.__str__  # a whole sentence, which names the place itself
+    sentence = str(found) if is_told else str(getattr(found, "sentence", found))
+    return Problem(_join(place, str(getattr(found, "place", ""))), sentence)
 
 
 def _refused(problems: list[Problem]) -> Refused:
     first = problems[0]
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    where = f"{first.place}: " if first.place else ""
+    where = f"{first.place}: " if first.place and not first.sentence.startswith(first.place) else ""
     return Refused(f"The input does not fit. {where}{first.sentence}{more}", problems=tuple(problems[:MOST_PROBLEMS]))
 
 
@@ -265,7 +267,7 @@ def _join(place: str, *names: Any) -> str:
 
 
 def _not_finite(value: Any, place: str = "") -> Iterable[str]:
-    """Where a value holds NaN or infinity. Arrays are left to `Array`, which has looked."""
+    """Where a value holds NaN or infinity. Arrays are left to `ArrayInput`, which has looked."""
     if isinstance(value, float):
         if not math.isfinite(value):
             yield place

@@ -1,5 +1,6 @@
 """Models in ONNX: graphs that ONNX Runtime computes, without the framework that trained them."""
 
+import os
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -8,6 +9,14 @@ from typing import Any
 from runyard.errors import MissingExtra, UsageError
 
 FILE = "model.onnx"
+
+
+def forbid_telemetry() -> None:
+    """Keep ONNX Runtime from telling its makers about this machine; it must be called before it is imported.
+
+    Since 1.32 it marks the machine with an id in ~/.cache and reports to a server of theirs, unless this variable is set.
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 
 class OnnxModel:
@@ -51,6 +60,7 @@ def save(model: Any, folder: Path) -> None:
 
 def load(folder: Path, *, into: Any, trusted: Iterable[str], device: str | None) -> Any:
     del into, trusted  # a graph brings its own structure and holds no types
+    forbid_telemetry()
     try:
         import onnxruntime
     except ImportError:
