@@ -14,7 +14,7 @@ FILE = "model.onnx"
 def forbid_telemetry() -> None:
     """Keep ONNX Runtime from telling its makers about this machine; it must be called before it is imported.
 
-    Since 1.32 it marks the machine with an id in ~/.cache and reports to a server of theirs, unless this variable is set.
+    Version 1.32 marks the machine with an id in ~/.cache and knows an address to report to, unless this is set.
     """
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
