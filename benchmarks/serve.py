@@ -50,10 +50,10 @@ OURS = """
 from typing import Annotated, Any
 from numpy.typing import NDArray
 from pydantic import BaseModel
-from runyard.serve import Array, serve
+from runyard.serve import ArrayInput, serve
 from model import compute, load, np, sys
 
-Input = Annotated[NDArray[np.float32], Array(shape=(8, 8), low=0, high=1)]
+Input = Annotated[NDArray[np.float32], ArrayInput(shape=(8, 8), low=0, high=1)]
 
 class Output(BaseModel):
     label: int
