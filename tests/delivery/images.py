@@ -29,10 +29,15 @@ OURS = {
 
 def saved_image(path: Path, layers: Sequence[Mapping[str, bytes]] = (BASE, OURS), tag: str = TAG) -> str:
     """Write a file as `docker save` does; return the id of the image."""
-    config = json.dumps({"config": {"User": "10001", "Healthcheck": {"Test": ["CMD", "python"]}}}).encode()
+    packed = [_layer(files) for files in layers]
+    document = {
+        "config": {"User": "10001", "Healthcheck": {"Test": ["CMD", "python"]}},
+        "rootfs": {"diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}" for layer in packed]},
+    }
+    config = json.dumps(document).encode()
     identity = hashlib.sha256(config).hexdigest()
     with tarfile.open(path, "w") as tar:
-        names = [_add(tar, f"{number}.tar", _layer(files)) for number, files in enumerate(layers)]
+        names = [_add(tar, f"{number}.tar", layer) for number, layer in enumerate(packed)]
         _add(tar, f"{identity}.json", config)
         manifest = [{"Config": f"{identity}.json", "RepoTags": [tag], "Layers": names}]
         _add(tar, "manifest.json", json.dumps(manifest).encode())
@@ -71,7 +76,9 @@ elif words[0] == "load":
         shutil.copyfileobj(sys.stdin.buffer, target)
 elif "inspect" in words:
     with tarfile.open({loaded!r}) as tar:
-        print(json.load(tar.extractfile("manifest.json"))[0]["Config"].removesuffix(".json"))
+        name = json.load(tar.extractfile("manifest.json"))[0]["Config"]
+        layers = json.load(tar.extractfile(name))["rootfs"]["diff_ids"]
+    print(" ".join(layers) if "Layers" in "".join(words) else name.removesuffix(".json"))
 else:
     sys.exit("unknown: " + " ".join(words))
 """

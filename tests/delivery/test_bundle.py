@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runyard.delivery.archive import ImageArchive
-from runyard.delivery.bundle import save_bundle
+from runyard.delivery.bundle import Bundle, save_bundle
 from runyard.delivery.components import licence_table, read_contents
 from runyard.delivery.engines import Engine, find_engine
 from runyard.errors import ServiceError, UsageError
@@ -132,22 +132,39 @@ def test_without_zstd_the_image_is_packed_with_gzip(
     assert load(bundle.folder).returncode == 0
 
 
-def test_a_damaged_file_and_another_image_are_not_loaded(engine: Engine, tmp_path: Path) -> None:
+def test_a_damaged_file_is_named_and_nothing_loaded(engine: Engine, tmp_path: Path) -> None:
     bundle = save_bundle(engine, TAG, tmp_path / "bundle", model=package(tmp_path))
-    card = bundle.folder / "model" / "MODEL_CARD.md"
-    text = card.read_text()
+    with (bundle.folder / "model" / "MODEL_CARD.md").open("a") as card:
+        card.write("x")
 
-    card.write_text(text + "x")
     damaged = load(bundle.folder)
-    card.write_text(text)
-    script = bundle.folder / "load.sh"
-    script.write_text(script.read_text().replace(bundle.image_id.removeprefix("sha256:"), "0" * 64))
-    sums = bundle.folder / "SHA256SUMS"
-    sums.write_text("\n".join(line for line in sums.read_text().splitlines() if not line.endswith("load.sh")) + "\n")
-    another = load(bundle.folder)
 
     assert damaged.returncode != 0
     assert "MODEL_CARD.md" in damaged.stdout + damaged.stderr
+    assert not (tmp_path / "bin" / "loaded.tar").exists()
+
+
+def expect_another(bundle: Bundle, *expected: str) -> "subprocess.CompletedProcess[str]":
+    """Load with a script that expects something else."""
+    script, sums = bundle.folder / "load.sh", bundle.folder / "SHA256SUMS"
+    text = script.read_text()
+    for digest in expected:
+        text = text.replace(digest, "0" * 64)
+    script.write_text(text)
+    lines = sums.read_text().splitlines(keepends=True)
+    sums.write_text("".join(line for line in lines if not line.endswith("load.sh\n")))
+    return load(bundle.folder)
+
+
+def test_another_image_is_told_and_another_way_to_count_ids_is_none(engine: Engine, tmp_path: Path) -> None:
+    bundle = save_bundle(engine, TAG, tmp_path / "bundle", model=package(tmp_path))
+    with ImageArchive(tmp_path / "image.tar") as archive:
+        first_layer = archive.layer_ids[0].removeprefix("sha256:")
+
+    counted_otherwise = expect_another(bundle, bundle.image_id.removeprefix("sha256:"))
+    another = expect_another(bundle, first_layer)
+
+    assert counted_otherwise.returncode == 0
     assert another.returncode == 1
     assert "Do not use it." in another.stderr
 

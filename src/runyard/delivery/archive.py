@@ -58,6 +58,11 @@ class ImageArchive:
         return "sha256:" + Path(self._manifest["Config"]).name.removesuffix(".json")
 
     @property
+    def layer_ids(self) -> list[str]:
+        """What each layer holds, unpacked, as `sha256:` and 64 hex digits."""
+        return list(self.config.get("rootfs", {}).get("diff_ids", []))
+
+    @property
     def tags(self) -> list[str]:
         """Names that the image has."""
         return list(self._manifest.get("RepoTags") or [])

@@ -2,7 +2,7 @@
 
 The image is saved with its layers (not exported, which loses them), compressed, and cut into parts below 4 GB, which
 is the largest file that a stick formatted with FAT32 takes. Every file has a checksum; the id of the image, which no
-transport can change, is checked once more after loading.
+transport can change, is compared once more after loading.
 """
 
 import gzip
@@ -73,6 +73,7 @@ def save_bundle(
             image_id = archive.id
             name = archive.tags[0] if archive.tags else tag  # as it will be called after loading
             contents = read_contents(archive)
+            layers = archive.layer_ids
         tell("compressing")
         parts, unpack = _compressed(image, draft, part_bytes)
         image.unlink()
@@ -89,6 +90,7 @@ def save_bundle(
         values = {
             "TAG": name,
             "ID": image_id.removeprefix("sha256:"),
+            "LAYERS": " ".join(layers),
             "PARTS": " ".join(parts),
             "FILE": whole,
             "UNPACK": unpack,

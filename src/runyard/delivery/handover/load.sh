@@ -22,8 +22,11 @@ unpack="@UNPACK@"
 command -v "${unpack%% *}" >/dev/null || unpack=cat # Docker and Podman then unpack it themselves
 cat @PARTS@ | $unpack | "$engine" load
 found=$("$engine" image inspect --format '{{.Id}}' "@TAG@")
-if [ "${found#sha256:}" != "@ID@" ]; then
-    echo "The loaded image is ${found#sha256:}, but @ID@ was packed. Do not use it." >&2
-    exit 1
+if [ "${found#sha256:}" != "@ID@" ]; then # some engines count ids in another way; layers are counted alike by all
+    layers=$("$engine" image inspect --format '{{range .RootFS.Layers}}{{.}} {{end}}' "@TAG@")
+    if [ "$(echo $layers)" != "@LAYERS@" ]; then
+        echo "The loaded image is ${found#sha256:}, but @ID@ was packed. Do not use it." >&2
+        exit 1
+    fi
 fi
 echo "@TAG@ is loaded and is the image that was packed. Next: $engine compose up -d, or see README.en.md."
