@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import runyard
-from runyard.delivery.context import lay_out, needed_by
+from runyard.delivery.context import checksum, lay_out, needed_by
 from runyard.delivery.ignoring import Ignored
 from runyard.delivery.own_wheel import write_own_wheel
 from runyard.delivery.proof import belongs
@@ -67,6 +67,17 @@ def test_only_code_model_and_wheels_get_into_the_context(project: Path, tmp_path
     }
     assert {"model/manifest.json", "model/golden/samples.json", "src/inference.py"} <= found
     assert not {name for name in found if name.endswith((".pyc", ".ipynb", ".env", ".pkl", "link.py", "explore.py"))}
+
+
+def test_other_wheels_have_another_checksum(tmp_path: Path) -> None:
+    (tmp_path / "a.whl").write_bytes(b"one")
+    before = checksum(tmp_path)
+
+    (tmp_path / "a.whl").write_bytes(b"two")
+    changed = checksum(tmp_path)
+    (tmp_path / "a.whl").rename(tmp_path / "b.whl")
+
+    assert len({before, changed, checksum(tmp_path)}) == 3
 
 
 def test_what_is_missing_is_named(project: Path, tmp_path: Path) -> None:

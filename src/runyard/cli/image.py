@@ -12,7 +12,7 @@ from typing import Any
 from runyard.cli import formats, screen
 from runyard.cli.package import Asked, of_run
 from runyard.delivery.bundle import PART_BYTES, save_bundle
-from runyard.delivery.context import DOCKERFILE, checked_model, lay_out, needed_by
+from runyard.delivery.context import DOCKERFILE, checked_model, checksum, lay_out, needed_by
 from runyard.delivery.engines import find_engine
 from runyard.delivery.proof import prove
 from runyard.errors import UsageError
@@ -51,7 +51,7 @@ def build(
             )
             return
         screen.remark(f"{chosen.name} builds {screen.plain(name)} …")
-        arguments = {"BASE": base} if base else {}
+        arguments = {"WHEELS": checksum(context / "wheels"), **({"BASE": base} if base else {})}
         if needed := needs or (manifest and needed_by((project.root / DOCKERFILE).read_text(), manifest)):
             arguments["NEEDS"] = needed
         if wheels is not None:

@@ -1,5 +1,6 @@
 """What an engine gets to build from: the files that docker/.dockerignore leaves, the model package, and wheels."""
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -46,6 +47,15 @@ def lay_out(root: Path, context: Path, *, model: Path | None, wheels: Path | Non
             if not wheel.name.startswith("runyard-"):
                 _copy(wheel, context / "wheels" / wheel.name)
     return names
+
+
+def checksum(folder: Path) -> str:
+    """A SHA-256, 64 hex digits, that follows from the names and contents of the files in a folder."""
+    whole = hashlib.sha256()
+    for file in sorted(folder.iterdir()):
+        with file.open("rb") as content:
+            whole.update(f"{hashlib.file_digest(content, 'sha256').hexdigest()}  {file.name}\n".encode())
+    return whole.hexdigest()
 
 
 def checked_model(folder: Path) -> Manifest:
