@@ -82,7 +82,7 @@ def make_package(order: PackageOrder, out: Path, tell: Callable[[str], None] = l
 
 
 def _make(order: PackageOrder, draft: Path, tell: Callable[[str], None]) -> Packed:
-    interface = Interface(_function(order.inference, "predict"), getattr(order.inference, "CONTRACT", None))
+    interface = Interface(_function(order.inference, "predict"))
     tell("collecting golden samples")
     found = list(_samples(interface, order))
     if not found:
