@@ -13,7 +13,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import httpx
 import numpy as np
@@ -21,10 +21,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
+from runyard.contracts import Array
 from runyard.errors import UsageError
-from runyard.serve import Refused, Upload, serve
+from runyard.serve import ArrayInput, Refused, Upload, serve
 from runyard.tracking.models import read_manifest
 from tests.cli.builders import environment
 from tests.serve import small_project
@@ -279,6 +280,20 @@ def test_input_that_breaks_the_data_contract_is_refused_with_the_reason(model: P
     assert bad.status_code == 422
     assert bad.json()["error"] == f"The input does not fit. {said}"
     assert good.status_code == 200
+
+
+def test_an_array_keeps_what_the_data_contract_declares(model: Path) -> None:
+    declared = ArrayInput(Array(("n", 4, 4), dtype="float32", range=(0, 1)).one, read=small_project.read_image)
+
+    assert declared.take(HALF).shape == (4, 4)
+    for bad, said in (
+        ([[0.5]], r"The input has the shape .*4, 4.* is declared"),
+        ([[2.0] * 4] * 4, r"The input goes from 2 to 2, and 0 to 1 is declared: 16 of 16 values lie outside"),
+        ([[float("nan")] * 4] * 4, "The input has 16 missing values"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            declared.take(bad)
+    assert TypeAdapter(Annotated[small_project.Pixels, declared]).json_schema()["anyOf"][1]["maxItems"] == 4
 
 
 # ---- ready or not ----

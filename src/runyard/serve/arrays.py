@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 
+    from runyard.contracts import Array as Declared
+
 
 class Upload(io.BytesIO):
     """The bytes of a file; in a message it reads as the file's name."""
@@ -29,6 +31,8 @@ class ArrayInput:
     """Says what an array has to be, as `Input = Annotated[Images, ArrayInput(shape=(8, 8), read=read_image)]`.
 
     Args:
+        declared: what a data contract says of a single sample, e.g. `CONTRACT.image.one`; then the rest but `read` is
+            taken from there.
         shape: the length of each dimension, None where any will do; without it every shape is taken.
         dtype: what nested lists become.
         read: makes an array of a file, which it gets open for reading. Without it only nested lists are taken.
@@ -37,6 +41,7 @@ class ArrayInput:
 
     def __init__(
         self,
+        declared: "Declared | None" = None,
         *,
         shape: "tuple[int | None, ...] | None" = None,
         dtype: str = "float32",
@@ -44,11 +49,22 @@ class ArrayInput:
         low: float | None = None,
         high: float | None = None,
     ) -> None:
-        self.shape = shape
-        self.dtype = dtype
+        self.declared = declared
         self.read = read
-        self.low = low
-        self.high = high
+        self.shape, self.dtype, self.low, self.high = shape, dtype, low, high
+        if declared is not None:
+            self._follow(declared)
+
+    def _follow(self, declared: "Declared") -> None:
+        import numpy as np
+
+        self.low, self.high = declared.range or (None, None)
+        if declared.shape is not None:
+            self.shape = tuple(length if isinstance(length, int) else None for length in declared.shape)
+        try:
+            self.dtype = np.dtype(declared.dtype).name if declared.dtype else self.dtype
+        except TypeError:
+            pass  # a kind such as "number", which every type of that kind keeps
 
     def take(self, value: Any) -> "NDArray[Any]":
         """Make the array of whatever came.
@@ -97,6 +113,11 @@ class ArrayInput:
     def _check(self, array: "NDArray[Any]") -> None:
         import numpy as np
 
+        if self.declared is not None:
+            found = self.declared.problems(array, place="The input")
+            if found:
+                raise ValueError(" ".join(str(problem) for problem in found))
+            return
         if self.shape is not None and (
             array.ndim != len(self.shape)
             or any(want not in (None, have) for want, have in zip(self.shape, array.shape, strict=True))
