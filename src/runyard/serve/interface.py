@@ -245,7 +245,9 @@ def _told(detail: Any, place: str) -> Problem:
 def _as_problem(found: Any, place: str) -> Problem:
     if isinstance(found, str):
         return Problem(place, found)
-    is_told = type(found).__str__ is not object.__str__  # a whole sentence, which names the place itself
+    is_told = (
+        getattr(type(found), "__str__", None) is not object.__str__
+    )  # a whole sentence, which names the place itself
     sentence = str(found) if is_told else str(getattr(found, "sentence", found))
     return Problem(_join(place, str(getattr(found, "place", ""))), sentence)
 
