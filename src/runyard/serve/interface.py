@@ -247,7 +247,7 @@ def _as_problem(found: Any, place: str) -> Problem:
         return Problem(place, found)
     is_told = (
         getattr(type(found), "__str__", None) is not object.__str__
-    )  # a whole sentence, which names the place itself
+    )  # it names the place, too
     sentence = str(found) if is_told else str(getattr(found, "sentence", found))
     return Problem(_join(place, str(getattr(found, "place", ""))), sentence)
 
