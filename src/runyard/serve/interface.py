@@ -245,9 +245,7 @@ def _told(detail: Any, place: str) -> Problem:
 def _as_problem(found: Any, place: str) -> Problem:
     if isinstance(found, str):
         return Problem(place, found)
-    is_told = (
-        getattr(type(found), "__str__", None) is not object.__str__
-    )  # it names the place, too
+    is_told = getattr(type(found), "__str__", None) is not object.__str__  # it names the place, too
     sentence = str(found) if is_told else str(getattr(found, "sentence", found))
     return Problem(_join(place, str(getattr(found, "place", ""))), sentence)
 
