@@ -10,11 +10,10 @@ from pydantic import BaseModel
 from runyard import load_model, read_manifest
 from runyard.serve import ArrayInput
 
-from src.data_processing.contract import CONTRACT
-from src.data_processing.data_loader import Images, read_image
+from src.data_processing.data_loader import SIZE, Images, read_image
 
 # One image, shape (8, 8), values in 0..1. The service takes it as a file, as base64 or as lists of numbers.
-Input = Annotated[Images, ArrayInput(CONTRACT.image.one, read=read_image)]
+Input = Annotated[Images, ArrayInput(shape=(SIZE, SIZE), read=read_image, low=0, high=1)]
 Model = Callable[[Images], NDArray[np.float32]]  # images (n, 8, 8) to logits (n, 10)
 
 
