@@ -73,6 +73,15 @@ def parsed(command: str) -> Any:  # a context of Click, which Typer does not exp
     return context
 
 
+def test_every_command_of_a_projects_pipeline_is_understood() -> None:
+    pipeline = (CHECKOUT / "template" / "project" / "{{ gitlab }}").read_text()
+    lines = re.findall(r"^ +- (runyard .*?)(?: # .*)?$", pipeline, re.MULTILINE)
+
+    assert len(lines) > 3
+    for line in lines:
+        assert not [option for option in parsed(line).args if option.startswith("-")], line
+
+
 def test_the_pages_name_many_commands() -> None:
     assert len(COMMANDS) > 50
     with pytest.raises(Exception, match="No such option"):
@@ -86,7 +95,7 @@ def _left(context: Any) -> list[str]:
     return [*getattr(context, "_protected_args", []), *context.args]
 
 
-ONLY_NAME_COMMANDS = {"runyard", "runyard ci", "python run.py", "python run.py config"} | {
+ONLY_NAME_COMMANDS = {"runyard", "runyard image", "runyard ci", "python run.py", "python run.py config"} | {
     f"runyard server {name}" for name in ("user", "token", "project")
 }
 

@@ -12,13 +12,14 @@ from typer.core import TyperGroup
 
 from runyard import __version__
 from runyard.cli import screen
-from runyard.cli.commands import changing, keeping, projects, queue, reading, team, travelling
+from runyard.cli.commands import changing, delivering, keeping, projects, queue, reading, team, travelling
 
 HEADINGS = {
     "Runs": reading.app,
     "Changing runs": changing.app,
     "The queue": queue.app,
     "Travelling": travelling.app,
+    "Handing over": delivering.app,
     "The team's server": team.app,
     "Projects": projects.app,
     "The home": keeping.app,

@@ -1,16 +1,18 @@
 """Inference: the one place that `run.py infer`, the Streamlit page and the container all call."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
 from runyard import load_model, read_manifest
+from runyard.serve import ArrayInput
 
-from src.data_processing.data_loader import Images, read_image
+from src.data_processing.data_loader import SIZE, Images, read_image
 from src.models.model import Model, decode
 
-Input = Images  # one image, shape (32, 32), values in 0..1
+# One image, shape (32, 32), values in 0..1. The service takes it as a file, as base64 or as lists of numbers.
+Input = Annotated[Images, ArrayInput(shape=(SIZE, SIZE), read=read_image, low=0, high=1)]
 
 
 class Output(NamedTuple):
@@ -40,7 +42,7 @@ def predict(model: Model, inputs: list[Input]) -> list[Output]:
     ]
 
 
-def read(path: Path) -> list[tuple[str, Input]]:
+def read(path: Path) -> list[tuple[str, Images]]:
     """Read the image at `path`, or all PNG files of that folder by name; return them with their names.
 
     Raises:

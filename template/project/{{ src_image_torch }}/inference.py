@@ -1,20 +1,24 @@
 """Inference: the one place that `run.py infer`, the Streamlit page and the container all call."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel
 from runyard import load_model, read_manifest
+from runyard.serve import ArrayInput
 
-from src.data_processing.data_loader import Images, read_image
-from src.models.model import Model
+from src.data_processing.data_loader import SIZE, Images, read_image
 
-Input = Images  # one image, shape (8, 8), values in 0..1
+# One image, shape (8, 8), values in 0..1. The service takes it as a file, as base64 or as lists of numbers.
+Input = Annotated[Images, ArrayInput(shape=(SIZE, SIZE), read=read_image, low=0, high=1)]
+Model = Callable[[Images], NDArray[np.float32]]  # images (n, 8, 8) to logits (n, 10)
 
 
-class Output(NamedTuple):
-    """One prediction; its fields are the columns of `run.py infer`."""
+class Output(BaseModel):
+    """One prediction; its fields are the columns of `run.py infer` and the answer of the service."""
 
     label: int  # 0 to 9
     probability: float  # how sure the model is, 0..1
@@ -22,22 +26,27 @@ class Output(NamedTuple):
 
 def load(path: Path, device: str = "cpu") -> Model:
     """Load a model that `run.save_model` has written, onto "cpu", "cuda" or "cuda:1"."""
-    model = Model(**read_manifest(path).meta["model"])  # src/train.py has noted how it was built
-    return load_model(path, into=model).to(device).eval()
+    if read_manifest(path).framework == "onnx":  # `runyard package --onnx` made it; it needs no PyTorch
+        return load_model(path)
+    from src.models.model import Model  # only here, so that a container for ONNX can do without PyTorch
+
+    module = Model(**read_manifest(path).meta["model"])  # src/train.py has noted how it was built
+    return load_model(path, into=module, device=device)
 
 
 def predict(model: Model, inputs: list[Input]) -> list[Output]:
     """Predict the digit of each image, in the order of the images."""
     if not inputs:
         return []
-    device = next(model.parameters()).device
-    with torch.inference_mode():
-        images = torch.from_numpy(np.stack(inputs)).to(device)  # (n, 8, 8)
-        probabilities, labels = model(images).softmax(dim=1).max(dim=1)  # (n,), (n,)
-    return [Output(*pair) for pair in zip(labels.tolist(), probabilities.tolist(), strict=True)]
+    logits = model(np.stack(inputs))  # (n, 10)
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))  # (n, 10)
+    probabilities = powers / powers.sum(axis=1, keepdims=True)  # (n, 10)
+    labels = probabilities.argmax(axis=1)  # (n,)
+    pairs = zip(labels, probabilities, strict=True)
+    return [Output(label=int(label), probability=float(row[label])) for label, row in pairs]
 
 
-def read(path: Path) -> list[tuple[str, Input]]:
+def read(path: Path) -> list[tuple[str, Images]]:
     """Read the image at `path`, or all PNG files of that folder by name; return them with their names.
 
     Raises:

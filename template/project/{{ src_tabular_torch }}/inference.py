@@ -1,16 +1,17 @@
 """Inference: the one place that `run.py infer`, the Streamlit page and the container all call."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
 from runyard import load_model, read_manifest
+from runyard.serve import ArrayInput
 
-from src.data_processing.data_loader import TABLE, Rows, read_rows
+from src.data_processing.data_loader import FEATURES, TABLE, Rows, read_rows
 from src.models.model import Model
 
-Input = Rows  # one row, shape (13,)
+Input = Annotated[Rows, ArrayInput(shape=(len(FEATURES),))]  # one row, shape (13,)
 
 
 class Output(NamedTuple):
@@ -37,7 +38,7 @@ def predict(model: Model, inputs: list[Input]) -> list[Output]:
     return [Output(*pair) for pair in zip(labels.tolist(), probabilities.tolist(), strict=True)]
 
 
-def read(path: Path) -> list[tuple[str, Input]]:
+def read(path: Path) -> list[tuple[str, Rows]]:
     """Read the rows of a CSV file, or of the table.csv of a folder; return them with their file and line.
 
     Raises:

@@ -1,16 +1,18 @@
 """Inference: the one place that `run.py infer`, the Streamlit page and the container all call."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
 from runyard import load_model, read_manifest
+from runyard.serve import ArrayInput
 
 from src.data_processing.data_loader import SCALE, SERIES, WINDOW, Windows, read_series
 from src.models.model import Model
 
-Input = Windows  # the points before the one to forecast, shape (24,), the latest last
+# The points before the one to forecast, shape (24,), the latest last.
+Input = Annotated[Windows, ArrayInput(shape=(WINDOW,))]
 
 
 class Output(NamedTuple):
@@ -36,7 +38,7 @@ def predict(model: Model, inputs: list[Input]) -> list[Output]:
     return [Output(value) for value in values.tolist()]
 
 
-def read(path: Path) -> list[tuple[str, Input]]:
+def read(path: Path) -> list[tuple[str, Windows]]:
     """Read all windows of a CSV file, or of the series.csv of a folder; return each with the time of its latest point.
 
     Raises:

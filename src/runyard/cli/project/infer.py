@@ -13,6 +13,8 @@ from runyard.cli.target import find_run
 from runyard.client import Client, open_client
 from runyard.errors import MissingExtra, NotFound, UsageError
 from runyard.project.project import Project, find_project
+from runyard.tracking.files import check_file_name
+from runyard.tracking.models import MANIFEST, read_manifest
 
 _FORMATS = (".csv", ".parquet")
 
@@ -39,10 +41,10 @@ def infer(
     client.refresh()
     run_id = best_run(client, project, metric) if run == "best" else find_run(client, str(run)).id
     with tempfile.TemporaryDirectory(prefix="runyard-model-") as scratch:
-        target = Path(scratch) / "model"
-        fetch_model(client, run_id, target)
+        place = Path(scratch) / "model"
+        fetch_model(client, run_id, place)
         screen.say(f"Model of run {run_id} ({client.index.get(run_id).name})")
-        _apply(project, target, data=data, out=out, device=device)
+        _apply(project, place, data=data, out=out, device=device)
 
 
 def best_run(client: Client, project: Project, metric: str | None) -> str:
@@ -64,22 +66,23 @@ def best_run(client: Client, project: Project, metric: str | None) -> str:
     raise NotFound(f"No completed run of {project.name} has both '{key}' and a model. `runyard runs` lists the runs.")
 
 
-def fetch_model(client: Client, run_id: str, target: Path) -> None:
-    """Lay the files of a run's model into a folder, from the artifact store.
+def fetch_model(client: Client, run_id: str, place: Path, *, kinds: Sequence[str] = ("package", "model")) -> None:
+    """Lay the files of a run's model into a folder, from the artifact store: its package, if it has one.
 
     Raises:
         NotFound: the run has saved no model.
     """
-    items = [item for item in client.index.artifacts(run_id) if item.kind == "model"]
-    if not items:
+    known = client.index.artifacts(run_id)
+    found = next((items for kind in kinds if (items := [item for item in known if item.kind == kind])), None)
+    if not found:
         raise NotFound(f"Run {run_id} has saved no model: its train() did not call run.save_model.")
-    root = Path(items[-1].name).parts[0]  # the model that was saved last, if there are several
-    for item in items:
-        parts = Path(item.name).parts
-        if parts[0] == root:
-            file = target.joinpath(*parts[1:])
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_bytes(client.artifacts.path(item.sha256).read_bytes())
+    last = next(item for item in reversed(found) if Path(item.name).name == MANIFEST)  # if there are several
+    place.mkdir(parents=True)
+    (place / MANIFEST).write_bytes(client.artifacts.path(last.sha256).read_bytes())
+    for name, entry in read_manifest(place).files.items():
+        file = place / check_file_name(name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(client.artifacts.path(entry.sha256).read_bytes())
 
 
 def _apply(project: Project, model_folder: Path, *, data: Path, out: Path, device: str) -> None:

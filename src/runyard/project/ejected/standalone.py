@@ -162,7 +162,27 @@ def read_manifest(folder: str | Path) -> SimpleNamespace:
     return SimpleNamespace(**{"meta": {}, **json.loads(path.read_text(encoding="utf-8"))})
 
 
-def load_model(folder: str | Path, *, into: Any = None, trusted: Iterable[str] = ()) -> Any:
+class ArrayInput:
+    """Notes in an annotation what an array has to be; nothing here checks it."""
+
+    def __init__(self, **declared: Any) -> None:
+        self.declared = declared
+
+
+class _OnArrays:
+    """A module of PyTorch as a function of NumPy arrays."""
+
+    def __init__(self, module: Any, device: str) -> None:
+        self.module, self._device = module.to(device).eval(), device
+
+    def __call__(self, *arrays: Any) -> Any:
+        import torch
+
+        with torch.inference_mode():
+            return self.module(*(torch.from_numpy(array).to(self._device) for array in arrays)).cpu().numpy()
+
+
+def load_model(folder: str | Path, *, into: Any = None, trusted: Iterable[str] = (), device: str | None = None) -> Any:
     """Read a model; no code runs that comes with it. A changed file is refused."""
     source = Path(folder)
     manifest = read_manifest(source)
@@ -176,7 +196,7 @@ def load_model(folder: str | Path, *, into: Any = None, trusted: Iterable[str] =
         if into is None:
             return safetensors.torch.load_file(path)
         safetensors.torch.load_model(into, path)
-        return into
+        return into if device is None else _OnArrays(into, device)
     if manifest.framework == "sklearn":
         import skops.io
 

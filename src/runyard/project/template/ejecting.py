@@ -26,7 +26,7 @@ _LEFT_OUT = (ANSWERS_FILE, "runyard.toml", ".gitlab-ci.yml", "docker/.dockerigno
 _LEFT_OUT_FOLDERS = (".github/", "src/visualization/", "experiments/")
 _CHECKS = ("tests/", "src/data_processing/contract.py")
 _COUNTERPARTS = {  # names of Runyard that the copy has, and what they are called there
-    **{name: name for name in ("Config", "Field", "Run", "load_model", "read_manifest", "rehearse")},
+    **{name: name for name in ("Config", "Field", "Run", "load_model", "read_manifest", "rehearse", "ArrayInput")},
     "RunyardError": "ProjectError as RunyardError",
     "UsageError": "ProjectError as UsageError",
 }

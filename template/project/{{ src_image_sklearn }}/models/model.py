@@ -1,16 +1,20 @@
 """The model: a multi-layer perceptron of scikit-learn that learns epoch by epoch."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-from sklearn.neural_network import MLPClassifier
 
 from src.config import TrainConfig
 from src.data_processing.data_loader import CLASSES, Images
 
-Model = MLPClassifier
+if TYPE_CHECKING:
+    from sklearn.neural_network import MLPClassifier
 
 
-def build(config: TrainConfig, n_images: int) -> Model:
+def build(config: TrainConfig, n_images: int) -> "MLPClassifier":
     """Make a model that has learnt nothing yet, for a training with `n_images` images."""
+    from sklearn.neural_network import MLPClassifier  # only here: a container for ONNX has no scikit-learn
+
     optim = config.optim
     settings = {"beta_1": optim.beta1} if optim.kind == "adam" else {"momentum": optim.momentum}
     return MLPClassifier(
