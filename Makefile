@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-EXTRAS := server,postgresql,frames,parquet,figures,sklearn
+EXTRAS := server,postgresql,frames,parquet,figures,sklearn,streamlit
 UV := $(shell command -v uv 2>/dev/null)
 
 unexport PYTHONDONTWRITEBYTECODE  # tests and demo start hundreds of processes, and each would compile the same modules
