@@ -48,6 +48,13 @@ class Words:
             text = text.translate(str.maketrans(",.", ".,"))
         return text.replace("-", "−")
 
+    def tick(self, value: float) -> str:
+        """As `number`, without zeros at the end: for axes."""
+        places = 0 if value == 0 else _places(value)
+        while places and round(value, places - 1) == round(value, places):
+            places -= 1
+        return self.number(value, places)
+
     def percent(self, share: float, places: int = 1) -> str:
         """`97.2 %`, `97,2 %`."""
         return f"{self.number(100 * share, places)} %" if math.isfinite(share) else "–"
@@ -139,16 +146,16 @@ TEXTS: dict[str, tuple[str, str]] = {
     "wanted": ("What is looked for", "Wonach gesucht wird"),
     "line": ("Threshold", "Schwelle"),
     "cost_of": ("One “{name}” costs", "Einmal „{name}“ kostet"),
-    "share": ("{label}: how many of {per} {things}", "{label}: wie viele von {per} {things}"),
+    "share": ("{label}: how many of {per} {things}", "{label}: wie viele je {per} {things}"),
     "missed": ("missed", "übersehen"),
     "alarm": ("false alarm", "Fehlalarm"),
     "things": ("samples", "Proben"),
-    "of_things": ("of {per} {things}", "von {per} {things}"),
+    "of_things": ("of {per} {things}", "je {per} {things}"),
     "per_things": ("per {per} {things}", "je {per} {things}"),
     "cost": ("Cost", "Kosten"),
     "at": ("at {threshold}", "bei {threshold}"),
     "chosen": ("chosen", "gewählt"),
-    "cheapest": ("cheapest", "am günstigsten"),
+    "cheapest": ("cheapest", "günstigste"),
     "cheapest_at": ("Cheapest at {threshold}: {cost}", "Am günstigsten bei {threshold}: {cost}"),
     "use_cheapest": ("Use the cheapest", "Die günstigste nehmen"),
     "passed": ("passes, rightly", "geht zu Recht durch"),
@@ -158,9 +165,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "gemessen: {k} von {n} (95 %: {low} bis {high})",
     ),
     "share_note": (
-        "Rates come from {n} samples of the evaluation; they are applied to the share of “{label}” given above.",
-        "Die Raten stammen aus {n} Proben der Auswertung; angewendet werden sie auf den oben angegebenen Anteil von "
-        "„{label}“.",
+        "The rates were measured on {n} samples of the evaluation; they are applied to the share given above.",
+        "Die Raten sind an {n} Proben der Auswertung gemessen; angewendet werden sie auf den oben genannten Anteil.",
     ),
     "sampled_note": (
         "Drawn from an even selection of {n} scores.",

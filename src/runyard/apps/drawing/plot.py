@@ -92,7 +92,7 @@ class Plot:
         """A point."""
         across, up = self.at(x, y)
         self._marks.append(
-            f'<circle{_class(name)} cx="{across:.1f}" cy="{up:.1f}" r="{radius:g}" fill="{colour(ink)}"'
+            f'<circle{_class(name)} transform="translate({across:.1f} {up:.1f})" r="{radius:g}" fill="{colour(ink)}"'
             f' stroke="{colour("panel")}" stroke-width="1.5"/>'
         )
         return self

@@ -72,20 +72,28 @@ def count_errors(predictions: Predictions, *, group_by: GroupBy | None = None) -
 
 def item_of(predictions: Predictions, number: int) -> Item:
     """A sample as the gallery shows it."""
-    score = None
-    if predictions.is_classification and int(predictions.predictions[number]) in predictions.scored_labels:
-        score = float(predictions.scores_of(int(predictions.predictions[number]))[number])
     return Item(
         number=number,
         id=predictions.ids[number],
         target=predictions.target_text(number),
         prediction=predictions.prediction_text(number),
-        score=score,
+        score=_score(predictions, number),
         wrongness=float(predictions.wrongness[number]),
         path=predictions.paths[number] if predictions.paths else "",
         ms=float(predictions.ms[number]) if predictions.ms is not None else None,
         thumbnail=predictions.thumbnails.get(number),
     )
+
+
+def _score(predictions: Predictions, number: int) -> float | None:
+    """Of the given answer; the first of two classes has what the second one left, if scores are probabilities."""
+    if not predictions.is_classification or predictions.scores is None:
+        return None
+    answer = int(predictions.predictions[number])
+    if answer in predictions.scored_labels:
+        return float(predictions.scores_of(answer)[number])
+    other = float(predictions.scores_of(1)[number])
+    return 1 - other if 0 <= other <= 1 else None
 
 
 def _in_order(predictions: Predictions, order: Order) -> list[int]:
