@@ -16,6 +16,7 @@ from hypothesis import settings
 
 from runyard.accounts import passwords
 from tests import postgresql
+from tests.browsing import browser, visit  # noqa: F401  # fixtures, for the dashboard, the report and the page
 from tests.postgresql import PostgreSQL, database_of
 
 settings.register_profile("any machine", settings(), deadline=None)  # a busy one is no defect

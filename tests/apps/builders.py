@@ -50,4 +50,5 @@ def subject(predictions: Predictions | None = None, **more: Any) -> Subject:
 
 def options(**more: Any) -> Options:
     """A report of that day."""
-    return Options(**{"title": "Weld seam inspection", "customer": "Demo GmbH", "now": NOVEMBER} | more)
+    settings: dict[str, Any] = {"title": "Weld seam inspection", "customer": "Demo GmbH", "now": NOVEMBER}
+    return Options(**settings | more)

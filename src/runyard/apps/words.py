@@ -124,6 +124,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "upload": ("Your own files", "Eigene Dateien"),
     "samples": ("Samples", "Beispiele"),
+    "camera": ("Camera", "Kamera"),
     "choose": ("Choose one or more", "Eines oder mehrere auswählen"),
     "nothing_chosen": (
         "Upload a file or choose a sample above.",

@@ -326,7 +326,7 @@ class Run:
         *,
         scores: Any = None,
         labels: Sequence[Any] | None = None,
-        ids: Sequence[Any] | None = None,
+        ids: Any = None,
         images: Any = None,
         paths: Sequence[Any] | None = None,
         ms: Any = None,

@@ -69,7 +69,7 @@ def build_report(subjects: Sequence[Subject], options: Options, *, second: Subje
     """
     album = Album(ROOM_BYTES)
     shown = [redacted(subject) for subject in subjects] if options.is_redacted else list(subjects)
-    runs = [_run(subject, place, album, options) for place, subject in enumerate(shown)]
+    runs = [_run(subject, place, album, options, n_runs=len(shown)) for place, subject in enumerate(shown)]
     if second is not None:
         runs[0]["comparison"] = _comparison(subjects[0], second, album, options)
     script = (_HERE / "script.js").read_text(encoding="utf-8")
@@ -92,7 +92,7 @@ def build_report(subjects: Sequence[Subject], options: Options, *, second: Subje
     return Report(html=html, pictures_left_out=album.left_out)
 
 
-def _run(subject: Subject, place: int, album: Album, options: Options) -> dict[str, Any]:
+def _run(subject: Subject, place: int, album: Album, options: Options, *, n_runs: int) -> dict[str, Any]:
     words, facts, predictions = options.words, subject.facts, subject.predictions
     measures = measure(predictions) if predictions is not None else Measures(count=0)
     found: dict[str, Any] = {
@@ -120,10 +120,10 @@ def _run(subject: Subject, place: int, album: Album, options: Options) -> dict[s
     if not predictions.is_classification:
         return found | {"value_plot": Markup(sections.value_plot(predictions, words))}
     found["confusion"] = sections.confusion(predictions, measures, words)
-    return found | _threshold(predictions, options)
+    return found | _threshold(predictions, options, n_runs=n_runs)
 
 
-def _threshold(predictions: Predictions, options: Options) -> dict[str, Any]:
+def _threshold(predictions: Predictions, options: Options, *, n_runs: int) -> dict[str, Any]:
     """The threshold and the curves of the wanted class; nothing if no scores were kept."""
     words, costs = options.words, options.costs
     numbers = threshold.wanted_classes(predictions, options.positive)
@@ -135,6 +135,8 @@ def _threshold(predictions: Predictions, options: Options) -> dict[str, Any]:
     ]
     line = lines[0]
     missed_name, alarm_name = threshold.names(costs, words)
+    data = threshold.script_data(lines, costs, words, n_runs=n_runs)
+    is_thinned = max(len(line.scored.wanted), len(line.scored.others)) > data["most"]
     return {
         "rates": [plot | {"svg": Markup(plot["svg"])} for plot in sections.rate_plots(line.scored, words)],
         "threshold": {
@@ -145,11 +147,11 @@ def _threshold(predictions: Predictions, options: Options) -> dict[str, Any]:
             "costs": costs,
             "things": threshold.things(costs, words),
             "plot": Markup(threshold.cost_plot(line, costs, words)),
-            "data": _json(threshold.script_data(lines, costs, words)),
+            "data": _json(data),
             "measured_missed": threshold.measured(line.at.misses, line.at.hits + line.at.misses, words),
             "measured_alarm": threshold.measured(line.at.alarms, line.at.alarms + line.at.passed, words),
             "n": words.number(len(predictions)),
-            "is_thinned": max(len(line.scored.wanted), len(line.scored.others)) > threshold.MOST_SCORES,
+            "thinned_to": words.number(data["most"]) if is_thinned else "",
         },
     }
 

@@ -109,9 +109,9 @@ def measured(k: int, n: int, words: Words) -> str:
     return words("measured", k=words.number(k), n=words.number(n), low=words.percent(low), high=words.percent(high))
 
 
-def script_data(lines: list[Line], costs: Costs, words: Words) -> dict[str, Any]:
-    """What the script of the report needs, JSON-like."""
-    most = min(MOST_SCORES, _MOST_IN_ALL // max(2 * len(lines), 1))
+def script_data(lines: list[Line], costs: Costs, words: Words, *, n_runs: int = 1) -> dict[str, Any]:
+    """What the script of the report needs, JSON-like; `n_runs` share the room."""
+    most = min(MOST_SCORES, _MOST_IN_ALL // max(2 * len(lines) * n_runs, 1))
     return {
         "locale": words.locale,
         "per": costs.per,
@@ -120,6 +120,7 @@ def script_data(lines: list[Line], costs: Costs, words: Words) -> dict[str, Any]
         "alarm": costs.alarm,
         "shareText": words("share", label="{label}", per=words.number(costs.per), things=things(costs, words)),
         "measured": words("measured", k="{k}", n="{n}", low="{low}", high="{high}"),
+        "most": most,
         "lines": [
             {
                 "label": line.label,
@@ -132,7 +133,6 @@ def script_data(lines: list[Line], costs: Costs, words: Words) -> dict[str, Any]
             }
             for line in lines
         ],
-        "isThinned": any(max(len(line.scored.wanted), len(line.scored.others)) > most for line in lines),
     }
 
 

@@ -70,7 +70,7 @@ def _prices(label: str, share: float, kept: dict[str, Any], stage: Stage) -> tup
     missed_name, alarm_name = lines.names(costs, words)
     things = lines.things(costs, words)
     before = kept.get("share", share) if kept.get("label") in (None, label) else share
-    columns = st.columns(3)
+    columns = st.columns(3, vertical_alignment="bottom")
     unit = f" ({costs.unit})" if costs.unit else ""
     missed = columns[0].number_input(
         plain(words("cost_of", name=short(missed_name)) + unit), min_value=0.0, value=costs.missed, key="missed"

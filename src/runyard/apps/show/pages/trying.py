@@ -69,10 +69,11 @@ def _inputs(stage: Stage, inference: Inference) -> list[tuple[str, Any, str]]:
         uploads = st.file_uploader(words("upload"), accept_multiple_files=True, key="upload")
     with right:
         names = st.multiselect(words("samples"), list(samples), key="samples", placeholder=words("choose"))
+        photo = st.camera_input(words("camera"), key="photo") if st.toggle(words("camera"), key="camera") else None
     chosen += [(name, samples[name][0], samples[name][1]) for name in names]
     found: list[tuple[str, Any, str]] = []
     with tempfile.TemporaryDirectory(prefix="runyard-try-") as scratch:
-        for number, upload in enumerate(uploads or []):
+        for number, upload in enumerate([*(uploads or []), *([photo] if photo else [])]):
             path = Path(scratch) / f"{number}{_suffix(upload.name)}"
             path.write_bytes(upload.getvalue())
             chosen.append((upload.name, path, ""))
