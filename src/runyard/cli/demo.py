@@ -48,6 +48,7 @@ def pack(*, run: str, out: Path | None, compare: str | None, lang: str, with_whe
 
 def check(*, folder: Path, as_json: bool) -> None:
     """Show all pages without a network; exit with 1 if anything is wrong."""
+    read_pack(folder)
     if not as_json:
         screen.remark("Showing every page without a network, which takes some seconds …")
     found = check_folder(folder)

@@ -43,6 +43,10 @@ def rehearse(folder: Path, log: Path) -> list[PageResult]:
 def _pages(folder: Path) -> list[PageResult]:
     from streamlit.testing.v1 import AppTest
 
+    try:
+        compile((folder / APP_FOLDER / SCRIPT).read_bytes(), SCRIPT, "exec")
+    except SyntaxError as problem:  # Streamlit would only log it
+        return [PageResult(page="start", problem=f"{SCRIPT}:{problem.lineno} {problem.msg}")]
     sys.path.insert(0, str(folder / APP_FOLDER))
     test = AppTest.from_file(folder / APP_FOLDER / SCRIPT, default_timeout=_TIMEOUT_S)
     test.run()

@@ -49,8 +49,8 @@ def attempts_in_trace(lines: Iterable[str]) -> Iterator[str]:
 def _place(event: str, arguments: tuple[Any, ...]) -> str:
     """Who was asked for; empty for this machine, and for sockets that are files."""
     if event.startswith("socket.get"):
-        host = arguments[0]
-        return "" if host is None or is_here(host) else f"{_text(host)} (name)"
+        host = arguments[0]  # an address needs no look-up; connecting to it will be told
+        return "" if host is None or is_here(host) or _is_address(host) else f"{_text(host)} (name)"
     address = arguments[1]
     if not isinstance(address, tuple) or len(address) < 2:
         return ""
@@ -65,6 +65,14 @@ def is_here(host: Any) -> bool:  # a text or bytes
     except ValueError:
         return name in ("", "localhost")
     return address.is_loopback or address.is_unspecified
+
+
+def _is_address(host: Any) -> bool:
+    try:
+        ipaddress.ip_address(_text(host))
+    except ValueError:
+        return False
+    return True
 
 
 def _text(host: Any) -> str:

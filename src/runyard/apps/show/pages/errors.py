@@ -12,6 +12,7 @@ from runyard.tracking.predictions import Predictions
 _COLUMNS = 4
 _AT_ONCE = 12
 _PLACE = "gallery-place"
+_GROUPINGS: dict[str, GroupBy | None] = {"label": "label", "confusion": "confusion", "nothing": None}
 
 
 def show(stage: Stage, predictions: Predictions) -> None:
@@ -46,17 +47,16 @@ def show(stage: Stage, predictions: Predictions) -> None:
 def _choices(stage: Stage, predictions: Predictions) -> tuple[GroupBy | None, Order]:
     words, settings = stage.words, stage.settings
     left, right = st.columns(2)
-    groupings: list[GroupBy | None] = ["label", "confusion", None]
-    names = {"label": words("by_label"), "confusion": words("by_confusion"), None: words("by_nothing")}
     group_by = settings.group_by if predictions.is_classification else None
     if predictions.is_classification:
-        group_by = left.selectbox(
+        chosen = left.selectbox(
             words("group"),
-            groupings,
-            index=groupings.index(settings.group_by),
-            format_func=lambda key: names[key],
+            list(_GROUPINGS),
+            index=list(_GROUPINGS.values()).index(settings.group_by),
+            format_func=lambda key: words(f"by_{key}"),
             key="group-by",
         )
+        group_by = _GROUPINGS[chosen]
     orders = list(get_args(Order))
     order = right.selectbox(
         words("order"),
