@@ -51,8 +51,9 @@ release-template: $(READY)  ## keep this version of the template for good, so th
 picture: $(READY)  ## draw docs/images/demo.svg from a demo
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python examples/picture.py
 
-screenshots: $(READY)  ## pictures of the dashboard into docs/images
+screenshots: $(READY)  ## pictures of the dashboard, the customer's page and a report into docs/images
 	$(BIN)/python -m examples.screenshots
+	$(BIN)/python -m examples.showing_screenshots
 
 bench: $(READY)  ## every number of the README, beside its limit
 	$(BIN)/python benchmarks/all.py

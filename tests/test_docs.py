@@ -86,7 +86,7 @@ def _left(context: Any) -> list[str]:
     return [*getattr(context, "_protected_args", []), *context.args]
 
 
-ONLY_NAME_COMMANDS = {"runyard", "runyard ci", "python run.py", "python run.py config"} | {
+ONLY_NAME_COMMANDS = {"runyard", "runyard ci", "runyard demo", "python run.py", "python run.py config"} | {
     f"runyard server {name}" for name in ("user", "token", "project")
 }
 

@@ -42,7 +42,7 @@ def predict(model, inputs):
     outputs = []
     for image in inputs:
         darkness = float(np.clip((model["level"] - image.min()) * 4, 0, 1))
-        outputs.append(Output("defect" if darkness >= 0.5 else "ok", darkness, np.clip(0.35 - image, 0, 1) * 3))
+        outputs.append(Output("defect" if darkness >= 0.5 else "ok", darkness, np.clip((0.34 - image) * 8, 0, 1)))
     return outputs
 
 

@@ -114,8 +114,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "`run.log_predictions` am Ende von `src/train.py`.",
     ),
     "without_doubtful": (
-        "Leave out {n} samples whose label is in doubt",
-        "{n} Proben mit zweifelhafter Beschriftung weglassen",
+        "Leave out samples whose label is in doubt ({n})",
+        "Proben mit zweifelhafter Beschriftung weglassen ({n})",
     ),
     # try
     "try_intro": (
@@ -217,7 +217,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "label_wrong": ("label is wrong", "Beschriftung ist falsch"),
     "right_label": ("right would be", "richtig wäre"),
     "unknown": ("don't know", "weiß nicht"),
-    "doubts": ("{n} labels in doubt", "{n} zweifelhafte Beschriftungen"),
+    "doubts": ("Labels in doubt: {n}", "Zweifelhafte Beschriftungen: {n}"),
     "download_doubts": ("Download the list", "Liste herunterladen"),
     "kept_in": ("kept in {file}", "aufbewahrt in {file}"),
     "n_errors": ("{n} errors", "{n} Fehler"),

@@ -71,7 +71,7 @@ def test_a_customer_clicks_through_all_pages(visit: Visit, demo: Path, address: 
 
     choose(visit, "What it gets wrong", "What it gets wrong")
     page.locator('[data-testid="stCheckbox"] label', has_text="label is wrong").first.click()
-    page.get_by_text("1 labels in doubt").wait_for()
+    page.get_by_text("Labels in doubt: 1").wait_for()
     assert len(Doubts(demo / "labels-in-doubt.csv").all()) == 1
 
     choose(visit, "Old and new", "Old and new")

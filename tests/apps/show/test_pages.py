@@ -178,7 +178,7 @@ def test_a_wrong_label_is_written_down_offered_as_a_list_and_taken_back(open_dem
         item.prediction,
         showroom.NEW,
     )
-    assert "1 labels in doubt" in text_of(test)
+    assert "Labels in doubt: 1" in text_of(test)
     test.checkbox(key=f"wrong-{item.id}").uncheck()
     shown(test.run())
     assert doubts.all() == {}
