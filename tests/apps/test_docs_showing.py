@@ -35,9 +35,9 @@ def test_every_python_block_runs(
     ((_, more),) = kept
     assert more["labels"] == list(LABELS)
 
-    demo = showroom.build(tmp_path / "demo")
+    demo, found = showroom.build(tmp_path / "demo"), dict[str, Any]()
     monkeypatch.syspath_prepend(str(demo / "app"))
-    exec(compile(page.replace("app.run()", "pages = app.pages"), "docs/showing.md", "exec"), found := {})
+    exec(compile(page.replace("app.run()", "pages = app.pages"), "docs/showing.md", "exec"), found)
     assert found["pages"] == ["try", "threshold", "errors", "compare", "report"]
     for name in [name for name in sys.modules if name == "src" or name.startswith("src.")]:
         del sys.modules[name]
