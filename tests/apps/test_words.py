@@ -22,7 +22,7 @@ def test_both_languages_fill_in_the_same_values(key: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "english", "german"),
-    [(1234.5, "1,234", "1.234"), (0.12345, "0.123", "0,123"), (-3, "−3", "−3"), (float("nan"), "–", "–")],
+    [(1234.5, "1,235", "1.235"), (0.12345, "0.123", "0,123"), (-3, "−3", "−3"), (float("nan"), "–", "–")],
 )
 def test_numbers_are_written_as_readers_expect_them(value: float, english: str, german: str) -> None:
     assert Words().number(value) == english

@@ -7,6 +7,9 @@ from enum import StrEnum
 from runyard.errors import UsageError
 
 
+_HALVES_UP = 1 + 1e-12  # as browsers round, so that a page and its script say the same
+
+
 class Language(StrEnum):
     """What a page is written in."""
 
@@ -43,7 +46,7 @@ class Words:
             return "–"
         if places is None:
             places = 0 if value == round(value) and abs(value) < 1e15 else _places(value)
-        text = f"{value:,.{places}f}"
+        text = f"{value * _HALVES_UP:,.{places}f}"
         if self.language is Language.DE:
             text = text.translate(str.maketrans(",.", ".,"))
         return text.replace("-", "−")
@@ -60,9 +63,12 @@ class Words:
         return f"{self.number(100 * share, places)} %" if math.isfinite(share) else "–"
 
     def amount(self, value: float, unit: str) -> str:
-        """A cost with its unit; whole from 100 on."""
-        text = self.number(value, 0 if abs(value) >= 100 else None)
-        return f"{text} {unit}".strip()
+        """A cost with its unit."""
+        return f"{self.cost(value)} {unit}".strip()
+
+    def cost(self, value: float) -> str:
+        """Two places, from 100 on none."""
+        return self.number(value, 0 if abs(value) >= 100 else 2)
 
     def date(self, at: datetime) -> str:
         """`23 November 2026`, `23. November 2026`."""
@@ -112,6 +118,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "end of `src/train.py`.",
         "Das Modell „{run}“ hat keine Antworten einer Auswertung aufbewahrt. Trainieren Sie es noch einmal, mit "
         "`run.log_predictions` am Ende von `src/train.py`.",
+    ),
+    "no_scores": (
+        "This model gives answers without scores, so there is no threshold to move.",
+        "Dieses Modell gibt Antworten ohne Werte, daher lässt sich keine Schwelle verschieben.",
     ),
     "without_doubtful": (
         "Leave out samples whose label is in doubt ({n})",

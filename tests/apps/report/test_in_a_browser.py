@@ -44,11 +44,11 @@ def test_the_slider_gives_the_numbers_of_the_evaluation(offline: Visit, tmp_path
         at = scored.at(threshold)
         assert said(offline, "misses") == words.number(at.misses_of(1000), 1)
         assert said(offline, "alarms") == words.number(at.alarms_of(1000), 1)
-        assert said(offline, "cost") == words.number(at.cost(COSTS), 0)
+        assert said(offline, "cost") == words.cost(at.cost(COSTS))
         assert said(offline, "measuredMissed").startswith(f"measured: {at.misses} of {at.misses + at.hits}")
     best = scored.curve(COSTS)
     assert said(offline, "bestThreshold") == words.number(best.best, 3)
-    assert said(offline, "bestCost") == words.number(best.best_cost, 0)
+    assert said(offline, "bestCost") == words.cost(best.best_cost)
 
 
 def test_prices_and_shares_of_the_customer_move_the_cheapest_threshold(offline: Visit, tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_prices_and_shares_of_the_customer_move_the_cheapest_threshold(offline: 
     best = Scored(predictions, 1).curve(dear, share=0.01)
     words = Words(Language.DE)
     assert said(offline, "bestThreshold") == said(offline, "threshold") == words.number(best.best, 3)
-    assert said(offline, "cost") == words.number(best.best_cost, 0)
+    assert said(offline, "cost") == words.cost(best.best_cost)
 
 
 def test_another_class_can_be_looked_for(offline: Visit, tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_numbers_of_the_threshold_are_those_of_the_evaluation() -> None:
 
     at, best = scored.at(0.3), scored.at(scored.curve(COSTS).best)
     words = Words()
-    assert f"Cost (€) {words.number(at.cost(COSTS), 0)} {words.number(best.cost(COSTS), 0)}" in text
+    assert f"Cost (€) {words.cost(at.cost(COSTS))} {words.cost(best.cost(COSTS))}" in text
     assert f"measured: {at.misses} of {at.misses + at.hits}" in text
 
 

@@ -68,7 +68,7 @@ function start(section) {
       say(`best${key[0].toUpperCase()}${key.slice(1)}`, number(best[key], 1));
       section.querySelector(`[data-part="${key}"]`).style.flexGrow = now[key];
     }
-    for (const [name, value, places] of [["cost", now.cost, 0], ["bestCost", best.cost, 0], ["threshold", now.threshold, 3], ["bestThreshold", best.threshold, 3]]) say(name, number(value, places));
+    for (const [name, value, places] of [["cost", now.cost, now.cost < 100 ? 2 : 0], ["bestCost", best.cost, best.cost < 100 ? 2 : 0], ["threshold", now.threshold, 3], ["bestThreshold", best.threshold, 3]]) say(name, number(value, places));
     const texts = { measuredMissed: measured(now.missRate, line.nWanted), measuredAlarm: measured(now.alarmRate, line.nOthers) };
     for (const [name, text] of Object.entries({ ...texts, share: fill(data.shareText, { label: line.label }) })) say(name, text);
     const [low, high] = line.range;

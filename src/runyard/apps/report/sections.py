@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from runyard.apps.drawing import Plot
-from runyard.apps.evaluation import Comparison, Measures, Scored, compare, errors, precision_recall, roc
+from runyard.apps.evaluation import Comparison, GroupBy, Measures, Scored, compare, errors, precision_recall, roc
 from runyard.apps.evaluation.gallery import count_errors
 from runyard.apps.facts import Curve, Facts, Metric
 from runyard.apps.report.pictures import Album
@@ -18,6 +18,7 @@ from runyard.tracking.predictions import Predictions
 MOST_CLASSES = 20  # of a matrix that can be read
 MOST_GROUPS = 12
 MOST_OF_A_GROUP = 12
+MOST_IN_ONE_GROUP = 24
 MOST_DIFFERENCES = 24
 MOST_CHARTS = 8
 MOST_METRICS = 60
@@ -138,9 +139,10 @@ def value_plot(predictions: Predictions, words: Words, *, size: tuple[int, int] 
 
 
 def gallery(predictions: Predictions, album: Album, words: Words) -> list[dict[str, Any]]:
-    """The worst errors of each group, with their pictures."""
-    counts = count_errors(predictions, group_by="label")
-    groups = errors(predictions, group_by="label", most=MOST_OF_A_GROUP)
+    """The worst errors of each class, with their pictures; in one group if they are few."""
+    group_by: GroupBy | None = "label" if sum(count_errors(predictions).values()) > MOST_IN_ONE_GROUP else None
+    counts = count_errors(predictions, group_by=group_by)
+    groups = errors(predictions, group_by=group_by, most=MOST_OF_A_GROUP if group_by else MOST_IN_ONE_GROUP)
     found = []
     for name, items in list(groups.items())[:MOST_GROUPS]:
         cards = [
@@ -270,7 +272,8 @@ def origin(facts: Facts, version: str, words: Words) -> list[dict[str, Any]]:
         "tags": ", ".join(facts.tags),
         "note": facts.note,
     }
-    code = facts.code | ({"changes": words("uncommitted")} if facts.code.get("changes") else {})
+    code = {name: text[:12] if name == "commit" else text for name, text in facts.code.items()}
+    code |= {"changes": words("uncommitted")} if code.get("changes") else {}
     blocks = {
         "run": run,
         "data": {"data_version": version, "data_path": facts.data},

@@ -11,7 +11,6 @@ from runyard.apps.report import threshold as lines
 from runyard.apps.report.sections import short
 from runyard.apps.show.plain import block, plain
 from runyard.apps.show.stage import Stage
-from runyard.errors import UsageError
 from runyard.tracking.predictions import Predictions
 
 CHOSEN = "runyard-line"  # survives a change of page, which the state of a widget does not
@@ -24,7 +23,8 @@ def show(stage: Stage, predictions: Predictions) -> None:
     st.caption(words("threshold_intro"))
     numbers = lines.wanted_classes(predictions, stage.settings.positive)
     if not numbers:
-        raise UsageError("No scores were kept, only decisions, so there is no threshold to move.")
+        st.info(words("no_scores"))
+        return
     kept: dict[str, Any] = st.session_state.setdefault(CHOSEN, {})
     left, right = st.columns([1, 1], gap="large")
     with left:
