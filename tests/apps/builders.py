@@ -24,6 +24,7 @@ def facts(**more: Any) -> Facts:
         "host": "ws7.example",
         "tags": ("candidate",),
         "data": "/srv/customer/seams",
+        "data_versions": {"data.root": "3f9a1c20be77 (1,240 files, 96.4 MB)"},
         "config": {"optim.lr": "0.01", "optim.kind": "adam", "epochs": "20", "data.root": "/srv/customer/seams"},
         "changed": ("optim.lr",),
         "metrics": {

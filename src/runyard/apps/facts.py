@@ -48,6 +48,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         code, environment: names and texts to be shown one below the other.
         packages: versions by name.
         data: what the run's data were called: a path, or empty.
+        data_versions: fingerprint and size of what the run found at each path of data, by what names the path.
     """
 
     format: int = FORMAT
@@ -64,6 +65,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     note: str = ""
     data: str = ""
+    data_versions: dict[str, str] = {}
     config: dict[str, str] = {}
     changed: tuple[str, ...] = ()
     metrics: dict[str, Metric] = {}
@@ -115,6 +117,7 @@ def facts_of(run: TrackedRun, goals: Mapping[str, str]) -> Facts:
         tags=row.tags,
         note=row.note,
         data=row.data or "",
+        data_versions=_data_versions(run),
         config={key: _text(value) for key, value in flatten(row.config).items()},
         changed=tuple(row.changed),
         metrics={key: _metric(run, key, goals.get(key, "")) for key in names},
@@ -147,6 +150,17 @@ def read_facts(path: Path) -> Facts:
     if facts.format != FORMAT:
         raise FormatUnknown(f"{path} has format {facts.format}; this Runyard knows {FORMAT}. Install a newer one.")
     return facts
+
+
+def _data_versions(run: TrackedRun) -> dict[str, str]:
+    """Of the latest attempt that saw its data."""
+    sources = next((each.data for each in reversed(run.attempts) if each.data), ())
+    found = {}
+    for source in sources:
+        if source.files:
+            size = f"{source.files:,} files, {source.size_bytes / 1e6:,.1f} MB"
+            found[source.key] = f"{(source.contents or source.names)[:12]} ({size})"
+    return found
 
 
 def _metric(run: TrackedRun, key: str, goal: str) -> Metric:

@@ -39,6 +39,7 @@ def redacted(subject: Subject) -> Subject:
         ended_at=facts.ended_at,
         duration_s=facts.duration_s,
         tags=tuple(clean(tag) for tag in facts.tags),
+        data_versions={clean(key): version for key, version in facts.data_versions.items()},
         note=clean(facts.note),
         config={key: clean(value) for key, value in facts.config.items()},
         changed=facts.changed,

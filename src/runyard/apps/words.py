@@ -6,7 +6,6 @@ from enum import StrEnum
 
 from runyard.errors import UsageError
 
-
 _HALVES_UP = 1 + 1e-12  # as browsers round, so that a page and its script say the same
 
 

@@ -73,6 +73,7 @@ def test_a_report_holds_every_section_and_refers_to_nothing() -> None:
         "optim.lr",
         "Where it comes from",
         "4be1c0ffee00",
+        "data.root 3f9a1c20be77 (1,240 files, 96.4 MB)",
         "torch 2.13.0",
         "anna",
     ):

@@ -274,16 +274,14 @@ def origin(facts: Facts, version: str, words: Words) -> list[dict[str, Any]]:
     }
     code = {name: text[:12] if name == "commit" else text for name, text in facts.code.items()}
     code |= {"changes": words("uncommitted")} if code.get("changes") else {}
-    blocks = {
-        "run": run,
-        "data": {"data_version": version, "data_path": facts.data},
-        "code": code,
-        "environment": facts.environment,
-    }
+    data = {"data_version": version, "data_path": facts.data}
+    blocks = {"run": run, "code": code, "environment": facts.environment}
+    rows = {title: [(words(key), value) for key, value in block.items()] for title, block in blocks.items()}
+    rows["data"] = [*((words(key), value) for key, value in data.items()), *facts.data_versions.items()]
     return [
-        {"title": words(title), "rows": [(words(key), short(value)) for key, value in block.items() if value]}
-        for title, block in blocks.items()
-        if any(block.values())
+        {"title": words(title), "rows": [(short(name), short(value)) for name, value in rows[title] if value]}
+        for title in ("run", "data", "code", "environment")
+        if any(value for _, value in rows[title])
     ]
 
 
