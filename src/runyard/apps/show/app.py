@@ -3,7 +3,9 @@
 This module loads no Streamlit: `run` does, so that what a project imports at its top costs nothing elsewhere.
 """
 
+import atexit
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -35,10 +37,15 @@ class App:
         read: Callable[[Path], Sequence[tuple[str, Any]]] | None = None,
         language: str = "en",
     ) -> None:
-        """Args:
-        title: the project's name if empty.
-        predict: the project's `src.inference.predict`; `load` and `read` are those beside it if left out.
-        language: "en" or "de"; the page can be switched.
+        """A page without any content yet.
+
+        Args:
+            title: the project's name if empty.
+            predict: the project's `src.inference.predict`; `load` and `read` are those beside it if left out.
+            language: "en" or "de"; whoever looks at the page can switch it.
+
+        Raises:
+            UsageError: nothing loads a model for `predict`.
         """
         self.settings = Settings(title=title, customer=customer)
         self.pages: list[str] = []
@@ -153,9 +160,6 @@ def _root(predict: Any) -> Path:
 @cache
 def _model_cache() -> Path:
     """A folder for models that lives as long as this process."""
-    folder = tempfile.TemporaryDirectory(prefix="runyard-models-")
-    _kept.append(folder)
-    return Path(folder.name)
-
-
-_kept: list["tempfile.TemporaryDirectory[str]"] = []  # their end removes them
+    folder = tempfile.mkdtemp(prefix="runyard-models-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)

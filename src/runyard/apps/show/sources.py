@@ -11,7 +11,7 @@ from runyard.apps import facts as facts_file
 from runyard.apps.facts import Subject, facts_of, read_facts
 from runyard.client import Client, open_client
 from runyard.client.runs import TrackedRun
-from runyard.errors import NotFound, UsageError
+from runyard.errors import NotFound
 from runyard.project.models import best_run, fetch_model
 from runyard.project.project import Project, find_project
 from runyard.tracking.predictions import FILE as PREDICTIONS_FILE
@@ -117,15 +117,6 @@ def resolve(client: Client, project: Project, text: str) -> str:
     return client.index.resolve(text)
 
 
-def project_root(start: Path) -> Path:
-    """The project that a folder lies in.
-
-    Raises:
-        UsageError: it lies in none, or its settings cannot be understood.
-    """
-    return find_project(start).root
-
-
 @contextmanager
 def _opened() -> Iterator[Client]:
     client = open_client()
@@ -134,6 +125,3 @@ def _opened() -> Iterator[Client]:
         yield client
     finally:
         client.close()
-
-
-__all__ = ["HomeSource", "PackSource", "Source", "UsageError", "project_root", "resolve"]
