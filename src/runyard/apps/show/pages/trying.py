@@ -83,7 +83,7 @@ def _inputs(stage: Stage, inference: Inference) -> list[tuple[str, Any, str]]:
             except (OSError, ValueError, RunyardError) as problem:
                 told = str(problem).replace(str(path), name)
                 st.error(words("unreadable", name=plain(name), problem=plain(told)))
-    return found
+    return found[:_MOST_AT_ONCE]  # a table may hold thousands of rows
 
 
 def _read(inference: Inference, path: Path) -> Any:  # pairs of a name and whatever the project takes
