@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-EXTRAS := server,postgresql,frames,parquet,figures,sklearn,onnx,serve
+EXTRAS := server,postgresql,frames,parquet,figures,sklearn,onnx,serve,streamlit
 UV := $(shell command -v uv 2>/dev/null)
 
 unexport PYTHONDONTWRITEBYTECODE  # tests and demo start hundreds of processes, and each would compile the same modules
@@ -51,8 +51,9 @@ release-template: $(READY)  ## keep this version of the template for good, so th
 picture: $(READY)  ## draw docs/images/demo.svg from a demo
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python examples/picture.py
 
-screenshots: $(READY)  ## pictures of the dashboard into docs/images
+screenshots: $(READY)  ## pictures of the dashboard, the customer's page and a report into docs/images
 	$(BIN)/python -m examples.screenshots
+	$(BIN)/python -m examples.showing_screenshots
 
 bench: $(READY)  ## every number of the README, beside its limit
 	$(BIN)/python benchmarks/all.py

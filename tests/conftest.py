@@ -16,6 +16,7 @@ from hypothesis import settings
 
 from runyard.accounts import passwords
 from tests import postgresql
+from tests.browsing import browser, visit  # noqa: F401  # fixtures, for the dashboard, the report and the page
 from tests.postgresql import PostgreSQL, database_of
 
 settings.register_profile("any machine", settings(), deadline=None)  # a busy one is no defect
@@ -31,7 +32,6 @@ ALLOWED_SKIPS = (
     r"only root ",  # nor a second user, nor a small disk, without being root
     r"only Linux ",  # macOS lacks the system call
     r"RUNYARD_CONTAINERS ",  # an hour's worth of disk and minutes of time: asked for by name, see CONTRIBUTING.md
-    r"streamlit is installed",  # the sentence for its absence cannot be seen
 )
 
 

@@ -95,9 +95,14 @@ def _left(context: Any) -> list[str]:
     return [*getattr(context, "_protected_args", []), *context.args]
 
 
-ONLY_NAME_COMMANDS = {"runyard", "runyard image", "runyard ci", "python run.py", "python run.py config"} | {
-    f"runyard server {name}" for name in ("user", "token", "project")
-}
+ONLY_NAME_COMMANDS = {
+    "runyard",
+    "runyard image",
+    "runyard ci",
+    "runyard demo",
+    "python run.py",
+    "python run.py config",
+} | {f"runyard server {name}" for name in ("user", "token", "project")}
 
 
 def helps() -> Iterator[tuple[str, str]]:

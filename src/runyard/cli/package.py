@@ -10,13 +10,13 @@ from typing import Any
 
 import runyard
 from runyard.cli import formats, screen, target
-from runyard.cli.project.infer import best_run, fetch_model
 from runyard.client import Client
 from runyard.delivery import PackageOrder, Packed, make_package
 from runyard.errors import UsageError
 from runyard.git import read_state
 from runyard.index import RunRow
 from runyard.journal.events import ArtifactStored
+from runyard.project.models import best_run, fetch_model
 from runyard.project.project import Project, find_project
 from runyard.tracking.models import MANIFEST, read_manifest
 

@@ -25,6 +25,8 @@ from runyard.journal import HOST, Attempt
 from runyard.journal.events import DataSeen, Ended, Environment, Event, Failed, Media, Output, OutputDropped, Started
 from runyard.journal.reader import Decoder, EventAt, read_journal
 from runyard.records import CodeState, DataSource, RunId, RunSpec, RunState
+from runyard.tracking.predictions import KIND as PREDICTIONS
+from runyard.tracking.predictions import Predictions, read_predictions
 
 _SHOWN_IN_NOTEBOOK = 50
 
@@ -176,6 +178,19 @@ class TrackedRun:
         """The files that the run stored, in the order of their names."""
         rows = sorted(self._client.index.artifacts(self.id), key=lambda row: (row.name, row.attempt))
         return [self._stored(row) for row in rows]
+
+    def predictions(self) -> Predictions:
+        """What `run.log_predictions` kept: one answer a sample of the evaluation set.
+
+        Raises:
+            NotFound: it kept none, or they are not here any more.
+        """
+        kept = [row for row in self._client.index.artifacts(self.id) if row.kind == PREDICTIONS]
+        if not kept:
+            raise NotFound(
+                f"Run {self.id} ({self.name}) has kept no predictions: its train() did not call run.log_predictions."
+            )
+        return read_predictions(self._client.artifacts.path(max(kept, key=lambda row: row.attempt).sha256))
 
     def media(self, key: str | None = None) -> list[tuple[MediaRow, Media]]:
         """Images, tables, figures and the like, by step; each with its place and its content."""

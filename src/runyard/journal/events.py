@@ -100,7 +100,7 @@ class FileLogged(Event, frozen=True, kw_only=True, tag="file"):
     """A file under the attempt's `files/` waits for its supervisor to move it into the artifact store."""
 
     name: str  # relative, with /, checked: no "..", no leading /
-    kind: str = "artifact"  # artifact | model
+    kind: str = "artifact"  # artifact | model | predictions
     meta: dict[str, Any] = {}
 
 
