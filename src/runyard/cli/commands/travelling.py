@@ -1,17 +1,45 @@
-"""Runs as files."""
+"""Runs as files, and from and to other trackers."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
-from runyard.cli.options import OneRun, Runs
+from runyard.cli.options import Json, OneRun, Runs
 
 app = typer.Typer(rich_markup_mode=None)
 
 
-@app.command("export")
-def export(
+class WithDefault(TyperGroup):
+    """A group whose commands have names, and that takes anything else for the argument of one command: `this`."""
+
+    default = "this"
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # Click's types, which Typer does not export
+        own = {"--help", *self.commands}
+        if args and args[0] not in own:
+            args = [self.default, *args]
+        return list(super().parse_args(ctx, args))
+
+
+exporting = typer.Typer(rich_markup_mode=None, cls=WithDefault, no_args_is_help=True)
+importing = typer.Typer(rich_markup_mode=None, cls=WithDefault, no_args_is_help=True)
+app.add_typer(exporting, name="export")
+app.add_typer(importing, name="import")
+
+
+@exporting.callback()
+def export() -> None:
+    """Write a run into a file.
+
+    \b
+    runyard export 8fk2 --out baseline.tar.gz
+    """
+
+
+@exporting.command("this", hidden=True)
+def export_run(
     run: OneRun,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Where to [ID.runyard.tar.gz].")
@@ -29,8 +57,18 @@ def export(
     command.export(run=run, out=out)
 
 
-@app.command("import")
-def import_(file: Annotated[Path, typer.Argument(metavar="FILE", show_default=False)]) -> None:
+@importing.callback()
+def import_() -> None:
+    """Take in a run out of a file that `runyard export` wrote, or the runs of another tracker.
+
+    \b
+    runyard import baseline.tar.gz
+    runyard import sacred mongodb://lab-db/sacred --project weld-seam
+    """
+
+
+@importing.command("this", hidden=True)
+def import_run(file: Annotated[Path, typer.Argument(metavar="FILE", show_default=False)]) -> None:
     """Take a run out of a file that `runyard export` wrote.
 
     The file is examined before anything is written; a run that is here already is left as it is. Nothing of it is
@@ -42,6 +80,56 @@ def import_(file: Annotated[Path, typer.Argument(metavar="FILE", show_default=Fa
     from runyard.cli import import_run as command
 
     command.import_(file=file)
+
+
+@importing.command("tensorboard")
+def import_tensorboard(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False)],
+    project: Annotated[
+        str | None, typer.Option("--project", "-p", metavar="NAME", help="Into it [of this folder, or FOLDER's name].")
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as long as runs are written.")] = False,
+) -> None:
+    """Take in what TensorBoard shows of a folder: numbers, images, histograms, texts and hyperparameters.
+
+    Importing again brings what is new. What cannot be read is listed at the end, and the exit code is 1.
+
+    \b
+    runyard import tensorboard logs/
+    runyard import tensorboard logs/ --follow
+    """
+    from runyard.cli import import_tensorboard as command
+
+    raise typer.Exit(command.import_tensorboard(folder, project=project, follow=follow))
+
+
+@importing.command("sacred")
+def import_sacred(
+    source: Annotated[str, typer.Argument(metavar="mongodb://…|FOLDER", show_default=False)],
+    project: Annotated[
+        str | None,
+        typer.Option("--project", "-p", metavar="NAME", help="Into this project [of this folder, or sacred]."),
+    ] = None,
+    prefix: Annotated[
+        str | None,
+        typer.Option("--prefix", metavar="NAME", help="Only collections of this prefix [all that hold runs]."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Take in the runs of Sacred: of its MongoDB, or of the folder of a FileStorageObserver or TinyDbObserver.
+
+    Config, metrics, output, sources, artifacts, and the tags and notes of Omniboard. Importing again brings what is new
+    and nothing twice. What cannot be read is listed at the end with its place, and the exit code is 1. Nothing is
+    written there, and nothing that was pickled is executed.
+
+    \b
+    runyard import sacred mongodb://lab-db:27017/sacred --project weld-seam
+    runyard import sacred ./my_runs
+    runyard import sacred mongodb://lab-db/sacred --prefix anna --json
+    """
+    from runyard.cli import import_sacred as command
+
+    command.import_sacred(source, project=project, prefix=prefix, as_json=as_json)
 
 
 @app.command("tensorboard")
