@@ -47,8 +47,8 @@ class FolderReader:
             self._folders = sorted((each for each in self._root.iterdir() if _is_run(each)), key=_by_number)
         if not self._folders:
             raise NotFound(
-                f"{folder} holds no runs of Sacred: neither folders with a {RUN} (FileStorageObserver) nor a {METADATA} "
-                "(TinyDbObserver)."
+                f"{folder} holds no runs of Sacred: neither folders with a {RUN} (FileStorageObserver) nor a "
+                f"{METADATA} (TinyDbObserver)."
             )
 
     def count(self) -> int:

@@ -48,6 +48,18 @@ def without_password(uri: str) -> str:
     return re.sub(r"//[^/]*@", "//", uri)
 
 
+def database_named(uri: str) -> str:
+    """The database that an address names, `sacred` if none: what Sacred itself takes.
+
+    Raises:
+        UsageError: the address is none.
+    """
+    try:
+        return str(parse_uri(uri)["database"] or "sacred")
+    except (InvalidURI, ConfigurationError, ValueError) as problem:
+        raise UsageError(f"'{without_password(uri)}' is no address of a MongoDB: {problem}.") from None
+
+
 def database_of(client: "MongoClient[Document]", uri: str) -> str:
     """The database that an address means: the one it names, else the only one that holds runs of Sacred.
 
@@ -102,7 +114,7 @@ class MongoReader:
         try:
             name = database_of(self._client, uri)
             self._database = self._client[name]
-            self._place = f"{_hosts(uri)}/{name}"
+            self._place = f"{hosts_of(uri)}/{name}"
             self._ids = self._look(prefix)
         except PyMongoError as problem:
             self.close()
@@ -246,7 +258,8 @@ def _key(run_id: Any) -> str:
     return f"oid:{run_id}" if isinstance(run_id, ObjectId) else str(run_id)
 
 
-def _hosts(uri: str) -> str:
+def hosts_of(uri: str) -> str:
+    """The machines of an address, with ports and without passwords."""
     try:
         return ",".join(sorted(f"{host}:{port or 27017}" for host, port in parse_uri(uri)["nodelist"]))
     except PyMongoError as problem:

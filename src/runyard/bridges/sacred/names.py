@@ -6,6 +6,8 @@ from typing import Any
 
 from runyard.tracking.values import MAX_NAME_LENGTH
 
+OUTPUT_KEY = "output"  # of the texts in which an observed run keeps what it printed
+
 _LONGEST_TAG = 200
 
 

@@ -23,7 +23,7 @@ from sacred.observers import RunObserver
 from sacred.run import Run as SacredRun
 from sacred.utils import SacredInterrupt
 
-from runyard.bridges.sacred.names import file_name, numbered, series_name, tags_in
+from runyard.bridges.sacred.names import OUTPUT_KEY, file_name, numbered, series_name, tags_in
 from runyard.errors import StopRun
 from runyard.tracking import Run, start_run
 from runyard.tracking.complaints import say
@@ -324,7 +324,7 @@ def _tell_output(observed: _Observed, text: str) -> None:
     new = text[observed.output_chars :]
     observed.output_chars = max(observed.output_chars, len(text))
     for begin in range(0, len(new), LARGEST_TEXT_CHARS):
-        observed.run.log_text("output", new[begin : begin + LARGEST_TEXT_CHARS])
+        observed.run.log_text(OUTPUT_KEY, new[begin : begin + LARGEST_TEXT_CHARS])
 
 
 def _tell_info(observed: _Observed, info: Mapping[str, Any]) -> None:

@@ -154,3 +154,28 @@ def tensorboard(
     from runyard.cli import tensorboard as command
 
     raise typer.Exit(command.tensorboard(runs=runs, where=where, out=out, port=port, system=system))
+
+
+@app.command("mirror")
+def mirror(
+    uri: Annotated[str, typer.Argument(metavar="mongodb://…", show_default=False)],
+    project: Annotated[
+        str | None, typer.Option("--project", "-p", metavar="NAME", help="Only its runs [of this folder, or all].")
+    ] = None,
+    where: Annotated[str | None, typer.Option("--where", "-w", metavar="QUERY", help="Only runs that match.")] = None,
+    once: Annotated[bool, typer.Option("--once", help="Bring what is new, and end.")] = False,
+    every: Annotated[float, typer.Option("--every", min=0.1, max=60, metavar="SECONDS", help="How often to look.")] = 5,
+) -> None:
+    """Show runs in Omniboard: keep a MongoDB up to date in Sacred's schema, until Ctrl-C.
+
+    Tags and notes that are edited in Omniboard come back; a run that is deleted there stays deleted there, and is kept
+    here. A database that is away is waited for. The metrics of machines are left out, and files of more than 64 MiB.
+
+    \b
+    runyard mirror mongodb://lab-db:27017/sacred
+    runyard mirror mongodb://lab-db/sacred --project weld-seam --where '"paper" in tags'
+    runyard mirror mongodb://lab-db/sacred --once
+    """
+    from runyard.cli import mirror as command
+
+    command.mirror(uri, project=project, where=where, once=once, every_s=every)
