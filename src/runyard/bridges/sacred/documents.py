@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import bson
+from bson import ObjectId
 
 from runyard.index import RunRow
 from runyard.journal.events import Environment, Failed
@@ -31,6 +32,7 @@ _STATUS = {
 }
 _ELSE = "INTERRUPTED"  # stopped, interrupted, lost: what Sacred has one word for
 _INT64 = 2**63
+_SOURCES = "sources/"
 
 
 def own_fields(
@@ -41,7 +43,7 @@ def own_fields(
     environment: Environment | None = None,
     failure: Failed | None = None,
     output: str = "",
-    artifacts: Sequence[Mapping[str, Any]] = (),
+    files: Sequence[tuple[str, ObjectId]] = (),
     metrics: Sequence[Mapping[str, str]] = (),
 ) -> dict[str, Any]:
     """All that a mirror writes into a run's document; `_id` and what people write in Omniboard are not among it.
@@ -49,14 +51,14 @@ def own_fields(
     Args:
         heartbeat: when it was last alive; None of a run that has not started.
         output: what it printed; the end of it is kept.
-        artifacts: `{"name": …, "file_id": ObjectId}` each.
+        files: names and ids in GridFS; what lies in `sources/` is shown as source.
         metrics: `{"name": …, "id": 24 hex digits}` each.
     """
     fields: dict[str, Any] = {
         "experiment": {
             "name": row.experiment or row.project,
             "base_dir": base_dir,
-            "sources": [],
+            "sources": [[name.removeprefix(_SOURCES), file_id] for name, file_id in files if name.startswith(_SOURCES)],
             "dependencies": [f"{name}=={version}" for name, version in sorted(_packages(environment).items())],
             "repositories": _repositories(row),
             "mainfile": "run.py",
@@ -87,7 +89,7 @@ def own_fields(
             "metrics": [dict(each) for each in metrics],
         },
         "resources": [],
-        "artifacts": [dict(each) for each in artifacts],
+        "artifacts": [{"name": name, "file_id": file_id} for name, file_id in files if not name.startswith(_SOURCES)],
         "captured_out": end_of(output),
         "heartbeat": heartbeat,
         "result": row.summary["result"].last if "result" in row.summary else None,

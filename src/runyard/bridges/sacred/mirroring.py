@@ -68,12 +68,16 @@ class Mirror:
         self._client = client
         self._project = project
         self._query = query
-        self._mongo = connect(uri)
         name = database_named(uri)
         self.place = f"{hosts_of(uri)}/{name}"
+        self._state = MirrorState(client.home, self.place)
+        try:
+            self._mongo = connect(uri)
+        except BaseException:
+            self._state.close()
+            raise
         self._database = self._mongo[name]
         self._runs, self._metrics = self._database["runs"], self._database["metrics"]
-        self._state = MirrorState(client.home, self.place)
         self._is_prepared = False
         self._told: set[str] = set()
 
@@ -228,9 +232,7 @@ class Mirror:
             environment=self._client.index.environment(row.id, row.attempt) if row.attempt else None,
             failure=self._client.index.failure(row.id) if row.state.is_ended else None,
             output=self._output(row),
-            artifacts=[
-                {"name": key.partition(" ")[2], "file_id": ObjectId(file_id)} for key, file_id in known.files.items()
-            ],
+            files=[(key.partition(" ")[2], ObjectId(file_id)) for key, file_id in known.files.items()],
             metrics=[{"name": name, "id": each.id} for name, each in known.metrics.items()],
         )
         self._set(known, fields)

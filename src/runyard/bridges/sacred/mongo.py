@@ -35,10 +35,10 @@ def connect(uri: str) -> "MongoClient[Document]":
         UsageError: the address is none.
     """
     try:
+        own = parse_uri(uri)["options"]
+        waits = {} if "serverSelectionTimeoutMS" in own else {"serverSelectionTimeoutMS": TIMEOUT_MS}
         # dates beyond the years of `datetime` come as DatetimeMS, and one bad date does not cost the document
-        return MongoClient(
-            uri, serverSelectionTimeoutMS=TIMEOUT_MS, appname="runyard", datetime_conversion="DATETIME_AUTO"
-        )
+        return MongoClient(uri, appname="runyard", datetime_conversion="DATETIME_AUTO", **waits)
     except (InvalidURI, ConfigurationError, ValueError) as problem:
         raise UsageError(f"'{without_password(uri)}' is no address of a MongoDB: {problem}.") from None
 
