@@ -29,6 +29,18 @@ CURRENT = (
 )
 OLDEST = ("mlflow-skinny==2.0.1", "setuptools<81")  # it imports pkg_resources, which newer ones have not
 
+# setuptools 82 lacks pkg_resources, which Sacred imports; secantusdb speaks MongoDB's protocol
+SACRED = (
+    "sacred==0.8.7",
+    "setuptools<82",
+    "pymongo==4.20.0",
+    "secantusdb==0.7.0b3",
+    "numpy>=1.26",
+    "tinydb==4.9.0",
+    "tinydb-serialization==2.2.0",
+    "hashfs==0.7.2",
+)
+
 
 class NotInstalled(Exception):
     """The packages cannot be had: no network, or an index that lacks them."""
@@ -83,5 +95,5 @@ def _root() -> Path:
 
 
 if __name__ == "__main__":
-    for each, is_open in ((CURRENT, True), (OLDEST, False)):
+    for each, is_open in ((CURRENT, True), (OLDEST, False), (SACRED, True)):
         print(python_of(each, sees_ours=is_open))

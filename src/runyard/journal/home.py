@@ -25,6 +25,7 @@
 <home>/pulled/<id>/                    a copy of a run of a server, to read
 <home>/artifacts/<2 hex>/<sha256>      files by content
 <home>/data/<32 hex>                   what data looked like when a run found them; may be deleted
+<home>/mirrors/<16 hex>.json           which document of a MongoDB is which run; may be deleted
 <home>/environments/<16 hex>/          packages as a run had them, for `runyard reproduce`; may be deleted
 <home>/code/<snapshot>/                snapshots of project code, laid out to import from
 """

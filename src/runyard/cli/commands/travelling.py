@@ -89,6 +89,7 @@ def import_() -> None:
     \b
     runyard import baseline.tar.gz
     runyard import mlflow http://tracking:5000 --project weld-seam
+    runyard import sacred mongodb://lab-db/sacred --project weld-seam
     """
 
 
@@ -158,6 +159,35 @@ def import_tensorboard(
     raise typer.Exit(command.import_tensorboard(folder, project=project, follow=follow))
 
 
+@importing.command("sacred")
+def import_sacred(
+    source: Annotated[str, typer.Argument(metavar="mongodb://…|FOLDER", show_default=False)],
+    project: Annotated[
+        str | None,
+        typer.Option("--project", "-p", metavar="NAME", help="Into this project [of this folder, or sacred]."),
+    ] = None,
+    prefix: Annotated[
+        str | None,
+        typer.Option("--prefix", metavar="NAME", help="Only collections of this prefix [all that hold runs]."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Take in the runs of Sacred: of its MongoDB, or of the folder of a FileStorageObserver or TinyDbObserver.
+
+    Config, metrics, output, sources, artifacts, and the tags and notes of Omniboard. Importing again brings what is new
+    and nothing twice. What cannot be read is listed at the end with its place, and the exit code is 1. Nothing is
+    written there, and nothing that was pickled is executed.
+
+    \b
+    runyard import sacred mongodb://lab-db:27017/sacred --project weld-seam
+    runyard import sacred ./my_runs
+    runyard import sacred mongodb://lab-db/sacred --prefix anna --json
+    """
+    from runyard.cli import import_sacred as command
+
+    command.import_sacred(source, project=project, prefix=prefix, as_json=as_json)
+
+
 @app.command("tensorboard")
 def tensorboard(
     runs: Runs = None,
@@ -180,3 +210,28 @@ def tensorboard(
     from runyard.cli import tensorboard as command
 
     raise typer.Exit(command.tensorboard(runs=runs, where=where, out=out, port=port, system=system))
+
+
+@app.command("mirror")
+def mirror(
+    uri: Annotated[str, typer.Argument(metavar="mongodb://…", show_default=False)],
+    project: Annotated[
+        str | None, typer.Option("--project", "-p", metavar="NAME", help="Only its runs [of this folder, or all].")
+    ] = None,
+    where: Annotated[str | None, typer.Option("--where", "-w", metavar="QUERY", help="Only runs that match.")] = None,
+    once: Annotated[bool, typer.Option("--once", help="Bring what is new, and end.")] = False,
+    every: Annotated[float, typer.Option("--every", min=0.1, max=60, metavar="SECONDS", help="How often to look.")] = 5,
+) -> None:
+    """Show runs in Omniboard: keep a MongoDB up to date in Sacred's schema, until Ctrl-C.
+
+    Tags and notes that are edited in Omniboard come back; a run that is deleted there stays deleted there, and is kept
+    here. A database that is away is waited for. The metrics of machines are left out, and files of more than 64 MiB.
+
+    \b
+    runyard mirror mongodb://lab-db:27017/sacred
+    runyard mirror mongodb://lab-db/sacred --project weld-seam --where '"paper" in tags'
+    runyard mirror mongodb://lab-db/sacred --once
+    """
+    from runyard.cli import mirror as command
+
+    command.mirror(uri, project=project, where=where, once=once, every_s=every)

@@ -1,0 +1,38 @@
+"""`runyard import sacred`: runs of Sacred become runs here."""
+
+import typer
+
+from runyard.bridges.sacred.importing import DEFAULT_PROJECT, reader_of, take_in
+from runyard.cli import documents, formats, screen, target
+from runyard.cli.progress import progress_bar
+
+_MOST_SHOWN = 50
+
+
+def import_sacred(source: str, *, project: str | None, prefix: str | None, as_json: bool) -> None:
+    """Take Sacred's runs in; exit code 1 if anything was skipped."""
+    here = target.project_here()
+    into = project or (here.name if here else DEFAULT_PROJECT)
+    with target.opened() as client:
+        reader = reader_of(source, prefix=prefix)
+        try:
+            with progress_bar("Importing runs") as progress:
+                done = take_in(client, reader, project=into, progress=progress)
+        finally:
+            reader.close()
+    if as_json:
+        documents.write(
+            {"project": into, "new": done.new, "continued": done.continued, "known": done.known}
+            | {"points": done.points, "problems": done.problems}
+        )
+    else:
+        screen.say(
+            f"{formats.plural(done.new, 'run')} with {done.points:,} points imported into {screen.plain(into)}; "
+            f"{done.continued} gone on with, {done.known} were here already."
+        )
+    for problem in done.problems[:_MOST_SHOWN]:
+        screen.remark(f"Skipped: {screen.plain(problem)}")
+    if len(done.problems) > _MOST_SHOWN:
+        screen.remark(f"… and {len(done.problems) - _MOST_SHOWN} more; --json lists all.")
+    if done.problems:
+        raise typer.Exit(1)
