@@ -263,9 +263,9 @@ def test_a_database_that_is_away_is_waited_for_told_once_and_caught_up_with(
 def test_a_look_that_fails_leaves_the_runs_alone(client: Client) -> None:
     run_id = a_run(client)
     before = client.index.get(run_id)
-    with closing(Mirror(client, f"mongodb://127.0.0.1:{free_port()}/x?serverSelectionTimeoutMS=100")) as mirror:
-        with pytest.raises(PyMongoError):
-            mirror.look()
+    nowhere = f"mongodb://127.0.0.1:{free_port()}/x?serverSelectionTimeoutMS=100"
+    with closing(Mirror(client, nowhere)) as mirror, pytest.raises(PyMongoError):
+        mirror.look()
 
     assert client.index.get(run_id) == before
     assert not [name for name in os.listdir(client.home.path / "mirrors") if name.endswith(".draft")]
