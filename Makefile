@@ -4,15 +4,15 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-EXTRAS := server,postgresql,frames,parquet,figures,sklearn
+EXTRAS := server,postgresql,frames,parquet,figures,sklearn,onnx,serve,streamlit
 UV := $(shell command -v uv 2>/dev/null)
 
 unexport PYTHONDONTWRITEBYTECODE  # tests and demo start hundreds of processes, and each would compile the same modules
 
-.PHONY: help setup demo test lint format picture screenshots bench clean
+.PHONY: help setup demo test lint format release-template picture screenshots bench clean
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 20
 
 setup: $(READY)  ## set up .venv with everything
 
@@ -45,11 +45,15 @@ format: $(READY)  ## let ruff put things in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+release-template: $(READY)  ## keep this version of the template for good, so that projects can be updated from it
+	$(BIN)/python -m runyard.project.template.bundle template
+
 picture: $(READY)  ## draw docs/images/demo.svg from a demo
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python examples/picture.py
 
-screenshots: $(READY)  ## pictures of the dashboard into docs/images
+screenshots: $(READY)  ## pictures of the dashboard, the customer's page and a report into docs/images
 	$(BIN)/python -m examples.screenshots
+	$(BIN)/python -m examples.showing_screenshots
 
 bench: $(READY)  ## every number of the README, beside its limit
 	$(BIN)/python benchmarks/all.py

@@ -62,6 +62,13 @@ window.until_ = async (isDone) => {
     await new Promise((done) => { const c = new MessageChannel(); c.port1.onmessage = done; c.port2.postMessage(0); });
   }
 };
+// The same for what an element shows: asked whenever it changes, so that waiting costs the page nothing.
+window.mutated_ = (element, isDone) => new Promise((done, fail) => {
+  const observer = new MutationObserver(() => isDone() && end(done));
+  const timer = setTimeout(() => end(() => fail(new Error("60 s are over"))), 60000);
+  const end = (how) => { observer.disconnect(); clearTimeout(timer); how(); };
+  observer.observe(element, { subtree: true, childList: true, characterData: true, attributes: true });
+});
 // When the frame that shows the present state has been handed over.
 window.painted_ = () => new Promise((done) => requestAnimationFrame(() => setTimeout(() => done(performance.now()))));
 """
@@ -70,14 +77,20 @@ window.painted_ = () => new Promise((done) => requestAnimationFrame(() => setTim
 @contextmanager
 def serving(home: Path) -> Iterator[str]:
     """`runyard ui` of this home; its address."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
+    port = free_port()
     process = start(home, port)
     try:
         yield f"http://127.0.0.1:{port}/"
     finally:
         end(process)
+
+
+def free_port() -> int:
+    """One that the system has just handed out."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
 
 
 def start(home: Path, port: int) -> "subprocess.Popen[str]":

@@ -51,7 +51,7 @@ ACT = """async ([what, arg]) => {
     input.dispatchEvent(new InputEvent("input", { bubbles: true }));
     input.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
   }
-  await window.until_(() => table.getAttribute("aria-busy") === "false" && shown() !== before);
+  await window.mutated_(table, () => table.getAttribute("aria-busy") === "false" && shown() !== before);
   return (await window.painted_()) - began;
 }"""
 

@@ -1,6 +1,6 @@
 """How long does a worker take to claim a run and to keep its lease, alone and with others at the same file?
 
-    python -m benchmarks.queue_claim [--runs 1000] [--workers 4] [--database URL]
+    python -m benchmarks.queue_claim [--runs 1000] [--workers 4] [--users 1] [--database URL]
 
 The limit beside it is one empty write transaction of bare sqlite3 on a file of its own.
 """
@@ -26,14 +26,15 @@ ROOT = Path(__file__).parents[1]
 SLOT = Capacity(cpu_slots=1, all_cpu_slots=1)
 
 
-def fill(path: str, count: int) -> None:
-    """A queue with so many waiting runs."""
+def fill(path: str, count: int, users: int = 1) -> None:
+    """A queue with so many waiting runs, of so many users in turn."""
     specs = [
         RunSpec(
             id=new_run_id(),
             project="weld",
             name="a run",
             grid="g1",
+            user=f"user-{number % users}",
             created_at=START + timedelta(microseconds=number),
             is_queued=True,
         )
@@ -98,6 +99,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=1_000)
     parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--users", type=int, default=1)
     parser.add_argument("--claim", nargs=2, metavar=("DATABASE", "WORKER"), help=argparse.SUPPRESS)
     parser.add_argument("--database", help="URL of a PostgreSQL database; others are made beside it for a moment")
     given = parser.parse_args()
@@ -109,7 +111,7 @@ def main() -> None:
             print(databases.titled(server))
             for count in (1, given.workers):
                 with databases.empty(server, Path(scratch)) as place:
-                    fill(place, given.runs)
+                    fill(place, given.runs, given.users)
                     claims, beats = with_workers(place, count)
                 show(f"claim, {count} at once", claims)
                 show(f"heartbeat, {count} at once", beats)

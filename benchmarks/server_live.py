@@ -4,7 +4,9 @@ The server is a process of its own, as are the clients, on the same machine. Eac
 delivers as a supervisor does, after the rest that its client asks for. A point counts as arrived when its receipt is
 there, which is after it can be asked for; so the delay is from `log` to somewhat behind the index.
 
-    python -m benchmarks.server_live [--runs 500] [--seconds 60]
+    python -m benchmarks.server_live [--runs 500] [--seconds 60] [--mlflow FOLDER]
+
+With --mlflow, `mlflow server` gets the same load afterwards; FOLDER is its virtual environment, made if it is missing.
 """
 
 import argparse
@@ -16,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from multiprocessing.queues import Queue
 from pathlib import Path
@@ -23,8 +26,9 @@ from pathlib import Path
 import numpy as np
 import psutil
 
+from benchmarks import _mlflow_live
 from runyard.client import Client, open_client
-from runyard.client.remote.client import REST_S
+from runyard.client.remote.transport import REST_S
 from runyard.errors import ServerAway
 from runyard.journal import MAIN, JournalWriter
 from runyard.journal.pieces import Piece
@@ -35,14 +39,36 @@ CLIENT_PROCESSES = 2
 GOAL_S, GOAL_MB = 3.0, 400
 
 
+@dataclass
+class Told:
+    """What clients saw: the delay of each point, and the rest after each delivery, in seconds."""
+
+    delays: list[float] = field(default_factory=list)
+    rests: list[float] = field(default_factory=list)
+
+    def take(self, other: "Told") -> None:
+        """Add what others saw."""
+        self.delays += other.delays
+        self.rests += other.rests
+
+
 def main() -> None:
     """Print delay, loss, memory and processor time."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--runs", type=int, default=500)
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument(
+        "--mlflow", type=Path, metavar="FOLDER", help="measure `mlflow server` of this environment, too"
+    )
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
         measure(Path(scratch), n_runs=asked.runs, seconds=asked.seconds)
+        if asked.mlflow:
+            place = Path(scratch) / "mlflow"
+            place.mkdir()
+            _mlflow_live.measure(
+                asked.mlflow.absolute(), place, free_port(), n_runs=asked.runs, seconds=asked.seconds, rest_s=REST_S
+            )
 
 
 def measure(scratch: Path, *, n_runs: int, seconds: float) -> None:
@@ -62,27 +88,31 @@ def measure(scratch: Path, *, n_runs: int, seconds: float) -> None:
         idle_mb = memory_mb(server.pid)
         ids = [new_run_id() for _ in range(n_runs)]
         client.announce([spec_of(run_id) for run_id in ids])
-        delays: Queue[list[float]] = multiprocessing.Queue()
+        told: Queue[Told] = multiprocessing.Queue()
         shares = [ids[number::CLIENT_PROCESSES] for number in range(CLIENT_PROCESSES)]
-        processes = [multiprocessing.Process(target=log_for, args=(share, seconds, delays)) for share in shares]
+        processes = [multiprocessing.Process(target=log_for, args=(share, seconds, told)) for share in shares]
         before = psutil.Process(server.pid).cpu_times()
         for process in processes:
             process.start()
         peak_mb = 0.0
-        found: list[float] = []
+        found = Told()
         for _ in range(CLIENT_PROCESSES):
-            while delays.empty() and any(process.is_alive() for process in processes):
+            while told.empty() and any(process.is_alive() for process in processes):
                 peak_mb = max(peak_mb, memory_mb(server.pid))
                 time.sleep(0.5)
-            found += delays.get()
+            found.take(told.get())
         for process in processes:
             process.join()
         after = psutil.Process(server.pid).cpu_times()
         used = after.user + after.system - before.user - before.system
         kept = sum(client.index.get(run_id).summary["loss"].count for run_id in ids)
         print(f"{n_runs} live runs, {HERTZ} scalars a second each, for {seconds:g} s")
-        report(np.array(found), kept=kept, idle_mb=idle_mb, peak_mb=peak_mb)
-        print(f"    processor: {100 * used / seconds:.0f} % of one core")
+        report(np.array(found.delays), kept=kept, idle_mb=idle_mb, peak_mb=peak_mb)
+        lowest, middle, highest = np.percentile(found.rests, (1, 50, 99))
+        print(f"      of which the supervisor rests, as it is told: {middle:.2f} s ({lowest:.2f} to {highest:.2f})")
+        n_deliveries = len(found.rests)
+        print(f"    processor: {100 * used / seconds:.0f} % of one core", end="")
+        print(f"; {n_deliveries:,} deliveries of {1000 * used / n_deliveries:.2f} ms each")
         client.close()
     finally:
         server.terminate()
@@ -102,23 +132,22 @@ def report(
     verdict = "reached" if worst <= GOAL_S else "MISSED"
     print(f"    from log to index: median {np.median(delays):.2f} s, 99 % within {worst:.2f} s", end="")
     print(f"   goal {GOAL_S:g} s: {verdict}")
-    print(f"      of which the supervisor waits on purpose: up to {REST_S:g} s")
     verdict = "reached" if peak_mb <= GOAL_MB else "MISSED"
     print(f"    memory of the server: idle {idle_mb:.0f} MB, at most {peak_mb:.0f} MB   goal {GOAL_MB} MB: {verdict}")
 
 
-def log_for(ids: list[RunId], seconds: float, delays: "Queue[list[float]]") -> None:
-    """Be the supervisors of some runs, one thread each, and report each point's delay in seconds."""
-    found: list[float] = []
+def log_for(ids: list[RunId], seconds: float, told: "Queue[Told]") -> None:
+    """Be the supervisors of some runs, one thread each."""
+    found = Told()
     threads = [threading.Thread(target=supervise, args=(run_id, seconds, found)) for run_id in ids]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    delays.put(found)
+    told.put(found)
 
 
-def supervise(run_id: RunId, seconds: float, found: list[float]) -> None:
+def supervise(run_id: RunId, seconds: float, found: Told) -> None:
     """One run: points appear in its journal ten times a second, and go to the server after every rest."""
     client = open_client()
     place = client.home.run(run_id).attempt(1)
@@ -142,10 +171,11 @@ def supervise(run_id: RunId, seconds: float, found: list[float]) -> None:
             receipt = None
         if receipt is not None and receipt.offset > offset:
             now = time.time()
-            found += [now - logged_at for logged_at in waiting]
+            found.delays += [now - logged_at for logged_at in waiting]
+            found.rests.append(client.rest_s)
             waiting.clear()
             offset = receipt.offset
-        time.sleep(REST_S)
+        time.sleep(client.rest_s)
     journal.close()
     client.close()
 

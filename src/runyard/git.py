@@ -10,6 +10,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from runyard.errors import ServiceError
+
 MAX_DIFF_BYTES = 16 << 20  # beyond that somebody has committed data by mistake; the diff is cut
 _TIMEOUT_S = 60.0  # a folder on a network drive is slow, but it must not hang a submit for good
 _OF_ANOTHER_REPOSITORY = frozenset(  # set while a hook runs; they would lead away from the folder in question
@@ -75,14 +77,38 @@ def is_ignored(folder: Path) -> bool:
     return run_git(folder, "check-ignore", "--quiet", str(folder)) is not None
 
 
-def run_git(folder: Path, *arguments: str) -> bytes | None:
-    """Run Git in `folder`; return what it printed, or None if there is no Git or it failed."""
-    environment = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER_REPOSITORY}
-    environment["GIT_OPTIONAL_LOCKS"] = "0"  # else a `git commit` of the user could fail because of us
+def call_git(folder: Path, *arguments: str) -> str:
+    """Run Git in `folder`, where it must succeed; return what it printed.
+
+    Raises:
+        ServiceError: there is no Git, or it failed; the message is its own.
+    """
+    environment = {**_environment(), "GIT_TERMINAL_PROMPT": "0"}  # a password that is missing is told, not asked for
     try:
         done = subprocess.run(
             ["git", *_OPTIONS, "-C", str(folder), *arguments],
             env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+    except OSError as error:
+        raise ServiceError(f"Git could not be started: {error.strerror}.") from error
+    except subprocess.TimeoutExpired as error:
+        raise ServiceError(f"`git {arguments[0]}` did not end within {_TIMEOUT_S:g} s.") from error
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise ServiceError(f"`git {arguments[0]}` failed in {folder}: {said[-1] if said else 'it did not say why'}")
+    return done.stdout.decode(errors="replace")
+
+
+def run_git(folder: Path, *arguments: str) -> bytes | None:
+    """Run Git in `folder`; return what it printed, or None if there is no Git or it failed."""
+    try:
+        done = subprocess.run(
+            ["git", *_OPTIONS, "-C", str(folder), *arguments],
+            env=_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -92,6 +118,12 @@ def run_git(folder: Path, *arguments: str) -> bytes | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return done.stdout
+
+
+def _environment() -> dict[str, str]:
+    environment = {name: value for name, value in os.environ.items() if name not in _OF_ANOTHER_REPOSITORY}
+    environment["GIT_OPTIONAL_LOCKS"] = "0"  # else a `git commit` of the user could fail because of us
+    return environment
 
 
 def _diff(folder: Path) -> bytes:

@@ -157,3 +157,8 @@ def decode_spec(data: bytes) -> RunSpec:
         msgspec.ValidationError: the bytes are no run.json.
     """
     return msgspec.json.decode(data, type=RunSpec)
+
+
+def tag_of(name: str, text: str) -> str:
+    """A named text of another tracker as a tag: "stage=prod", or the name alone where there is no text."""
+    return f"{name}={text}" if text else name

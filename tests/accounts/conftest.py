@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -28,8 +29,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def database(place: str) -> Iterator[Database]:
-    database = Database.open(place)
+def database(database_url: str | None, tmp_path: Path) -> Iterator[Database]:
+    database = Database.open(database_url or tmp_path / "runyard.db")
     yield database
     database.dispose()
 

@@ -1,4 +1,7 @@
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
@@ -271,3 +274,13 @@ def test_a_name_is_taken_once(accounts: Accounts, mia: str) -> None:
         accounts.invite("MIA", Role.VIEWER, by="ada")
 
     assert accounts.users.get(mia).role is Role.MEMBER
+
+
+def test_only_tests_hash_passwords_with_little_work() -> None:
+    hashed = "from runyard.accounts import passwords; print(passwords.hashed('correct horse battery'))"
+    printed = subprocess.run([sys.executable, "-c", hashed], capture_output=True, text=True, check=True).stdout
+    source = Path(passwords.__file__).parents[1]
+    callers = [path.name for path in source.rglob("*.py") if "weaken(" in path.read_text()]
+
+    assert printed.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    assert callers == ["passwords.py"]

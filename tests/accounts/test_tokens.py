@@ -1,10 +1,12 @@
+from pathlib import Path
+
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, update
 
 from runyard.accounts import Accounts, Role
 from runyard.database import Database, schema
 from runyard.errors import ConflictError, FormatUnknown, LoginNeeded, NotAllowed, NotFound, UsageError
-from tests.accounts.conftest import Clock
+from tests.accounts.conftest import ADDRESS, PASSWORD, Clock
 
 
 def test_token_proves_whose_machine_it_is(accounts: Accounts, mia: str) -> None:
@@ -29,6 +31,28 @@ def test_revoked_token_is_refused_by_name(accounts: Accounts, mia: str) -> None:
 
     with pytest.raises(LoginNeeded, match="'box' was revoked on 2027-01-15"):
         accounts.of_token(secret)
+
+
+def test_what_is_said_about_accounts_survives_a_power_cut(accounts: Accounts, database: Database, mia: str) -> None:
+    is_durable = {"2", "on"}
+    asked = "PRAGMA synchronous" if database.engine.dialect.name == "sqlite" else "SHOW synchronous_commit"
+    levels: list[str] = []
+    token, _ = accounts.tokens.make(mia, label="box", by=mia)
+    caller = accounts.of_session(accounts.login("ada", PASSWORD, address=ADDRESS)[1])
+    event.listen(
+        database.engine, "commit", lambda connection: levels.append(str(connection.exec_driver_sql(asked).scalar_one()))
+    )
+
+    accounts.tokens.revoke(token.id, by="ada")
+    accounts.sessions.end(caller.session)
+    accounts.users.set_role(mia, Role.VIEWER, by="ada")
+    accounts.users.disable(mia, by="ada")
+    accounts.projects.make_private("weld", by="ada")
+    accounts.projects.set_members("weld", ["ada"], by="ada")
+
+    assert len(levels) >= 6
+    assert sum(level in is_durable for level in levels) == 6  # the others are reads
+    assert levels[0] in is_durable
 
 
 def test_token_expires(accounts: Accounts, mia: str, clock: Clock) -> None:
@@ -124,13 +148,15 @@ def test_members_are_users_of_private_projects(accounts: Accounts) -> None:
         accounts.projects.set_members("secret", ["nobody"], by="ada")
 
 
-def test_accounts_survive_a_rebuilt_index(accounts: Accounts, database: Database, place: str) -> None:
+def test_accounts_survive_a_rebuilt_index(
+    accounts: Accounts, database: Database, database_url: str | None, tmp_path: Path
+) -> None:
     with database.transaction() as tx:
         tx.execute(
             update(schema.meta).where(schema.meta.c.key.in_(["index_version", "queue_version"])).values(value="0")
         )
 
-    again = Database.open(place)  # drops and makes anew what can be rebuilt
+    again = Database.open(database_url or tmp_path / "runyard.db")  # drops and makes anew what can be rebuilt
 
     assert again.needs_reindex
     assert [user.name for user in Accounts(again).users.list()] == ["ada"]

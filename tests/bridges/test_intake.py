@@ -136,3 +136,11 @@ def test_a_run_that_never_began_waits_and_is_executed_by_nobody(client: Client) 
 def test_names_of_files_lead_nowhere(client: Client, name: str) -> None:
     with pytest.raises(UsageError, match="no name of a file"):
         begin(client, a_foreign()).file(name, b"", at=BEGAN)
+
+
+def test_nothing_here_executes_a_foreign_run_again(client: Client) -> None:
+    with begin(client, a_foreign()) as run:
+        run.end(RunState.FAILED, at=ENDED)
+
+    with pytest.raises(UsageError, match="recorded by another tracker"):
+        client.retry(run.id)

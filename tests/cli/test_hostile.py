@@ -1,10 +1,13 @@
 """Text of users commands no terminal, whichever command shows it."""
 
 import re
+import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from runyard.records import RunState
 from tests.cli.builders import Yard
 from tests.cli.test_terminal import on_terminal
 from tests.server import hostile_home
@@ -21,6 +24,10 @@ _COMMANDING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hostile]:
     made = hostile_home.make(tmp_path_factory.mktemp("hostile") / "home")
+    for number, text in enumerate(TEXTS[4:9]):
+        made.client.reservations.reserve(
+            host=text, slot=f"cpu-{number}", label=text, user=text, hours=1, now=time.time(), why=text
+        )
     yield made
     made.client.close()
 
@@ -38,6 +45,10 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hostile]:
         ("diff", "{run}", "{other}"),
         ("trash", "list"),
         ("doctor",),
+        ("reserve",),
+        ("reserve", WRONG, "--for", "1h"),
+        ("clean", "failed", "--older", "0", "--all", "--dry-run"),
+        ("clean", "trash", "--dry-run"),
     ],
     ids=lambda command: " ".join(command[:2])[:20],
 )
@@ -49,7 +60,26 @@ def test_no_command_lets_text_of_users_command_the_terminal(hostile: Hostile, co
 
         code, shown = on_terminal(yard, *(names.get(part, part) for part in command))
 
-        assert code == (2 if command[-1] == WRONG else 0), shown[:400]
+        assert code == (2 if WRONG in command else 0), shown[:400]
         found = _COMMANDING.search(_OURS.sub("", shown))
         assert found is None, (TEXTS[number][:40], shown[max(found.start() - 60, 0) : found.end() + 20])
+    yard.client.close()
+
+
+def test_the_queue_of_a_project_is_text_too(tmp_path: Path) -> None:
+    yard = Yard(tmp_path / "home")
+    project = tmp_path / "weld"
+    project.mkdir()
+    (project / "runyard.toml").write_text('name = "weld"\n')
+    (project / "run.py").write_text("from runyard.runner import main\n\nraise SystemExit(main(__file__))\n")
+    for number, text in enumerate(TEXTS):
+        row = yard.run(state=RunState.QUEUED, name=text, tags=(text,), group=f"g{number}")
+        if number % 2:
+            yard.client.hold([row.id], why=text, by=text[:200])
+
+    for command in (("queue",), ("queue", "hold", WRONG), ("queue", "cancel", "--all", "--why", WRONG)):
+        code, shown = on_terminal(yard, *command, project=project, width=200)
+
+        assert code == (2 if command[1:2] == ("hold",) else 0), shown[:400]
+        assert _COMMANDING.search(_OURS.sub("", shown)) is None, shown[:2000]
     yard.client.close()

@@ -8,22 +8,25 @@ import struct
 import subprocess
 import sys
 import termios
+from pathlib import Path
 
 from runyard.cli.tables import cells
 from runyard.records import RunState
 from tests.cli.builders import HOSTILE, Yard, environment
 
 
-def on_terminal(yard: Yard, *args: str, width: int = 80, typed: str = "", **extra: str) -> tuple[int, str]:
-    """Execute a command on a terminal; return its exit code and everything that it wrote."""
+def on_terminal(
+    yard: Yard, *args: str, width: int = 80, typed: str = "", project: Path | None = None, **extra: str
+) -> tuple[int, str]:
+    """Execute a command on a terminal, of `run.py` if a project is given; its exit code and all that it wrote."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
     variables = environment(yard.path, TERM="xterm-256color", **extra)
     del variables["COLUMNS"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "runyard.cli.main", *args],
+        [sys.executable, *(["-m", "runyard.cli.main"] if project is None else ["run.py"]), *args],
         env=variables,
-        cwd=yard.path,
+        cwd=project or yard.path,
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,

@@ -1,5 +1,6 @@
 """Cleaning by rule: what is taken, what is spared, and the way back."""
 
+import os
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -44,6 +45,58 @@ def test_checkpoints_go_but_for_the_best_the_tagged_and_the_young(yard: Yard) ->
     assert found.size_bytes >= 10_000
     assert found.kept == {"best of its grid": 1, "tagged": 1}
     assert plan(yard, Rule.CHECKPOINTS, days=50).kept == {"too young": 3}
+
+
+def test_a_cap_takes_the_oldest_checkpoints_and_no_more_than_it_has_to(yard: Yard) -> None:
+    oldest, _, tagged, older, young = (
+        trained(yard, accuracy, tags=tags)
+        for accuracy, tags in ((0.1, ()), (0.9, ()), (0.2, ("keep",)), (0.3, ()), (0.4, ()))
+    )
+    sizes = trash.folder_size(yard.client.folder(oldest.id).checkpoints)
+
+    def capped(keep: int) -> list[str]:
+        found = cleaning.plan(
+            yard.client,
+            Rule.CHECKPOINTS,
+            now=LATER,
+            older_than_days=0,
+            project=None,
+            goals=goals,
+            keep_bytes=keep * sizes,
+        )
+        return [item.id for item in found.items]
+
+    assert capped(5) == []
+    assert capped(4) == [oldest.id]
+    assert capped(3) == [oldest.id, older.id]
+    assert capped(0) == [oldest.id, older.id, young.id]  # the best and the tagged one stay
+    assert tagged.id not in capped(0)
+
+
+def test_a_cap_for_files_takes_whole_runs_of_the_project_that_is_too_large(yard: Yard) -> None:
+    def stored(project: str, size: int, accuracy: float) -> RunRow:
+        files = {"model.bin": os.urandom(size)}
+        return yard.run(project=project, grid="g1", metrics={"val/accuracy": [accuracy]}, files=files)
+
+    first, second, _best = stored("weld", 100, 0.1), stored("weld", 100, 0.2), stored("weld", 100, 0.9)
+    stored("seam", 90, 0.1)
+
+    def capped(keep: float) -> Plan:
+        return cleaning.plan(
+            yard.client, Rule.FILES, now=LATER, older_than_days=0, project=None, goals=goals, keep_bytes=keep
+        )
+
+    assert [item.id for item in capped(200).items] == [first.id]
+    assert [item.id for item in capped(100).items] == [first.id, second.id]
+    cleaning.carry_out(yard.client, capped(100))
+    assert yard.client.index.get(first.id).trashed
+    assert capped(100).items == ()
+
+
+@pytest.mark.parametrize(("rule", "keep"), [(Rule.FILES, None), (Rule.FAILED, 1.0), (Rule.CHECKPOINTS, -1.0)])
+def test_a_cap_that_makes_no_sense_is_refused(yard: Yard, rule: Rule, keep: float | None) -> None:
+    with pytest.raises(UsageError):
+        cleaning.plan(yard.client, rule, now=LATER, older_than_days=0, project=None, goals=goals, keep_bytes=keep)
 
 
 def test_a_project_without_a_metric_keeps_its_checkpoints(yard: Yard) -> None:

@@ -1,16 +1,23 @@
 """What a person does to runs, grid, queue, machines and disk, in a real browser; and the screen on the wall."""
 
+import re
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from runyard.client import Client, open_client, trash
+from runyard.hosts import host_name
 from runyard.journal import HOST, JournalWriter
 from runyard.journal.events import Started
+from runyard.project.new import new
+from runyard.project.template.overview import KnownCI
+from runyard.records import RunSpec, new_run_id
 from tests.dashboard.conftest import Server, Visit
 from tests.nvml.machine import FakeMachine, fake_machine
 from tests.server import demo_home
@@ -349,3 +356,30 @@ def test_the_big_screen_turns_between_projects_that_run(home: Path, demo: Server
     page.locator(".screen-head h1", has_text=({"weld-seam", "paint-check"} - {first}).pop()).wait_for()
     journal.close()
     client.close()
+
+
+def test_projects_tell_template_last_run_and_ci(demo: Server, visit: Visit, tmp_path: Path, user_home: Path) -> None:
+    folder = new("old-project", tmp_path / "old-project").path
+    answers = folder / ".copier-answers.yml"
+    answers.write_text(answers.read_text().replace('_commit: "0.1.0"', '_commit: "0.0.9"'))
+    with closing(open_client(demo.home)) as client:
+        spec = RunSpec(
+            id=new_run_id(),
+            project="old-project",
+            name="first",
+            created_at=datetime.now(UTC),
+            host=host_name(),
+            project_dir=str(folder),
+            is_queued=True,
+        )
+        client.submit([spec])
+        KnownCI(client.home).note("old-project", "failed")
+
+    page = _open(visit, demo, "#/queue")
+    page.get_by_role("link", name="Projects").click()
+
+    row = page.locator("tr", has=page.get_by_role("link", name="old-project"))
+    row.get_by_text("1 behind").wait_for()
+    row.get_by_text("failed").wait_for()
+    row.get_by_role("link", name="first").click()
+    page.wait_for_url(re.compile("#/p/old-project"))

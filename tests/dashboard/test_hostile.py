@@ -143,11 +143,19 @@ def test_menus_show_hostile_text_as_text(page: "Page", hostile: Hostile) -> None
 
 
 def test_the_other_pages_show_hostile_text_as_text(page: "Page", hostile: Hostile) -> None:
-    for name in ("Queue", "Morning", "Disk"):
+    for name in ("Queue", "Morning", "Projects", "Disk"):
         page.get_by_role("link", name=name).click()
         page.get_by_role("main", name=name).get_by_role("heading").first.wait_for()
         page.wait_for_timeout(1000)
         assert harm(page) == []
+
+
+def test_the_big_screen_shows_hostile_text_as_text(page: "Page", hostile: Hostile) -> None:
+    page.goto(page.url.split("#")[0] + "?screen=1")
+    page.locator(".screen").wait_for()
+    page.wait_for_timeout(1000)
+
+    assert harm(page) == []
 
 
 def test_hostile_text_can_be_typed(page: "Page", hostile: Hostile) -> None:

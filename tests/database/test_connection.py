@@ -77,6 +77,23 @@ def test_a_transaction_that_raises_leaves_nothing(place: str) -> None:
         assert tx.execute(select(workers)).all() == []
 
 
+def test_only_a_durable_transaction_waits_for_the_disk(place: str) -> None:
+    database = Database.open(place)
+    is_sqlite = database.engine.dialect.name == "sqlite"
+    asked = "PRAGMA synchronous" if is_sqlite else "SHOW synchronous_commit"
+    found = []
+
+    for durable in (False, True, False):
+        with database.transaction(durable=durable) as tx:
+            found.append(str(tx.exec_driver_sql(asked).scalar_one()))
+    with pytest.raises(IntegrityError), database.transaction(durable=True) as tx:
+        tx.execute(insert(workers), [a_worker(1), a_worker(1)])
+    with database.transaction() as tx:
+        found.append(str(tx.exec_driver_sql(asked).scalar_one()))
+
+    assert found == (["1", "2", "1", "1"] if is_sqlite else ["off", "on", "off", "off"])
+
+
 def test_a_reader_sees_one_state_while_somebody_writes(place: str) -> None:
     database = Database.open(place)
 

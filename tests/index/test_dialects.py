@@ -78,13 +78,16 @@ def fill(client: Client) -> None:
         values = [numbers[(number + step) % 8] for step in range(3)]
         main = AnyJournal(attempt.journal("main"), run=run_id, attempt=1, stream="main")
         main.log_many(range(3), {"m": values, "nan": [1.0, 2.0, math.nan]} | {text or "empty": values})
-        AnyJournal(attempt.journal("host"), run=run_id, attempt=1, stream="host").event(
+        host = AnyJournal(attempt.journal("host"), run=run_id, attempt=1, stream="host")
+        host.event(
             started(number % 5), ended(number % 5 + number % 3, ["COMPLETED", "FAILED"][number % 2], reason=text)
         )
         edits = AnyJournal(client.folder(run_id).edits, run=run_id, attempt=0, stream="edits")
         edits.event(Tagged(time_ns=at(1), add=(f"{text}!",), remove=("none",)), Noted(time_ns=at(2), text=text))
         if number % 5 == 0:
             edits.event(Renamed(time_ns=at(3), name=f"{text}{number}"))
+        for journal in (main, host, edits):
+            journal.close()
 
 
 def listed(client: Client, sort: str, query: str | None = None) -> list[str]:

@@ -123,3 +123,15 @@ def test_rare_and_common_filters_find_the_same_among_many_runs(yard: Yard) -> No
         "r00005",
     ]
     assert yard.index.count('not ("rare" in tags)') == 5995
+
+
+def test_a_large_project_is_sorted_like_a_small_one(yard: Yard) -> None:
+    large = [a_spec(f"r{number:05}", name=f"{number % 7}") for number in range(2500)]
+    yard.index.add_runs([*large, *(a_spec(f"s{number:05}", project="paint", name="3") for number in range(5))])
+
+    first = [run.id for run in yard.index.find(None, project="weld", sort="-name", limit=400)]
+
+    assert first == [spec.id for spec in sorted(large, key=lambda spec: (-int(spec.name), spec.id))][:400]
+    assert [run.id for run in yard.index.find('name == "3"', project="paint", sort="name")] == [
+        f"s{number:05}" for number in range(5)
+    ]

@@ -164,7 +164,7 @@ def test_lines_of_both_streams_appear_in_order(bench: Bench) -> None:
 def test_inline_training_is_recorded_like_any_other(bench: Bench) -> None:
     run = bench.a_run("run.log(loss=1.0)")
 
-    run_inline(run.path, 1)
+    run_inline(run.path, 1, data={})
 
     assert events(run, Finished, stream=MAIN)
     assert events(run, Started)[0].pid == os.getpid()
@@ -176,7 +176,7 @@ def test_inline_failures_reach_the_debugger_and_the_journal(bench: Bench) -> Non
     run = bench.a_run("raise ValueError('no')")
 
     with pytest.raises(ValueError, match="no"):
-        run_inline(run.path, 1)
+        run_inline(run.path, 1, data={})
 
     assert events(run, Failed, stream=MAIN)[0].type == "ValueError"
     assert (events(run, Ended)[0].state, events(run, Ended)[0].reason) == (RunState.FAILED, "ValueError: no")

@@ -5,21 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from runyard.errors import UsageError
-from runyard.project.new import FIRST_COMMIT, new, template_folder
+from runyard.errors import ServiceError, UsageError
+from runyard.project.new import FIRST_COMMIT, new
 from runyard.project.project import load_project
 
-IDENTITY = "[user]\nname = Ada\nemail = ada@example.org\n"
-
-
-@pytest.fixture(autouse=True)
-def identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A Git that knows who commits, whatever this machine's says; a test may empty the file."""
-    config = tmp_path / "gitconfig"
-    config.write_text(IDENTITY)
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(config))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    return config
+pytestmark = pytest.mark.usefixtures("user_home")
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -49,8 +39,8 @@ def test_empty_folder_may_be_filled(tmp_path: Path) -> None:
     assert (new("weld-seam", target).path / "run.py").is_file()
 
 
-def test_nothing_is_committed_in_the_name_of_nobody(tmp_path: Path, identity: Path) -> None:
-    identity.write_text("")
+def test_nothing_is_committed_in_the_name_of_nobody(tmp_path: Path, user_home: Path) -> None:
+    (user_home / ".gitconfig").write_text("")
 
     made = new("weld-seam", tmp_path / "weld-seam")
 
@@ -82,7 +72,7 @@ def test_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match="is not empty"):
         new("weld-seam", tmp_path)
-    assert [file.name for file in tmp_path.iterdir() if file.name != "gitconfig"] == ["mine.txt"]
+    assert [file.name for file in tmp_path.iterdir() if file.name != "user"] == ["mine.txt"]
 
 
 def test_file_in_the_way_is_told(tmp_path: Path) -> None:
@@ -103,5 +93,39 @@ def test_unknown_framework_is_told(tmp_path: Path) -> None:
         new("weld-seam", tmp_path / "weld-seam", framework="jax")  # type: ignore[arg-type]  # as from a command line
 
 
-def test_template_is_found_in_a_checkout() -> None:
-    assert (template_folder() / "copier.yml").is_file()
+def test_detection_with_scikit_learn_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"which scikit-learn does not have\. Choose --framework torch"):
+        new("weld-seam", tmp_path / "weld-seam", task="detection")
+    assert not (tmp_path / "weld-seam").exists()
+
+
+def test_template_is_remembered_by_a_path_that_is_right_on_every_machine(tmp_path: Path, user_home: Path) -> None:
+    made = new("weld-seam", tmp_path / "weld-seam")
+
+    answers = (made.path / ".copier-answers.yml").read_text()
+    assert '_src_path: "~/.local/share/runyard/template.bundle"' in answers
+    assert (user_home / ".local" / "share" / "runyard" / "template.bundle").is_file()
+
+
+def test_template_that_would_execute_code_is_refused(tmp_path: Path) -> None:
+    template = tmp_path / "template"
+    (template / "project").mkdir(parents=True)
+    (template / "copier.yml").write_text(f'_subdirectory: project\n_tasks: ["touch {tmp_path}/owned"]\n')
+    for command in (["init", "--quiet"], ["add", "-A"], ["commit", "--quiet", "-m", "one"], ["tag", "1.0.0"]):
+        git(template, *command)
+
+    with pytest.raises(UsageError, match="would execute code"):
+        new("weld-seam", tmp_path / "weld-seam", source=str(template))
+    assert not (tmp_path / "owned").exists()
+
+
+def test_template_without_versions_or_that_is_none_is_told(tmp_path: Path) -> None:
+    (tmp_path / "template").mkdir()
+    git(tmp_path / "template", "init", "--quiet")
+
+    with pytest.raises(UsageError, match="has no versions"):
+        new("weld-seam", tmp_path / "weld-seam", source=str(tmp_path / "template"))
+    with pytest.raises(ServiceError, match="`git ls-remote` failed"):
+        new("weld-seam", tmp_path / "weld-seam", source=str(tmp_path / "nowhere"))
+    with pytest.raises(UsageError, match="is no address"):
+        new("weld-seam", tmp_path / "weld-seam", source="--upload-pack=touch")

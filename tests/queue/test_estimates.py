@@ -64,5 +64,14 @@ def test_a_run_on_two_slots_waits_for_both() -> None:
     assert found.runs == {"a": 10, "b": 5, "c": 20, "d": 30}
 
 
+def test_a_reserved_slot_starts_nothing_and_what_runs_on_it_goes_on() -> None:
+    running = [waiting("a", elapsed_s=0.0), waiting("b", elapsed_s=5.0)]
+
+    found = eta([*running, waiting("c"), waiting("d")], n_slots=2, medians={"g": 10.0}, reserved_s=[100.0])
+
+    assert found.runs == {"a": 10, "b": 5, "c": 20, "d": 30}
+    assert eta([waiting("a")], n_slots=1, medians={"g": 10.0}, reserved_s=[100.0]).queue_s == 110
+
+
 def test_an_empty_queue_is_done() -> None:
     assert eta([], n_slots=4, medians={}).queue_s == 0

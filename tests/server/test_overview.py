@@ -1,6 +1,7 @@
 """The queue, machines, mornings, the disk, the trash and saved views."""
 
 import os
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,7 +9,9 @@ import pytest
 
 from runyard.client import Client
 from runyard.devices import Holder, SlotLock
-from runyard.records import RunId, RunState
+from runyard.queue import WorkerRow
+from runyard.queue.reports import MachineReport, SlotReport
+from runyard.records import RunId, RunState, WorkerId
 from tests.nvml.machine import fake_machine
 from tests.server.serving import Served, serving
 
@@ -50,6 +53,44 @@ def test_machines_show_who_is_on_a_slot(served: Served) -> None:
     assert 0 < first["progress"] < 1 or first["progress"] == 0
     assert second["state"] == "busy"
     assert "a notebook" in second["reason"]
+
+
+def test_other_machines_show_what_their_workers_told(served: Served) -> None:
+    queue, now = served.client.queue, time.time()
+    row = served.client.index.find('state == "RUNNING" and host == "ws2"', limit=1)[0]
+    slots = (
+        SlotReport(name=row.devices[0], kind="gpu", label="GPU 0", device="H100", reason="held", run_id=row.id),
+        SlotReport(name="GPU-b", kind="gpu", label="GPU 1", reason="used by jon", power_w=90.0),
+        SlotReport(name="GPU-c", kind="gpu", label="GPU 2", reason="held", run_id=_ended(served), user="anna"),
+        SlotReport(name="GPU-d", kind="gpu", label="GPU 3", reason="fallen off the bus", is_sick=True),
+        SlotReport(name="cpu-0", kind="cpu", label="CPU 0"),
+    )
+    told = MachineReport(cpu_percent=7.5, memory_used_bytes=1, memory_total_bytes=2, disk_free_bytes=3, slots=slots)
+    worker = WorkerRow(
+        worker_id=WorkerId("w"), host="ws2", user="u", pid=1, home="/h", slots=("GPU-b",), seen_at=now, report=told
+    )
+
+    before = {machine["host"]: machine for machine in served.get("/machines")["machines"]}["ws2"]
+    served.send("PUT", "/machines/ws2/slots/GPU-c/reservation", {"hours": 1}, status=404)  # not heard of it yet
+    queue.see_worker(worker)
+    served.app.state.machines.forget()
+    after = {machine["host"]: machine for machine in served.get("/machines")["machines"]}["ws2"]
+    served.send("PUT", "/machines/ws2/slots/GPU-c/reservation", {"hours": 1})
+
+    assert row.id in {slot["run_id"] for slot in before["slots"]}
+    assert after["cpu_percent"] == 7.5
+    shown = {slot["label"]: slot for slot in reversed(after["slots"]) if slot["kind"] == "gpu"}
+    assert {label: shown[label]["state"] for label in ("GPU 0", "GPU 1", "GPU 2", "GPU 3")} == {
+        "GPU 0": "running",
+        "GPU 1": "busy",
+        "GPU 2": "free",
+        "GPU 3": "sick",
+    }
+    assert (shown["GPU 0"]["run_name"], shown["GPU 1"]["power_w"]) == (row.name, 90.0)
+
+
+def _ended(served: Served) -> str:
+    return served.client.index.find('state == "COMPLETED"', limit=1)[0].id
 
 
 def test_the_morning_folds_equal_failures_and_names_the_best(shared: Served) -> None:

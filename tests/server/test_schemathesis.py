@@ -28,7 +28,7 @@ def _as_it_is(_context: object, value: object) -> bytes:
 
 @pytest.mark.slow
 def test_no_request_finds_a_defect(shared_team: Team) -> None:
-    document = schemathesis.openapi.from_url(f"{shared_team.served.http.base_url}{API}/openapi.json")
+    document = schemathesis.openapi.from_url(f"{shared_team.served.http.base_url}{API}/openapi.json", timeout=60.0)
     headers = {"Authorization": f"Bearer {shared_team.tokens['ada']}"}
     found = document.exclude(path=_ENDLESS).get_all_operations()
     operations = [each.ok() for each in found if isinstance(each, Ok)]

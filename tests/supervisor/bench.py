@@ -3,7 +3,7 @@
 import os
 import select
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import dedent
@@ -56,6 +56,12 @@ class RecordingClient:
 
     def bring_files(self) -> bool:
         return True
+
+    def bring_checkpoints(self, run_id: str, attempt: int) -> Iterator[None]:
+        return iter(())
+
+    def fetch_checkpoints(self, run_id: str, attempt: int) -> Iterator[None]:
+        return iter(())
 
     def heartbeat(self, run_id: str, worker_id: str, attempt: int) -> None:
         self.beats.append((run_id, worker_id, attempt))

@@ -11,12 +11,15 @@ from typing import Any
 import psutil
 import pytest
 
+from runyard.client.runs import TrackedRun
 from runyard.devices import Slot, SlotLock, discover, lock_directory
 from runyard.errors import DeviceUnavailable, ServiceError, UsageError
 from runyard.executors import Exit, Handle, LocalExecutor
 from runyard.hosts import host_name
+from runyard.queue import HEARTBEAT_S
 from runyard.records import Resources, RunState
 from runyard.worker import Snapshot, Worker, local_worker
+from runyard.worker.worker import RECONSIDER_S
 from tests.nvml.machine import FakeMachine
 from tests.worker.yard import InThread, Yard, a_client
 
@@ -397,6 +400,29 @@ def test_a_slot_is_used_again_while_its_last_run_is_still_delivered(yard: Yard) 
     worker.close()
 
 
+def test_a_worker_tells_how_its_machine_and_slots_do(yard: Yard, machine: FakeMachine) -> None:
+    machine.also(f"compute 1 {os.getppid()} 9000")
+    (run,) = yard.submit()
+    executor = Holding()
+    later_s = 0.0
+    worker = Worker(yard.client, executor, discover()[:2], clock=lambda: time.time() + later_s)
+    worker.step()
+    later_s = HEARTBEAT_S + 1
+
+    worker.step()
+    (told,) = yard.client.queue.workers()
+
+    assert told.report is not None
+    assert told.report.memory_total_bytes == psutil.virtual_memory().total
+    taken, foreign = told.report.slots
+    assert (taken.label, taken.run_id, taken.is_sick) == ("GPU 0", run, False)
+    assert "is used outside Runyard" in foreign.reason
+    assert foreign.run_id == ""
+    assert [each.pid for each in foreign.processes] == [os.getppid()]
+    executor.let_go(run)
+    worker.close()
+
+
 def test_trouble_is_reported_once_and_the_worker_goes_on(yard: Yard) -> None:
     (run,) = yard.submit()
     said: list[str] = []
@@ -413,3 +439,50 @@ def test_trouble_is_reported_once_and_the_worker_goes_on(yard: Yard) -> None:
     assert yard.states([run]) == ["COMPLETED"]
     assert said[0] == "Something failed; the worker goes on and tries again. OSError: the disk is full"
     assert len(said) == 1
+
+
+DATA_TOML = 'name = "yard"\ndata_roots = ["trace"]\n'
+
+
+def test_data_are_read_where_they_lie_on_this_machine_and_the_attempt_says_so(
+    yard: Yard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNYARD_HOME", str(tmp_path))
+    (tmp_path / "machine.toml").write_text(f'[data]\n"@disk" = "{tmp_path}"\n')
+    (tmp_path / "trace").touch()
+    (yard.folder / "project" / "runyard.toml").write_text(DATA_TOML)
+    (run_id,) = yard.submit(config={"trace": "@disk/trace"})
+
+    with InThread(a_worker(yard)):
+        pass
+
+    assert yard.row(run_id).state == "COMPLETED"
+    assert len((tmp_path / "trace").read_text().splitlines()) == 2
+    assert yard.client.spec(run_id).config == {"trace": "@disk/trace"}
+    assert TrackedRun(yard.client, yard.row(run_id)).attempts[0].data_paths == {"trace": str(tmp_path / "trace")}
+
+
+def test_a_run_whose_data_are_not_here_is_left_to_other_machines_and_looked_at_again_later(
+    yard: Yard, tmp_path: Path
+) -> None:
+    (yard.folder / "project" / "runyard.toml").write_text(DATA_TOML)
+    (run_id,) = yard.submit(config={"trace": str(tmp_path / "trace")})
+    said: list[str] = []
+    clock = [time.time()]
+    with closing(a_client(yard)) as client:
+        worker = Worker(client, Holding(), discover()[:1], clock=lambda: clock[0], say=said.append)
+        worker.step()
+        worker.step()
+
+        (row,) = yard.client.queue.rows()
+        assert (row.state, row.attempt) == ("waiting", 0)
+        assert row.refused == (f"{host_name()}: 'trace' names {tmp_path}/trace, which is not there.",)
+        assert len(said) == 1
+        assert said[0].startswith(f"Run {run_id} (run 0) is left to other machines")
+        (tmp_path / "trace").touch()
+        worker.step()
+        assert yard.client.queue.rows()[0].state == "waiting"
+        clock[0] += RECONSIDER_S
+        worker.step()
+        (row,) = yard.client.queue.rows()
+        assert (row.state, row.attempt) == ("leased", 1)

@@ -125,7 +125,7 @@ class Accounts:
     def login(self, name: str, password: str, *, address: str) -> tuple[User, str]:
         """Begin a session; return its user and its key. Raises as `authenticate` does."""
         user = self.authenticate(name, password, address=address)
-        with self._database.transaction() as tx:
+        with self._database.transaction(durable=True) as tx:
             key = self.sessions.begin(user.name, connection=tx)
             self.audit.write(user.name, "login", address, connection=tx)
         return user, key
@@ -145,7 +145,7 @@ class Accounts:
         """
         self.authenticate(name, old, address=address)
         hashed = passwords.hashed(new, name=name)
-        with self._database.transaction() as tx:
+        with self._database.transaction(durable=True) as tx:
             self.users.set_password(name, hashed, by=name, connection=tx)
             return self.sessions.begin(name, connection=tx)
 
@@ -155,7 +155,7 @@ class Accounts:
         """The key of a link that makes the first admin; None if there is an admin. An older one ends."""
         if self.users.has_admin():
             return None
-        with self._database.transaction() as tx:
+        with self._database.transaction(durable=True) as tx:
             key = self.links.make(Kind.FIRST, None, connection=tx)
             self.audit.write("runyard", "link.first", connection=tx)
         return key
@@ -167,7 +167,7 @@ class Accounts:
             UsageError: the name cannot be one.
             ConflictError: it is taken.
         """
-        with self._database.transaction() as tx:
+        with self._database.transaction(durable=True) as tx:
             user = self.users.add(name, role, by=by, connection=tx)
             return user, self.links.make(Kind.INVITATION, user.name, connection=tx)
 
@@ -177,7 +177,7 @@ class Accounts:
         Raises:
             NotFound: there is no such user.
         """
-        with self._database.transaction() as tx:
+        with self._database.transaction(durable=True) as tx:
             user = self.users.get(name, connection=tx)
             kind = Kind.RESET if user.has_password else Kind.INVITATION
             self.audit.write(by, "user.reset", name, connection=tx)
@@ -210,7 +210,7 @@ class Accounts:
         link = self.look_at_link(key, address=address)
         chosen = link.user or checked_name(name or "")
         hashed = passwords.hashed(password, name=chosen)
-        with self._database.transaction() as tx:
+        with self._database.transaction(durable=True) as tx:
             self.links.spend(key, connection=tx)
             if link.user is None:
                 self.users.add(chosen, Role.ADMIN, by=chosen, connection=tx)
@@ -223,5 +223,5 @@ class Accounts:
     def _renew(self, name: str, password: str) -> None:
         """Hash a password anew, with the work of today; whoever is logged in stays so."""
         hashed = passwords.hashed(password)
-        with self._database.transaction() as tx:
+        with self._database.transaction(durable=True) as tx:
             tx.execute(update(users).where(users.c.name == name).values(password_hash=hashed))

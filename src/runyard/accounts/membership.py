@@ -40,13 +40,13 @@ class Membership:
         """Hide a project from all but its members and admins. It need not have runs yet."""
         if not 1 <= len(project) <= _LONGEST or not project.isprintable():
             raise UsageError(f"The name of a project has 1 to {_LONGEST} printable characters.")
-        with self._database.transaction() as tx:
+        with self._database.transaction(durable=True) as tx:
             upsert(tx, private_projects, [{"project": project, "created_at": self._clock()}])
             self._audit.write(by, "project.private", project, connection=tx)
 
     def open(self, project: str, *, by: str) -> None:
         """Let all accounts see a project again; who belonged to it is forgotten."""
-        with self._database.transaction() as tx:
+        with self._database.transaction(durable=True) as tx:
             if (
                 not project.isprintable()
                 or not tx.execute(delete(private_projects).where(private_projects.c.project == project)).rowcount
@@ -63,7 +63,7 @@ class Membership:
             ConflictError: the project is not private.
         """
         wanted = sorted(set(names))
-        with self._database.transaction() as tx:
+        with self._database.transaction(durable=True) as tx:
             if tx.scalar(_PROJECTS.where(private_projects.c.project == project)) is None:
                 raise ConflictError(f"The project '{project[:80]}' is not private, so all accounts see it.")
             for name in wanted:

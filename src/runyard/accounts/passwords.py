@@ -18,6 +18,20 @@ LONGEST = 1000
 _room = threading.BoundedSemaphore(2)
 
 
+_is_weak = False  # else what argon2-cffi takes for right: three passes over 64 MiB, four lanes
+
+
+def weaken() -> None:
+    """Let hashes of this process protect nothing and cost nothing: for tests, which hash hundreds of passwords.
+
+    No option, file or variable leads here.
+    """
+    global _is_weak
+    _is_weak = True
+    _hasher.cache_clear()
+    _nobodys.cache_clear()
+
+
 def require() -> None:
     """Make sure that passwords can be checked.
 
@@ -68,7 +82,7 @@ def _hasher() -> "PasswordHasher":
         from argon2 import PasswordHasher
     except ImportError:
         raise MissingExtra(extra="server", purpose="A server with accounts") from None
-    return PasswordHasher()
+    return PasswordHasher(time_cost=1, memory_cost=64, parallelism=1) if _is_weak else PasswordHasher()
 
 
 @lru_cache(maxsize=1)

@@ -58,7 +58,7 @@ class Sessions:
 
     def end(self, sha256: str) -> None:
         """End a session, given the hash of its key."""
-        with self._database.transaction() as tx:
+        with self._database.transaction(durable=True) as tx:
             tx.execute(delete(sessions).where(sessions.c.sha256 == sha256))
 
 

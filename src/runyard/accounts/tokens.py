@@ -78,7 +78,7 @@ class Tokens:
         if valid_s is not None and not 0 < valid_s <= _LONGEST_S:
             raise UsageError("A token is good for more than 0 days and at most 100 years.")
         token, now = new_key(TOKEN_PREFIX), self._clock()
-        with self._database.transaction() as tx:
+        with self._database.transaction(durable=True) as tx:
             owner = self._users.get(user, connection=tx)
             if role is not None and not owner.role.covers(role):
                 raise NotAllowed(f"A token of '{user}' is at most {owner.role}, as its owner is; not {role}.")
@@ -119,7 +119,7 @@ class Tokens:
         Raises:
             NotFound: there is none with this id.
         """
-        with self._database.transaction() as tx:
+        with self._database.transaction(durable=True) as tx:
             token = self._get(tx, token_id)
             if token.revoked_at is None:
                 tx.execute(update(tokens).where(tokens.c.id == token_id).values(revoked_at=self._clock()))

@@ -72,7 +72,7 @@ class Users:
         """
         name = checked_name(name)
         if connection is None:
-            with self._database.transaction() as tx:
+            with self._database.transaction(durable=True) as tx:
                 return self.add(name, role, by=by, connection=tx)
         row = {"name": name, "role": str(role), "is_disabled": False, "created_at": self._clock()}
         try:
@@ -89,7 +89,7 @@ class Users:
             NotFound: there is no such user.
             ConflictError: it is the last admin.
         """
-        with self._database.transaction() as tx:
+        with self._database.transaction(durable=True) as tx:
             user = self.get(name, connection=tx)
             if role is not Role.ADMIN:
                 _require_another_admin(tx, user)
@@ -104,7 +104,7 @@ class Users:
             NotFound: there is no such user.
             ConflictError: it is the last admin.
         """
-        with self._database.transaction() as tx:
+        with self._database.transaction(durable=True) as tx:
             _require_another_admin(tx, self.get(name, connection=tx))
             tx.execute(update(users).where(users.c.name == name).values(is_disabled=True))
             tx.execute(delete(sessions).where(sessions.c.user == name))
@@ -117,7 +117,7 @@ class Users:
         Raises:
             NotFound: there is no such user.
         """
-        with self._database.transaction() as tx:
+        with self._database.transaction(durable=True) as tx:
             self.get(name, connection=tx)
             tx.execute(update(users).where(users.c.name == name).values(is_disabled=False))
             self._audit.write(by, "user.enable", name, connection=tx)

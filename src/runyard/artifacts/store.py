@@ -71,6 +71,31 @@ class ArtifactStore:
             raise NotFound(f"The file {sha256[:12]}… is not in {self.root}. It was deleted, or never arrived there.")
         return place
 
+    def check(self) -> None:
+        """Make sure that the place can be used.
+
+        Raises:
+            UsageError: it cannot.
+        """
+
+    def is_elsewhere(self, sha256: str) -> bool:
+        """Whether it has to be fetched before there is a path of it."""
+        return False
+
+    def stream(self, sha256: str) -> tuple[int, Iterator[bytes]]:
+        """The size in bytes of a content, and all of it piece by piece.
+
+        Raises:
+            NotFound: it is not here.
+        """
+        path = self.path(sha256)
+
+        def pieces() -> Iterator[bytes]:
+            with path.open("rb") as file:
+                yield from iter(lambda: file.read(_PIECE_BYTES), b"")
+
+        return path.stat().st_size, pieces()
+
     def open(self, sha256: str) -> BinaryIO:
         """Open the content for reading.
 
@@ -87,9 +112,48 @@ class ArtifactStore:
         """
         return self.path(sha256).stat().st_size
 
+    def occupied(self, sha256: str) -> int:
+        """The bytes that deleting it makes free.
+
+        Raises:
+            NotFound: it is not here.
+        """
+        return self.path(sha256).stat().st_blocks * 512
+
     def sizes(self) -> dict[str, int]:
         """The size in bytes of everything here, by SHA-256."""
-        return {file.name: file.stat().st_size for file in self._files()}
+        return {file.name: file.stat().st_size for file in self.files()}
+
+    def digest(self, sha256: str) -> str:
+        """The SHA-256 of the content as it is: another one if the disk changed it.
+
+        Raises:
+            NotFound: it is not here.
+            OSError: it cannot be read.
+        """
+        with self.path(sha256).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def set_aside(self, sha256: str) -> None:
+        """Put a damaged content beside its place, as `.damaged`, so that a good one may come there."""
+        place = self._place(sha256)
+        os.rename(place, place.with_name(f"{sha256}.damaged"))
+
+    def adopt(self, file: Path, sha256: str) -> None:
+        """Move a whole file, whose content has been checked, to its place."""
+        place = self._place(sha256)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(file, place)
+
+    def files(self) -> Iterator[os.DirEntry[str]]:
+        """Everything here, in no order."""
+        try:
+            folders = [name for name in os.listdir(self.root) if len(name) == 2]
+        except FileNotFoundError:
+            return
+        for folder in folders:
+            with os.scandir(self.root / folder) as inside:
+                yield from (each for each in inside if is_sha256(each.name))
 
     def delete(self, sha256: str) -> bool:
         """Remove the content; whether it was here."""
@@ -151,43 +215,85 @@ class ArtifactStore:
                 )
             os.fchmod(file.fileno(), 0o444)
             os.fsync(file.fileno())
-            place = self._place(sha256)
-            place.parent.mkdir(exist_ok=True)
-            os.replace(draft, place)
+            self._publish(draft, sha256)
         return Uploaded(size, is_stored=True)
+
+    def drop_drafts(self) -> None:
+        """Delete what has come of contents in parts so far: nobody is going to send the rest."""
+        for draft in self.root.glob(f"{_UPLOAD}*"):
+            draft.unlink(missing_ok=True)
 
     def _upload(self, sha256: str) -> Path:
         return self.root / f"{_UPLOAD}{self._place(sha256).name}"
 
-    def _put(self, pieces: Iterator[bytes]) -> str:
-        self.root.mkdir(parents=True, exist_ok=True)
-        digest = hashlib.sha256()
-        descriptor, draft = tempfile.mkstemp(prefix=_DRAFT, dir=self.root)
-        try:
-            with os.fdopen(descriptor, "wb") as target:
-                for piece in pieces:
-                    digest.update(piece)
-                    target.write(piece)
-                target.flush()
-                os.fchmod(target.fileno(), 0o444)  # many runs share this one file; nobody may edit it in place
-                os.fsync(target.fileno())
-            place = self._place(digest.hexdigest())
-            place.parent.mkdir(exist_ok=True)
-            os.replace(draft, place)
-        except BaseException:
-            os.unlink(draft)
-            raise
-        return place.name
+    def draft(self) -> "Draft":
+        """A content to be written piece by piece.
 
-    def _files(self) -> Iterator[Path]:
-        for folder in sorted(self.root.glob("[0-9a-f][0-9a-f]")):
-            yield from sorted(file for file in folder.iterdir() if _is_sha256(file.name))
+        Raises:
+            OSError: there is no room.
+        """
+        return Draft(self)
+
+    def _put(self, pieces: Iterator[bytes]) -> str:
+        draft = Draft(self)
+        try:
+            for piece in pieces:
+                draft.write(piece)
+            return draft.commit()
+        finally:
+            draft.discard()
+
+    def _publish(self, draft: Path, sha256: str) -> None:
+        """Let a whole, checked and synced file be what is stored; the draft is gone then."""
+        self.adopt(draft, sha256)
 
     def _place(self, sha256: str) -> Path:
-        if not _is_sha256(sha256):
+        if not is_sha256(sha256):
             raise NotFound(f"'{sha256[:80]}' is no SHA-256 of 64 hex digits in lower case.")
         return self.root / sha256[:2] / sha256
 
 
-def _is_sha256(text: str) -> bool:
+class Draft:
+    """A content that comes piece by piece; it is stored by `commit`, or nothing of it stays."""
+
+    def __init__(self, store: ArtifactStore) -> None:
+        store.root.mkdir(parents=True, exist_ok=True)
+        descriptor, path = tempfile.mkstemp(prefix=_DRAFT, dir=store.root)
+        self._path = Path(path)
+        self._file = os.fdopen(descriptor, "wb")
+        self._digest = hashlib.sha256()
+        self._store = store
+        self.size_bytes = 0
+
+    def write(self, data: bytes) -> None:
+        """Add a piece.
+
+        Raises:
+            OSError: there is no room.
+        """
+        self._digest.update(data)
+        self._file.write(data)
+        self.size_bytes += len(data)
+
+    def commit(self) -> str:
+        """Store it; return its SHA-256 as 64 hex digits.
+
+        Raises:
+            OSError: there is no room.
+        """
+        self._file.flush()
+        os.fchmod(self._file.fileno(), 0o444)  # many runs share this one file; nobody may edit it in place
+        os.fsync(self._file.fileno())
+        self._file.close()
+        self._store._publish(self._path, self._digest.hexdigest())
+        return self._digest.hexdigest()
+
+    def discard(self) -> None:
+        """Forget it, unless it is stored."""
+        self._file.close()
+        self._path.unlink(missing_ok=True)
+
+
+def is_sha256(text: str) -> bool:
+    """Whether a text has the form of a SHA-256."""
     return len(text) == 64 and all(character in "0123456789abcdef" for character in text)

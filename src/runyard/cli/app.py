@@ -12,15 +12,18 @@ from typer.core import TyperGroup
 
 from runyard import __version__
 from runyard.cli import screen
-from runyard.cli.commands import changing, keeping, queue, reading, team, travelling
+from runyard.cli.commands import changing, delivering, keeping, projects, queue, reading, showing, team, travelling
 
 HEADINGS = {
     "Runs": reading.app,
     "Changing runs": changing.app,
     "The queue": queue.app,
+    "Showing": showing.app,
     "Travelling": travelling.app,
+    "Handing over": delivering.app,
     "The team's server": team.app,
-    "Projects and the home": keeping.app,
+    "Projects": projects.app,
+    "The home": keeping.app,
 }
 
 

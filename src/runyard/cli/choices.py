@@ -26,6 +26,7 @@ class CleaningRule(StrEnum):
     """What `runyard clean` takes."""
 
     CHECKPOINTS = "checkpoints"
+    FILES = "files"
     FAILED = "failed"
     TRASH = "trash"
 
@@ -42,3 +43,20 @@ class Framework(StrEnum):
 
     SKLEARN = "sklearn"
     TORCH = "torch"
+
+
+class Task(StrEnum):
+    """What a new project's model does."""
+
+    IMAGE_CLASSIFICATION = "image-classification"
+    TABULAR = "tabular"
+    TIMESERIES = "timeseries"
+    DETECTION = "detection"
+
+
+class CI(StrEnum):
+    """Where a new project's tests run."""
+
+    GITLAB = "gitlab"
+    GITHUB = "github"
+    NONE = "none"

@@ -7,20 +7,29 @@ from functools import cache
 from runyard.cli import documents, formats, questions, screen, tables, target
 from runyard.client import cleaning
 from runyard.client.cleaning import Plan, Rule
-from runyard.config.durations import parse_duration_s
+from runyard.config.durations import parse_duration_s, parse_size_bytes
 from runyard.errors import UsageError
 
 _DAY_S = 86_400.0
 _LISTED = 10
 _WHAT = {
     Rule.CHECKPOINTS: "Move to the trash: checkpoints of {}",
+    Rule.FILES: "Move to the trash: {} and what they stored",
     Rule.FAILED: "Move to the trash: {}",
     Rule.TRASH: "Delete for good: {}",
 }
 
 
 def clean(
-    *, rule: Rule, older: str, project: str | None, all_projects: bool, dry: bool, yes: bool, as_json: bool
+    *,
+    rule: Rule,
+    older: str | None,
+    keep: str | None,
+    project: str | None,
+    all_projects: bool,
+    dry: bool,
+    yes: bool,
+    as_json: bool,
 ) -> None:
     """Show what the rule takes, ask, and take it."""
     with target.opened() as client:
@@ -32,7 +41,13 @@ def clean(
             return {key: str(goal) for key, goal in target.declared_metrics(client, newest).items()}
 
         planned = cleaning.plan(
-            client, rule, now=datetime.now(UTC), older_than_days=_days(older), project=place, goals=goals
+            client,
+            rule,
+            now=datetime.now(UTC),
+            older_than_days=_days(older or ("30d" if keep is None else "0")),
+            project=place,
+            goals=goals,
+            keep_bytes=_bytes(keep),
         )
         if as_json:
             _write(planned)
@@ -53,6 +68,15 @@ def _days(text: str) -> float:
         return parse_duration_s(text) / _DAY_S if text != "0" else 0.0
     except ValueError as error:
         raise UsageError(f"--older: {error}.") from None
+
+
+def _bytes(text: str | None) -> float | None:
+    if text is None:
+        return None
+    try:
+        return float(parse_size_bytes(text))
+    except ValueError as error:
+        raise UsageError(f"--keep: {error}.") from None
 
 
 def _sentence(planned: Plan) -> str:

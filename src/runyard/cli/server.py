@@ -52,6 +52,7 @@ def server(options: Options) -> None:
         address = address_of(options, listener.getsockname()[1])
         home = home_of(options.home)
         with closing(open_client(home, database=options.database)) as client:
+            client.artifacts.check()
             _rebuild_if_needed(client)
             accounts = Accounts(client.database) if options.has_accounts else None
             app = create_app(home, database=options.database, accounts=accounts, addressing=addressing)

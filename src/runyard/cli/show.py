@@ -67,6 +67,8 @@ def _head(run: TrackedRun, now: datetime) -> None:
         ("data", row.data or ""),
         ("reproduces", run.spec.reproduces or ""),
         ("tags", ", ".join(row.tags)),
+        ("parent", row.parent or ""),
+        ("source", row.source),
         ("note", row.note),
         *(("warning", warning) for warning in row.warnings),
     ]
@@ -130,6 +132,8 @@ def _attempts(attempts: Sequence[AttemptStory], now: datetime) -> None:
         )
     titles = ("#", "state", "started", "took", "host", "devices", "reason")
     tables.show([tables.Column(title, is_vital=title in ("#", "state", "reason")) for title in titles], rows)
+    for key, path in attempts[-1].data_paths.items():
+        screen.say(f"  {screen.plain(key)} was {screen.plain(path)} there")
 
 
 def _traceback(run: TrackedRun, attempts: Sequence[AttemptStory]) -> None:

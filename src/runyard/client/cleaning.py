@@ -5,6 +5,7 @@ into the trash comes back with `restore` until the trash is emptied.
 """
 
 import hashlib
+import math
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -30,10 +31,12 @@ class Rule(StrEnum):
     """What is cleaned."""
 
     CHECKPOINTS = "checkpoints"  # of runs that ended long ago, are not the best of their grid, and have no tag
+    FILES = "files"  # the oldest runs of a project whose stored files take more room than they shall; not as above
     FAILED = "failed"  # runs that ended long ago without completing, and have no tag
     TRASH = "trash"  # everything in the trash, for good
 
 
+_CAPPED = (Rule.CHECKPOINTS, Rule.FILES)
 _NOT_COMPLETED = 'state in ["FAILED", "OUT_OF_MEMORY", "TIMED_OUT", "STOPPED", "INTERRUPTED", "LOST"]'
 
 
@@ -66,7 +69,14 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan(
-    client: "Client", rule: Rule, *, now: datetime, older_than_days: float, project: str | None, goals: Goals
+    client: "Client",
+    rule: Rule,
+    *,
+    now: datetime,
+    older_than_days: float,
+    project: str | None,
+    goals: Goals,
+    keep_bytes: float | None = None,
 ) -> Plan:
     """Find what a rule would take; changes nothing.
 
@@ -74,10 +84,16 @@ def plan(
         older_than_days: of the end of a run; the trash is taken whatever its age.
         project: only runs of it.
         goals: what decides which run of a grid is the best one. A project without any keeps all its checkpoints.
+        keep_bytes: take no more than what brings each project down to this size, the oldest runs first. The rule
+            for files needs it, and only it and that for checkpoints know it.
 
     Raises:
-        UsageError: the number of days is negative or no number.
+        UsageError: the number of days is negative or no number, or a size is missing or makes no sense.
     """
+    if (keep_bytes is None and rule is Rule.FILES) or (keep_bytes is not None and rule not in _CAPPED):
+        raise UsageError(f"'{rule}': {_CAPPED[0]} may and {_CAPPED[1]} must be told how much to keep, other rules not.")
+    if keep_bytes is not None and not 0 <= keep_bytes < math.inf:
+        raise UsageError(f"{keep_bytes:g} bytes cannot be kept: name a size from 0 on.")
     if not 0 <= older_than_days <= LONGEST_DAYS:
         raise UsageError(f"'{older_than_days:g}' days: write a number from 0 to {LONGEST_DAYS:,.0f}.")
     if rule is Rule.TRASH:
@@ -85,22 +101,24 @@ def plan(
     query = _NOT_COMPLETED if rule is Rule.FAILED else None
     rows = client.index.find(query, project=project, limit=None)
     limit = now - timedelta(days=older_than_days)
-    best = _best(rows, goals) if rule is Rule.CHECKPOINTS else frozenset()
+    best = _best(rows, goals) if rule in _CAPPED else frozenset()
     items: list[Item] = []
     kept: dict[str, int] = {}
-    for row in rows:
-        if row.ended_at is None:
+    over = _Over(keep_bytes)
+    for row in sorted(rows, key=lambda row: (row.ended_at or now, row.id)):  # the oldest first
+        size = _size(client, row, rule)
+        if size is None:
             continue
-        folder = client.folder(row.id)
-        taken = folder.checkpoints if rule is Rule.CHECKPOINTS else folder.path
-        if not taken.is_dir() or not os.listdir(taken):
+        over.add(row.project, size)
+        if row.ended_at is None:
             continue
         why = _why_kept(row, limit, best, goals, rule)
         if why:
             kept[why] = kept.get(why, 0) + 1
         else:
-            size = trash.folder_size(taken)
             items.append(Item(id=row.id, name=row.name, project=row.project, size_bytes=size))
+    if keep_bytes is not None:
+        return Plan(rule=rule, items=tuple(item for item in items if over.takes(item)), kept=kept)
     items.sort(key=lambda item: (-item.size_bytes, item.id))
     return Plan(rule=rule, items=tuple(items), kept=kept)
 
@@ -119,11 +137,40 @@ def carry_out(client: "Client", planned: Plan, *, expected: str | None = None) -
     ids = [item.id for item in planned.items]
     if planned.rule is Rule.CHECKPOINTS:
         checkpoints.put(client, ids)
-    elif planned.rule is Rule.FAILED:
+    elif planned.rule in (Rule.FAILED, Rule.FILES):
         trash.put(client, ids)
     else:
         return trash.empty(client).size_bytes
     return 0
+
+
+class _Over:
+    """By how much each project is above the size that is kept; None: by everything."""
+
+    def __init__(self, keep_bytes: float | None) -> None:
+        self._keep_bytes = keep_bytes or 0.0
+        self._sizes: dict[str, int] = {}
+
+    def add(self, project: str, size: int) -> None:
+        self._sizes[project] = self._sizes.get(project, 0) + size
+
+    def takes(self, item: Item) -> bool:
+        """Whether this one has to go, too; then its project is smaller."""
+        if self._sizes[item.project] <= self._keep_bytes or not item.size_bytes:
+            return False
+        self._sizes[item.project] -= item.size_bytes
+        return True
+
+
+def _size(client: "Client", row: RunRow, rule: Rule) -> int | None:
+    """What a rule would take of a run, in bytes; None if there is nothing."""
+    if rule is Rule.FILES:
+        return sum({each.sha256: each.size_bytes for each in client.index.artifacts(row.id)}.values()) or None
+    folder = client.folder(row.id)
+    taken = folder.checkpoints if rule is Rule.CHECKPOINTS else folder.path
+    if not taken.is_dir() or not os.listdir(taken):
+        return None
+    return trash.folder_size(taken)
 
 
 def _trashed(client: "Client", project: str | None) -> Iterator[Item]:
@@ -144,7 +191,7 @@ def _why_kept(row: RunRow, limit: datetime, best: frozenset[str], goals: Goals, 
         return "too young"
     if row.tags:
         return "tagged"
-    if rule is Rule.CHECKPOINTS and not goals(row.project):
+    if rule in _CAPPED and not goals(row.project):
         return "of a project that names no metric in runyard.toml"
     if row.id in best:
         return "best of its grid"

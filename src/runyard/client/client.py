@@ -15,11 +15,13 @@ import msgspec
 
 from runyard import servers
 from runyard.artifacts import ArtifactStore
-from runyard.client import reaper, submission, trash
+from runyard.artifacts.store import Uploaded
+from runyard.client import brought, reaper, submission, trash
+from runyard.client.brought import Brought
 from runyard.client.reservations import Reservations
 from runyard.database import Database, lock_queue, lock_runs
 from runyard.database.schema import queue
-from runyard.errors import JournalDamaged, NotFound, RunFinished, RunyardError
+from runyard.errors import JournalDamaged, NotFound, RunFinished, RunyardError, UsageError
 from runyard.hosts import user_name
 from runyard.index import Index, RunRow, Scope
 from runyard.journal import EDITS, Home, RunFolder, append_event
@@ -62,7 +64,7 @@ class Client:
             self.database.belong_to(home.id)
         self.index = Index(self.database, home)
         self.queue = Queue(self.database)
-        self.artifacts = ArtifactStore(home.artifacts)
+        self.artifacts = open_artifacts(home)
         self.reservations = Reservations(home)
         self._user: str | None = None
 
@@ -167,6 +169,34 @@ class Client:
         """Whether all stored files are where they belong: in a home of this machine they are at once."""
         return True
 
+    def bring_checkpoints(self, run_id: str, attempt: int) -> Iterator[None]:
+        """Bring the checkpoints of now to where other machines find them, step by step; here they are at once."""
+        return iter(())
+
+    def fetch_checkpoints(self, run_id: str, attempt: int) -> Iterator[None]:
+        """Lay out what another machine left for an attempt that begins, step by step, if that is newer."""
+        return brought.take_over(self, run_id, attempt)
+
+    def brought_checkpoints(self, run_id: str) -> Brought | None:
+        """The latest state of checkpoints that another machine brought."""
+        return brought.latest(self, run_id)
+
+    def uploaded_checkpoints(self, run_id: str, attempt: int, contents: list[str]) -> list[Uploaded]:
+        """How much of each file of an attempt's checkpoints has come, by content.
+
+        Raises:
+            ConflictError: a later attempt is under way.
+        """
+        return brought.uploaded(self, run_id, attempt, contents)
+
+    def keep_checkpoints(self, run_id: str, attempt: int, manifest: str) -> None:
+        """Let a state whose files have all come be the latest; what only older ones had is deleted.
+
+        Raises:
+            ConflictError: a later attempt is under way, or a file is missing.
+        """
+        brought.keep(self, run_id, attempt, manifest)
+
     def heartbeat(self, run_id: str, worker_id: str, attempt: int) -> None:
         """Keep the lease.
 
@@ -206,6 +236,8 @@ class Client:
                 )
             elif RunState(row.state).is_ended:
                 self.queue.remove(run_id, attempt=max(row.attempt, given_up), connection=tx)
+        if row.state == RunState.COMPLETED:
+            brought.forget(self.home.run(run_id))
         self._hold_after_same_failures(row)
         return row
 
@@ -237,8 +269,14 @@ class Client:
 
         Raises:
             RunFinished: it has not ended, so there is nothing to retry.
+            UsageError: another tracker recorded it, so nothing here could execute it.
         """
         row = self.index.get(run_id)
+        if row.source:
+            raise UsageError(
+                f"Run {run_id} ({row.name}) was recorded by another tracker ({row.source[:80]}); nothing here could "
+                "execute it. Start it where it came from."
+            )
         if not RunState(row.state).is_ended:
             raise RunFinished(f"Run {run_id} ({row.name}) is {row.state}; only a run that ended can be tried again.")
         self._edit(run_id, Requeued(time_ns=time.time_ns(), by=by or self.by, after_attempt=row.attempt))
@@ -341,6 +379,21 @@ class Client:
         waiting = self.queue.waiting_of_grid(row.grid)
         why = f"{SAME_FAILURES} runs of this grid failed in the same way: {row.reason}"
         self.hold(waiting, why=why, by="runyard")
+
+
+def open_artifacts(home: Home) -> ArtifactStore:
+    """The files of a home: in its folder, or in the bucket that it names.
+
+    Raises:
+        UsageError: the address of the bucket cannot be right, or there are no credentials for it.
+        MissingExtra: it has a bucket, and obstore is not installed.
+    """
+    url = home.artifacts_url
+    if url is None:
+        return ArtifactStore(home.artifacts)
+    from runyard.artifacts.s3 import S3ArtifactStore, read_place  # late: few homes have a bucket
+
+    return S3ArtifactStore(home.artifacts, home.copies, read_place(url))
 
 
 def open_client(home: "str | Path | Home | None" = None, *, database: str | None = None) -> Client:

@@ -18,6 +18,8 @@ def head(row: RunRow) -> dict[str, Any]:
         "name": row.name,
         "experiment": row.experiment,
         "grid": row.grid,
+        "parent": row.parent,
+        "source": row.source,
         "kind": row.kind,
         "state": str(row.state),
         "reason": row.reason,

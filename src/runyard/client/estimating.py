@@ -7,6 +7,8 @@ from typing import Protocol
 
 import msgspec
 
+from runyard.client.reservations import Reservation
+from runyard.devices import is_cpu_slot
 from runyard.errors import QueryError
 from runyard.queue import Capacity, Eta, QueueRow, Waiting, demand_of, eta
 from runyard.records import RunId
@@ -63,12 +65,14 @@ class Estimator:
         paused: Collection[str],
         capacity: Capacity,
         now: float,
+        reservations: Sequence[Reservation] = (),
     ) -> Eta:
         """When each run of the queue and all of it will be done.
 
         Args:
             views: the executing runs.
             paused: projects of which nothing starts.
+            reservations: of slots of the machine whose capacity it is.
         """
         if now - self._medians_at > MEDIANS_KEPT_S:
             self._medians, self._medians_at = _medians(self._index, rows), now
@@ -76,7 +80,9 @@ class Estimator:
         idle = capacity.when_idle()
         n_slots = len(idle.gpu_memory_bytes) or idle.cpu_slots
         waiting = [_waiting(row, views.get(row.run_id), capacity=idle, now=now) for row in going]
-        return eta(waiting, n_slots=n_slots, medians=self._medians)
+        of_kind = [each for each in reservations if is_cpu_slot(each.slot) != bool(idle.gpu_memory_bytes)]
+        reserved_s = [each.until - now for each in of_kind]
+        return eta(waiting, n_slots=n_slots, medians=self._medians, reserved_s=reserved_s)
 
 
 def quoted(text: str) -> str:

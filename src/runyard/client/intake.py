@@ -4,17 +4,20 @@ The client says from which byte on it has something. What is appended is first s
 the index, and only then acknowledged; so what a receipt says is kept survives everything, and a piece that comes twice
 changes nothing. The index's offset is what counts: bytes behind it were never acknowledged, and are written anew.
 
-Many pieces at once cost one sync a file and one transaction, which is what lets a small server take hundreds of runs.
+Many pieces at once cost one sync a file, one transaction and a handful of statements, which is what lets a small server
+take hundreds of runs.
 """
 
 import fcntl
 import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, InterfaceError
 
 from runyard.database import lock_runs
@@ -26,19 +29,31 @@ from runyard.journal.reader import is_damaged
 if TYPE_CHECKING:
     from runyard.client.client import Client
 
+_SYNCING = 4  # threads: 64 files take 5 to 12 ms instead of 100 to 160 (ext4)
 _UNFIT = (ValueError, OverflowError, TypeError, DataError, InterfaceError)  # numbers beyond 64 bits, text with NUL …
 
 
 @dataclass
-class _Open:
-    """A piece whose journal is open and locked; `start` is where its fresh bytes begin."""
+class _Held:
+    """A piece whose journal is open and locked."""
 
     number: int
     piece: Piece
     fd: int
+    edits: Path
+
+
+@dataclass
+class _Open(_Held):
+    """One that was written, as far as it is new: `fresh` from byte `start` on."""
+
     start: int
     fresh: bytes
-    edits: Path
+
+    @property
+    def portion(self) -> Piece:
+        """What is new, for the index."""
+        return Piece(self.piece.run_id, self.piece.attempt, self.piece.stream, self.start, self.fresh)
 
 
 def take(client: "Client", pieces: Sequence[Piece]) -> list[Receipt]:
@@ -49,32 +64,65 @@ def take(client: "Client", pieces: Sequence[Piece]) -> list[Receipt]:
     """
     receipts: dict[int, Receipt] = {}
     with ExitStack() as stack:
-        opened: list[_Open] = []
+        held: list[_Held] = []
         for number, piece in _in_order_of_files(pieces):
             try:
-                opened.append(_open(client, number, piece, stack))
+                held.append(_hold(client, number, piece, stack))
             except RunyardError as problem:
                 receipts[number] = _refused(problem)
-        for each in opened:
-            os.fdatasync(each.fd)
+        known = client.index.offsets({each.piece.run_id for each in held})
+        opened: list[_Open] = []
+        for each in held:
+            piece = each.piece
+            try:
+                opened.append(_write(client, each, known.get((piece.run_id, piece.attempt, piece.stream), 0)))
+            except RunyardError as problem:
+                receipts[each.number] = _refused(problem)
+        _sync([each.fd for each in opened if each.fresh])
         with client.database.transaction() as tx:
             lock_runs(tx, [each.piece.run_id for each in opened])
-            for each in opened:
-                piece = each.piece
-                try:
-                    with tx.begin_nested():
-                        end = client.index.apply(
-                            piece.run_id, piece.attempt, piece.stream, each.start, each.fresh, connection=tx
-                        )
-                    receipts[each.number] = _receipt(each, end)
-                except RunyardError as problem:
-                    os.ftruncate(each.fd, each.start)
-                    receipts[each.number] = Receipt(each.start, str(problem), type(problem).__name__)
-                except _UNFIT as problem:
-                    os.ftruncate(each.fd, each.start)
-                    sentence = f"The records from byte {each.start} on hold a value that cannot be kept: {problem}."
-                    receipts[each.number] = Receipt(each.start, sentence, JournalDamaged.__name__)
+            receipts |= _understood(client, tx, opened)
     return [receipts[number] for number in range(len(pieces))]
+
+
+def _sync(fds: Sequence[int]) -> None:
+    """Wait until the disk has all of these files; asked together, a journalling file system takes them in one go."""
+    shares = [share for number in range(_SYNCING) if (share := fds[number::_SYNCING])]
+    if len(shares) < 2:
+        _sync_each(fds)
+        return
+    with ThreadPoolExecutor(len(shares), "sync") as threads:
+        for future in [threads.submit(_sync_each, share) for share in shares]:
+            future.result()
+
+
+def _sync_each(fds: Sequence[int]) -> None:
+    for fd in fds:
+        os.fdatasync(fd)
+
+
+def _understood(client: "Client", tx: Connection, opened: Sequence[_Open]) -> dict[int, Receipt]:
+    """Let the index understand all pieces at once, or one by one if there is one among them that it refuses."""
+    try:
+        with tx.begin_nested():
+            ends = client.index.apply_many([each.portion for each in opened], connection=tx)
+    except (RunyardError, *_UNFIT):
+        return {each.number: _understood_alone(client, tx, each) for each in opened}
+    return {each.number: _receipt(each, end) for each, end in zip(opened, ends, strict=True)}
+
+
+def _understood_alone(client: "Client", tx: Connection, each: _Open) -> Receipt:
+    try:
+        with tx.begin_nested():
+            (end,) = client.index.apply_many([each.portion], connection=tx)
+        return _receipt(each, end)
+    except RunyardError as problem:
+        os.ftruncate(each.fd, each.start)
+        return Receipt(each.start, str(problem), type(problem).__name__)
+    except _UNFIT as problem:
+        os.ftruncate(each.fd, each.start)
+        sentence = f"The records from byte {each.start} on hold a value that cannot be kept: {problem}."
+        return Receipt(each.start, sentence, JournalDamaged.__name__)
 
 
 def _in_order_of_files(pieces: Sequence[Piece]) -> Iterator[tuple[int, Piece]]:
@@ -88,8 +136,8 @@ def _in_order_of_files(pieces: Sequence[Piece]) -> Iterator[tuple[int, Piece]]:
         yield number, piece
 
 
-def _open(client: "Client", number: int, piece: Piece, stack: ExitStack) -> _Open:
-    """Lock the journal and write what is new, not synced yet."""
+def _hold(client: "Client", number: int, piece: Piece, stack: ExitStack) -> _Held:
+    """Open and lock the journal of a piece."""
     folder = _folder(client, piece)
     attempt = folder.attempt(piece.attempt)
     if not attempt.is_delivered:
@@ -99,7 +147,12 @@ def _open(client: "Client", number: int, piece: Piece, stack: ExitStack) -> _Ope
             )
         attempt.mark_delivered()
     fd = stack.enter_context(_locked(attempt.journal(piece.stream)))
-    known = client.index.offset(piece.run_id, piece.attempt, piece.stream)
+    return _Held(number, piece, fd, folder.edits)
+
+
+def _write(client: "Client", held: _Held, known: int) -> _Open:
+    """Write what is new, not synced yet. `known` is what the index has understood since the journal is locked."""
+    piece, fd = held.piece, held.fd
     size = os.fstat(fd).st_size
     if known < size:  # a server was killed between writing and understanding, or the index is being rebuilt
         client.index.catch_up(piece.run_id)
@@ -110,12 +163,12 @@ def _open(client: "Client", number: int, piece: Piece, stack: ExitStack) -> _Ope
         client.index.catch_up(piece.run_id)
         known = client.index.offset(piece.run_id, piece.attempt, piece.stream)
     if piece.offset > known:
-        return _Open(number, piece, fd, known, b"", folder.edits)
+        return _Open(held.number, piece, fd, held.edits, known, b"")
     fresh = piece.data[known - piece.offset :]
     written = 0
     while written < len(fresh):
         written += os.pwrite(fd, fresh[written:], known + written)
-    return _Open(number, piece, fd, known, fresh, folder.edits)
+    return _Open(held.number, piece, fd, held.edits, known, fresh)
 
 
 def _folder(client: "Client", piece: Piece) -> RunFolder:

@@ -1,22 +1,17 @@
 """Joining a team's server: a token for this machine in exchange for a name and a password, and giving it back."""
 
 import email.utils
-import http.client
-import ssl
 import time
-from typing import Any, TypeVar
-from urllib.parse import quote, urlsplit
+from contextlib import closing
+from typing import TypeVar
 
 import msgspec
 
-from runyard.errors import LoginNeeded, NotAllowed, RunyardError, ServiceError, TooManyAttempts, UsageError
+from runyard.client.remote.transport import API, Answer, Transport, place, refusal
+from runyard.errors import ServiceError
 from runyard.servers import Server
 
-_API = "/api/v1"
 _SESSION = "/session"
-_PATIENCE_S = 15.0
-_ERRORS: dict[int, type[RunyardError]] = {401: LoginNeeded, 403: NotAllowed}
-
 
 Found = TypeVar("Found")
 
@@ -68,11 +63,11 @@ def greet(server: Server) -> Greeting:
         ServiceError: it cannot be reached, or is no Runyard server.
     """
     began = time.time()
-    content, headers = _exchange(server, "GET", "/health")
+    answer = _exchange(server, "GET", "/health")
     took_s = time.time() - began
-    version = _decoded(content, _Health, server).version
+    version = _decoded(answer.content, _Health, server).version
     try:
-        told = email.utils.parsedate_to_datetime(headers.get("Date", "")).timestamp()
+        told = email.utils.parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
     except ValueError:  # a proxy that says nothing, or something else
         told = None
     # the header has whole seconds, of which half a one has passed on average
@@ -98,61 +93,23 @@ def leave(server: Server) -> bool:
     token_id = look(server).token_id
     if token_id is None:
         return False
-    _ask(server, "DELETE", f"/tokens/{quote(token_id, safe='')}")
+    _ask(server, "DELETE", f"/tokens/{place(token_id)}")
     return True
 
 
-def _ask(server: Server, method: str, path: str, document: Any = None) -> bytes:  # anything JSON-like
-    return _exchange(server, method, _API + path, document)[0]
+def _ask(server: Server, method: str, path: str, document: object = None) -> bytes:
+    return _exchange(server, method, API + path, document).content
 
 
-def _exchange(server: Server, method: str, path: str, document: Any = None) -> tuple[bytes, http.client.HTTPMessage]:
-    """The answer to one request, with its headers."""
-    parts = urlsplit(server.url)
-    body = None if document is None else msgspec.json.encode(document)
-    headers = {"X-Runyard": "1", "Content-Type": "application/json"}
-    if server.token:
-        headers["Authorization"] = f"Bearer {server.token}"
-    connection = _connection(server, parts.hostname or "", parts.port, is_tls=parts.scheme == "https")
-    try:
-        connection.request(method, parts.path + path, body, headers)
-        response = connection.getresponse()
-        content = response.read()
-    except ssl.SSLCertVerificationError as problem:
-        raise ServiceError(
-            f"The certificate of {server.url} is not trusted here: {problem.verify_message}. "
-            "Give the one that signed it with --ca."
-        ) from None
-    except (OSError, http.client.HTTPException) as problem:
-        why = getattr(problem, "strerror", None) or problem or type(problem).__name__
-        raise ServiceError(f"{server.url} cannot be reached: {why}. Is it the right address, and is it on?") from None
-    finally:
-        connection.close()
-    if response.status == 404 and path == _API + _SESSION:
+def _exchange(server: Server, method: str, path: str, document: object = None) -> Answer:
+    """The answer to one request that was not refused."""
+    with closing(Transport(server)) as transport:
+        answer = transport.exchange(method, path, document)
+    if answer.status == 404 and path == API + _SESSION:
         raise _foreign(server)
-    if response.status >= 400:
-        raise _error(response.status, content, response.headers.get("Retry-After", ""), server)
-    return content, response.headers
-
-
-def _connection(server: Server, host: str, port: int | None, *, is_tls: bool) -> http.client.HTTPConnection:
-    if not is_tls:
-        return http.client.HTTPConnection(host, port, timeout=_PATIENCE_S)
-    try:
-        context = ssl.create_default_context(cafile=server.ca_file)
-    except OSError as problem:  # ssl.SSLError among them
-        raise UsageError(f"The certificate {server.ca_file} cannot be used: {problem.strerror or problem}.") from None
-    return http.client.HTTPSConnection(host, port, timeout=_PATIENCE_S, context=context)
-
-
-def _error(status: int, content: bytes, retry_after: str, server: Server) -> RunyardError:
-    try:
-        sentence = str(msgspec.json.decode(content, type=dict[str, Any])["error"])
-    except (msgspec.MsgspecError, KeyError):
-        return _foreign(server)
-    if status == 429:
-        return TooManyAttempts(sentence, retry_after_s=int(retry_after) if retry_after.isdigit() else 1)
-    return _ERRORS.get(status, UsageError if status < 500 else ServiceError)(sentence)
+    if answer.status >= 400:
+        raise refusal(answer, server)
+    return answer
 
 
 def _decoded(content: bytes, kind: type[Found], server: Server) -> Found:

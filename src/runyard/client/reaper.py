@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 START_S = 30.0  # a detached supervisor may take so long to appear on a loaded machine
 SILENT_S = 600.0  # an attempt of another machine that nobody leases is lost after that; a laptop may doze for a while
+FOREIGN_SILENT_S = 12 * 3600.0  # clients of other trackers send no sign of life between two points
 _LONGEST_REASON = 1000
 HANDOVER_S = 5.0  # between a claim and the first sign of a supervisor, if the worker is gone meanwhile
 
@@ -107,9 +108,10 @@ def _reap_silent(client: "Client", attempt: Attempt, row: RunRow, now: float) ->
     if client.queue.row(row.id) is not None:
         return False
     heard_at = max((os.stat(attempt.journal(stream)).st_mtime for stream in attempt.streams()), default=now)
-    if now - heard_at <= SILENT_S:
+    patience_s = FOREIGN_SILENT_S if row.source else SILENT_S
+    if now - heard_at <= patience_s:
         return False
-    why = f"nothing was heard of {row.host or 'its machine'} for {SILENT_S / 60:.0f} minutes"
+    why = f"nothing was heard of {row.host or 'its machine'} for {patience_s / 60:.0f} minutes"
     return _tell_end(client, attempt, RunState.LOST, why)
 
 

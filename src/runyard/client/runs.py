@@ -25,6 +25,8 @@ from runyard.journal import HOST, Attempt
 from runyard.journal.events import DataSeen, Ended, Environment, Event, Failed, Media, Output, OutputDropped, Started
 from runyard.journal.reader import Decoder, EventAt, read_journal
 from runyard.records import CodeState, DataSource, RunId, RunSpec, RunState
+from runyard.tracking.predictions import KIND as PREDICTIONS
+from runyard.tracking.predictions import Predictions, read_predictions
 
 _SHOWN_IN_NOTEBOOK = 50
 
@@ -38,6 +40,7 @@ class AttemptStory:
         traceback: of the exception that ended it, else empty.
         environment: None if its supervisor told none.
         data: what the attempt found at the paths that its config names; empty if it names none.
+        data_paths: config key, or --data -> the path that was used instead of the one that was asked for.
     """
 
     number: int
@@ -53,6 +56,7 @@ class AttemptStory:
     traceback: str
     environment: Environment | None
     data: tuple[DataSource, ...]
+    data_paths: dict[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +178,19 @@ class TrackedRun:
         """The files that the run stored, in the order of their names."""
         rows = sorted(self._client.index.artifacts(self.id), key=lambda row: (row.name, row.attempt))
         return [self._stored(row) for row in rows]
+
+    def predictions(self) -> Predictions:
+        """What `run.log_predictions` kept: one answer a sample of the evaluation set.
+
+        Raises:
+            NotFound: it kept none, or they are not here any more.
+        """
+        kept = [row for row in self._client.index.artifacts(self.id) if row.kind == PREDICTIONS]
+        if not kept:
+            raise NotFound(
+                f"Run {self.id} ({self.name}) has kept no predictions: its train() did not call run.log_predictions."
+            )
+        return read_predictions(self._client.artifacts.path(max(kept, key=lambda row: row.attempt).sha256))
 
     def media(self, key: str | None = None) -> list[tuple[MediaRow, Media]]:
         """Images, tables, figures and the like, by step; each with its place and its content."""
@@ -363,6 +380,7 @@ def _story(attempt: Attempt, reaped: Ended | None) -> AttemptStory:
         traceback=failed.traceback if failed else "",
         environment=next((e for e in host if isinstance(e, Environment)), None),
         data=next((e.sources for e in host if isinstance(e, DataSeen)), ()),
+        data_paths=dict(started.data) if started else {},
     )
 
 

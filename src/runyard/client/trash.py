@@ -36,11 +36,12 @@ def put(client: "Client", run_ids: Sequence[str]) -> None:
     """Move runs into the trash.
 
     Raises:
-        RunFinished: one of them still runs or waits; then none is moved.
+        RunFinished: one of them still runs or waits; then none is moved. Runs that another tracker's client made
+            are nobody's here to stop.
     """
     for run_id in run_ids:
         row = client.index.get(run_id)
-        if not RunState(row.state).is_ended:
+        if not RunState(row.state).is_ended and not row.source:
             raise RunFinished(f"Run {run_id} ({row.name}) is {row.state}. Stop it first: runyard stop {run_id}")
     for run_id in run_ids:
         with _locked(client.folder(run_id).path):
@@ -154,7 +155,7 @@ def code_of(store: ArtifactStore, rows: Sequence[RunRow]) -> set[str]:
 def _delete_artifact(client: "Client", sha256: str) -> int:
     size = _delete_folder(client.home.code / sha256)  # if it is a snapshot that was laid out
     try:
-        size += os.stat(client.artifacts.path(sha256)).st_blocks * 512
+        size += client.artifacts.occupied(sha256)
     except NotFound:
         return size
     client.artifacts.delete(sha256)

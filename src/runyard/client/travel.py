@@ -461,6 +461,8 @@ def stored_by_journals(run: RunFolder) -> set[str]:
         for stream in attempt.streams()
         for item in _items(attempt.journal(stream), Decoder())
     ]
+    if run.edits.is_file():  # packages are made after the end
+        events += [item.event for item in _items(run.edits, Decoder())]
     stored = {event.sha256 for event in events if isinstance(event, ArtifactStored)}
     stored |= {event.diff for event in events if isinstance(event, CodeSeen) and event.diff}
     seen = [source for event in events if isinstance(event, DataSeen) for source in event.sources]

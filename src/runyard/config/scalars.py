@@ -7,6 +7,7 @@ keeps its text beside its YAML 1.2 reading until the field's type is known.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 _INT = re.compile(r"[-+]?[0-9]+")
@@ -80,3 +81,13 @@ def show_raw(raw: Any) -> str:
     if isinstance(raw, dict):
         return "{" + ", ".join(f"{key}: {show_raw(item)}" for key, item in raw.items()) + "}"
     return repr(raw)
+
+
+def setting(text: str) -> Any:
+    """A text of another tracker as a config has it: numbers, truths and None as what they are, all else as text."""
+    if text == "None":
+        return None
+    value = read_scalar(text).value if text else text
+    is_odd = isinstance(value, float) and not isfinite(value)  # no JSON has a place for it
+    is_large = isinstance(value, int) and abs(value) >= 2**63
+    return text if is_odd or is_large else value

@@ -3,6 +3,7 @@ import { signal } from "@preact/signals";
 import * as api from "./api.js";
 import { plural } from "./format.js";
 import { patch, reload } from "./rows.js";
+import { LOOKING, mayChange } from "./session.js";
 import { items, select } from "./state.js";
 
 /** @import {Toast} from "./types.js" */
@@ -39,6 +40,12 @@ const DONE = {
   before: "moved",
 };
 
+/** Keys reach what has no button. */
+function isRefused() {
+  if (!mayChange.peek()) say(LOOKING, { kind: "bad" });
+  return !mayChange.peek();
+}
+
 /**
  * @param {string} action
  * @param {readonly string[]} runs
@@ -46,7 +53,7 @@ const DONE = {
  * @param {{isQuiet?: boolean}} [how]
  */
 export async function act(action, runs, value, { isQuiet = false } = {}) {
-  if (runs.length === 0) return;
+  if (runs.length === 0 || isRefused()) return;
   try {
     const { done, refused } = await api.act(action, runs, value);
     if (done.length && !isQuiet) {
@@ -69,6 +76,7 @@ export async function act(action, runs, value, { isQuiet = false } = {}) {
 
 /** @param {string} id @param {Parameters<typeof api.change>[1]} change @returns {Promise<boolean>} */
 export async function edit(id, change) {
+  if (isRefused()) return false;
   try {
     patch(await api.change(id, change));
     return true;

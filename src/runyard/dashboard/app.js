@@ -17,6 +17,7 @@ import { DiskPage } from "./pages/disk.js";
 import { LoginPage } from "./pages/login.js";
 import { MorningPage } from "./pages/morning.js";
 import { ProjectPage } from "./pages/project.js";
+import { ProjectsPage } from "./pages/projects.js";
 import { QueuePage } from "./pages/queue.js";
 import { ScreenPage } from "./pages/screen.js";
 import { WelcomePage } from "./pages/welcome.js";
@@ -25,7 +26,7 @@ import { loadSession, mustLogIn, session, welcomeKey } from "./session.js";
 import { changed, isLive, machines, page, project, projects, queue, start } from "./state.js";
 
 /** @type {Record<string, () => any>} */
-const PAGES = { project: ProjectPage, queue: QueuePage, morning: MorningPage, disk: DiskPage, account: AccountPage, admin: AdminPage };
+const PAGES = { project: ProjectPage, queue: QueuePage, morning: MorningPage, projects: ProjectsPage, disk: DiskPage, account: AccountPage, admin: AdminPage };
 
 function App() {
   const Page = PAGES[page.value] ?? ProjectPage;
@@ -141,7 +142,7 @@ const stopWaiting = effect(() => {
   });
 });
 effect(() => {
-  const words = { queue: "Queue", morning: "Morning", disk: "Disk", screen: "Screen", account: "Tokens and password", admin: "Accounts" };
+  const words = { queue: "Queue", morning: "Morning", projects: "Projects", disk: "Disk", screen: "Screen", account: "Tokens and password", admin: "Accounts" };
   document.title = `${words[/** @type {keyof typeof words} */ (page.value)] ?? project.value ?? ""} · Runyard`.replace(/^ · /, "");
 });
 const root = /** @type {Element} */ (document.getElementById("app"));

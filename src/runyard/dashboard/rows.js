@@ -1,5 +1,5 @@
 /**
- * The rows of the table: asked for by pages of 200 where they are looked at, kept up to date row by row.
+ * The rows of the table: asked for by pages of 100 where they are looked at, kept up to date row by row.
  * What was shown stays until its successor has arrived, so that nothing flickers.
  */
 import { batch, computed, effect, signal } from "@preact/signals";
@@ -10,8 +10,8 @@ import { changed, groupBy, page, project, query, remember, select, sort } from "
 /** @import {Group, Run} from "./types.js" */
 /** @typedef {{kind: "run" | "child", id: string, run: Run} | {kind: "group", id: string, group: Group, isOpen: boolean} | {kind: "blank", id: string}} Row */
 
-export const PAGE = 200;
-const MOST_PAGES = 12; // in memory
+export const PAGE = 100;
+const MOST_PAGES = 24; // in memory
 
 /** Rows of the table as it is now. */
 export const total = signal(0);
@@ -46,6 +46,9 @@ const asked = computed(() => {
     config: keysOf(columns, "config"),
   };
 });
+
+/** @type {Row} always the same, so that a row that stays without a run is not drawn again */
+const BLANK = { kind: "blank", id: "" };
 
 class Source {
   /** @param {typeof asked.value} question */
@@ -184,7 +187,7 @@ class Source {
     }
     const place = index - shift;
     const row = this.pages.get(Math.floor(place / PAGE))?.[place % PAGE];
-    if (!row) return { kind: "blank", id: `blank-${index}` };
+    if (!row) return BLANK;
     if (!this.question.by) return { kind: "run", id: row.id, run: /** @type {Run} */ (row) };
     return { kind: "group", id: `g:${row.id}`, group: /** @type {Group} */ (row), isOpen: open.peek().has(row.id) };
   }
@@ -231,9 +234,20 @@ export const rowAt = (index) => current.at(index);
 /** Whether the rows shown are groups; not yet `groupBy` while those are loading. */
 export const isGrouped = () => current.question.by !== "";
 
-/** Says which rows are looked at. @param {number} first @param {number} last */
+const LANDED_MS = 50;
+/** @type {number | undefined} */
+let landing;
+
+/** Says which rows are looked at. Those that fly past faster than anybody reads are not asked for. @param {number} first @param {number} last */
 export function look(first, last) {
+  const isFlying = visible.last > visible.first && (first > visible.last || last < visible.first);
   visible = { first, last };
+  clearTimeout(landing);
+  if (isFlying) landing = setTimeout(loadVisible, LANDED_MS);
+  else loadVisible();
+}
+
+function loadVisible() {
   const source = current;
   if (!source.question.project) return; // the rows of the first question are on their way
   for (const index of pagesOf(source)) {

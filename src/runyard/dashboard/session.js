@@ -8,7 +8,14 @@ import * as api from "./api.js";
 export const session = signal(/** @type {Session | null} */ (null));
 /** Whether the page has to ask for a name first. */
 export const mustLogIn = computed(() => session.value !== null && session.value.has_accounts && session.value.user === null);
+const isOpen = computed(() => session.value === null || !session.value.has_accounts);
 export const isAdmin = computed(() => session.value?.role === "admin");
+/** Whether the server would take a change of runs, queue and views; a button that it would refuse is not shown. */
+export const mayChange = computed(() => isOpen.value || isAdmin.value || session.value?.role === "member");
+/** Whether it would delete for good, and clean by rule. */
+export const mayDelete = computed(() => isOpen.value || isAdmin.value);
+/** Why a viewer finds no buttons. */
+export const LOOKING = "You may look at everything here and change nothing: your role is viewer.";
 
 /** The key of the link that was opened (`#/welcome/KEY`), or "". It leaves the address at once, so that nobody copies it along. */
 export const welcomeKey = signal(/^#\/welcome\/([\w-]+)/.exec(location.hash)?.[1] ?? "");

@@ -8,7 +8,7 @@ import { assign, assigned } from "./colours.js";
 /** @import {Project, Changed, ColumnChoice, Item, Hover, Machine, Queue} from "./types.js" */
 /** @template T @typedef {import("@preact/signals").Signal<T>} Signal */
 
-/** Which page: "project", "queue", "morning", "disk", "screen", "account" or "admin". @type {Signal<string>} */
+/** Which page: "project", "queue", "morning", "projects", "disk", "screen", "account" or "admin". @type {Signal<string>} */
 export const page = signal("project");
 /** The project on the project page; "" until projects are known. @type {Signal<string>} */
 export const project = signal("");
@@ -55,15 +55,25 @@ effect(() => {
   localStorage.setItem("runyard-theme", theme.value);
 });
 
-/** Names and members of runs and groups that were seen, so that panels can label what is selected. */
-export const known = signal(/** @type {ReadonlyMap<string, {label: string, runIds: readonly string[], state?: string}>} */ (new Map()));
+/** @typedef {{label: string, runIds: readonly string[], state?: string}} Seen */
+/** Names and members of runs and groups that were seen, the latest last. @type {Map<string, Seen>} */
+const known = new Map();
+const MOST_KNOWN = 5000; // more than the table keeps; of those that scrolled by long ago nobody asks
+/** Ticks when something of what is selected is known anew. */
+const learnt = signal(0);
+
+/** What a run or group was when it was last seen, for panels that label what is selected. @param {string} id @returns {Seen | undefined} */
+export function seen(id) {
+  void learnt.value;
+  return known.get(id);
+}
 
 /** What is selected, ready to draw: a run is a group of one. */
 export const items = computed(() =>
   selection.value.map((id) => {
     const isGroup = id.startsWith("g:");
-    const seen = known.value.get(id);
-    return /** @type {Item} */ ({ id, label: seen?.label ?? (isGroup ? "…" : id), runIds: seen?.runIds ?? (isGroup ? [] : [id]), isGroup, state: seen?.state });
+    const last = seen(id);
+    return /** @type {Item} */ ({ id, label: last?.label ?? (isGroup ? "…" : id), runIds: last?.runIds ?? (isGroup ? [] : [id]), isGroup, state: last?.state });
   }),
 );
 /** All run ids behind the selection, each once. */
@@ -71,17 +81,21 @@ export const selectedRuns = computed(() => [...new Set(items.value.flatMap((item
 /** The project as the server describes it. */
 export const projectInfo = computed(() => projects.value?.find((each) => each.name === project.value) ?? null);
 
-/** @param {Iterable<[string, {label: string, runIds: readonly string[], state?: string}]>} entries */
+/** @param {Iterable<[string, Seen]>} entries */
 export function remember(entries) {
-  const next = new Map(known.peek());
-  let isNew = false;
-  for (const [id, seen] of entries) {
-    const old = next.get(id);
-    if (old && old.label === seen.label && old.state === seen.state && old.runIds.length === seen.runIds.length) continue;
-    next.set(id, seen);
-    isNew = true;
+  const selected = new Set(selection.peek());
+  let isNews = false;
+  for (const [id, next] of entries) {
+    const old = known.get(id);
+    known.delete(id);
+    known.set(id, next);
+    const isSame = old && old.label === next.label && old.state === next.state && old.runIds.length === next.runIds.length;
+    isNews ||= !isSame && selected.has(id);
   }
-  if (isNew) known.value = next;
+  if (known.size > 2 * MOST_KNOWN) {
+    for (const id of [...known.keys()].slice(0, -MOST_KNOWN)) if (!selected.has(id)) known.delete(id);
+  }
+  if (isNews) learnt.value++;
 }
 
 /** @param {readonly string[]} ids */
@@ -143,7 +157,7 @@ function forgetView() {
 }
 
 const OWN = new Set(["q", "sort", "group", "sel", "tab", "split", "cols"]);
-const PAGES = new Set(["queue", "morning", "disk", "screen", "account", "admin"]);
+const PAGES = new Set(["queue", "morning", "projects", "disk", "screen", "account", "admin"]);
 let isReading = false;
 
 /** The URL of what is shown now. */
@@ -172,10 +186,11 @@ function readUrl() {
       return;
     }
     page.value = "project";
-    if (first === "run" && rest[0]) {
+    const run = first === "run" ? rest[0] : first === "experiments" && rest[1] === "runs" ? rest[2] : ""; // as MLflow's clients print it
+    if (run) {
       forgetView();
-      query.value = `id == "${decodeURIComponent(rest[0]).replace(/[^\w-]/g, "")}"`;
-      select([decodeURIComponent(rest[0])]);
+      query.value = `id == "${decodeURIComponent(run).replace(/[^\w-]/g, "")}"`;
+      select([decodeURIComponent(run)]);
       return;
     }
     if (first !== "p") return;
@@ -212,7 +227,7 @@ function readColumns(text) {
 }
 
 /** Whether the URL asked for a selection when the page was opened; else the table selects the first rows. */
-export const startedWithSelection = /[?&]sel=/.test(location.hash) || location.hash.startsWith("#/run/");
+export const startedWithSelection = /[?&]sel=/.test(location.hash) || /^#\/(run|experiments\/\d+\/runs)\//.test(location.hash);
 
 let place = "";
 

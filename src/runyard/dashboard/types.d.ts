@@ -72,6 +72,10 @@ export interface Run {
   name: string;
   experiment: string | null;
   grid: string | null;
+  /** id of the run that started it */
+  parent: string | null;
+  /** where another tracker keeps it, or kept it */
+  source: string;
   kind: string;
   state: string;
   reason: string | null;
@@ -110,6 +114,9 @@ export interface Project {
   failed: number;
   last_at: string | null;
   metrics: { key: string; goal: string }[];
+  last_run: { id: string; name: string; state: string } | null;
+  template: { version: string; latest: string | null; behind: number | null } | null;
+  ci: { state: string; at: string } | null;
 }
 
 export interface Columns {

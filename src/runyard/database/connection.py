@@ -31,6 +31,8 @@ from runyard.errors import FormatUnknown, UsageError
 BUSY_TIMEOUT_S = 30.0  # a bulk apply of another process holds the database for a second at most
 _POOL_SIZE = 2  # a process has one thread that writes, perhaps one that reads
 _RECYCLE_S = 300  # a connection sees what `analyze` found in another one only when it is opened anew
+_HURRIED = "PRAGMA synchronous = NORMAL"  # a power cut may undo the last transactions, never damage the file
+_DURABLE = "PRAGMA synchronous = FULL"
 _NEEDS_REINDEX = "needs_reindex"
 _HOME = "home"
 
@@ -67,14 +69,23 @@ class Database:
         return database
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """A write transaction: committed at the end of the block, rolled back when it raises."""
+    def transaction(self, *, durable: bool = False) -> Iterator[Connection]:
+        """A write transaction: committed at the end of the block, rolled back when it raises.
+
+        Args:
+            durable: what it changed survives a power cut after the block, which costs a sync of the disk. For what no
+                folder could give back, such as a token that was revoked.
+        """
         with self.engine.connect() as connection:
-            connection = connection.execution_options(runyard_writes=True)
-            with connection.begin():
-                yield connection
-                if _is_postgresql(self.engine):
-                    connection.exec_driver_sql(postgresql.COUNT_CHANGE)
+            connection = connection.execution_options(runyard_writes=True, runyard_durable=durable)
+            try:
+                with connection.begin():
+                    yield connection
+                    if _is_postgresql(self.engine):
+                        connection.exec_driver_sql(postgresql.COUNT_CHANGE)
+            finally:
+                if durable and not connection.closed:
+                    _hurry_again(connection)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -162,7 +173,9 @@ def _is_postgresql(engine: Engine) -> bool:
 
 def _open_engine(place: str) -> Engine:
     if "://" in place:
-        return postgresql.connect(place)
+        engine = postgresql.connect(place)
+        event.listen(engine, "begin", _begin_postgresql)
+        return engine
     engine = _sqlite(Path(place))
     _patiently(lambda: _switch_to_wal(engine))
     return engine
@@ -186,15 +199,28 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # pysqlite must not begin transactions of its own; `_begin_sqlite` does
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute("PRAGMA synchronous = NORMAL")  # a power cut may undo the last transactions, never damage the file
+    cursor.execute(_HURRIED)
     cursor.execute("PRAGMA cache_size = -16384")
     cursor.execute("PRAGMA mmap_size = 268435456")  # large reads of series skip one copy
     cursor.close()
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("runyard_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    options = connection.get_execution_options()
+    if options.get("runyard_durable", False):
+        connection.exec_driver_sql(_DURABLE)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("runyard_writes", False) else "BEGIN")
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    if connection.get_execution_options().get("runyard_durable", False):
+        connection.exec_driver_sql(postgresql.DURABLE)
+
+
+def _hurry_again(connection: Connection) -> None:
+    """After a durable transaction; SQLite takes the setting outside of transactions only, and keeps it."""
+    if not _is_postgresql(connection.engine):
+        connection.connection.cursor().execute(_HURRIED)  # not through SQLAlchemy, which would begin a transaction
 
 
 def _switch_to_wal(engine: Engine) -> None:

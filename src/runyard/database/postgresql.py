@@ -22,6 +22,9 @@ COUNT_CHANGE = (
 )
 CHANGES = "SELECT coalesce(sum(number), 0) FROM changes"
 
+# of a transaction that must survive a power cut; until its end
+DURABLE = "SET LOCAL synchronous_commit = on"
+
 _SCHEMES = ("postgresql://", "postgresql+psycopg://", "postgres://")
 _OLDEST = (13,)
 _CONNECT_S = 10

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from runyard.database.text import Key, Words
 
 INDEX_VERSION = 1
-QUEUE_VERSION = 1
+QUEUE_VERSION = 2
 ACCOUNTS_VERSION = 1
 
 INDEXED_CHARACTERS = 128  # of a setting, on PostgreSQL: an entry has some 2,700 bytes, and its key 2,000 of them
@@ -213,7 +213,7 @@ artifacts = Table(
     Index("artifacts_by_sha256", "sha256"),
 )
 
-# ---- queue: one row a run that waits or is leased, one a worker, one a project that is paused ----
+# ---- queue: one row a run that waits or is leased, one a worker, one a user's turn, one a project that is paused ----
 
 queue = Table(
     "queue",
@@ -221,7 +221,7 @@ queue = Table(
     Column("run_id", Key, primary_key=True),
     Column("project", Key, nullable=False),
     Column("grid", Key),
-    Column("user", Words, nullable=False),
+    Column("user", Key, nullable=False),
     Column("state", Key, nullable=False),  # waiting | held | leased
     Column("priority", BigInteger, nullable=False),
     Column("position", Float, nullable=False),
@@ -236,7 +236,8 @@ queue = Table(
     Column("claimed_at", Float),
     Column("queued_at", Float, nullable=False),
     Column("estimated_s", Float),
-    Index("queue_by_order", "state", "priority", "position"),
+    Index("queue_by_order", "state", text("priority DESC"), "position", "run_id"),
+    Index("queue_by_user", "state", "user"),
 )
 
 workers = Table(
@@ -249,6 +250,20 @@ workers = Table(
     Column("home", Words, nullable=False),
     Column("slots", Words, nullable=False),  # JSON
     Column("seen_at", Float, nullable=False),
+    Column("report", Words),  # JSON: how its machine and the slots there do
+)
+
+# who got a slot last, so that users who have equally many take turns; forgotten when the queue is rebuilt
+turns = Table("turns", metadata, Column("user", Key, primary_key=True), Column("turn", BigInteger, nullable=False))
+
+# a machine cannot execute a run as things are there: it is left to others, and to this one after a while
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("run_id", Key, primary_key=True),
+    Column("host", Key, primary_key=True),
+    Column("reason", Words, nullable=False),
+    Column("refused_at", Float, nullable=False),
 )
 
 paused_projects = Table(
@@ -357,5 +372,5 @@ INDEX_TABLES = [
     media,
     artifacts,
 ]
-QUEUE_TABLES = [queue, workers, paused_projects]
+QUEUE_TABLES = [queue, workers, turns, refusals, paused_projects]
 ACCOUNTS_TABLES = [users, tokens, sessions, links, attempts, private_projects, members, audit]

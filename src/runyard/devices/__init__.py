@@ -12,6 +12,7 @@ from runyard.devices.slots import (
     cpu_slots,
     discover,
     env_for,
+    is_cpu_slot,
     take,
 )
 
@@ -34,6 +35,7 @@ __all__ = [
     "gpu_processes",
     "gpu_sample",
     "gpus",
+    "is_cpu_slot",
     "lock_directory",
     "take",
 ]

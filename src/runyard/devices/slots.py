@@ -78,6 +78,14 @@ def discover(gpu_indices: Sequence[int] | None = None, *, cpu: bool = False) -> 
     return [*_visible(found, os.environ.get("CUDA_VISIBLE_DEVICES")), *cpu_slots()]
 
 
+_CPU = "cpu-"
+
+
+def is_cpu_slot(name: str) -> bool:
+    """Whether a slot of this name is no GPU."""
+    return name.startswith(_CPU)
+
+
 def cpu_slots() -> list[Slot]:
     """One CPU slot per core, or as many as RUNYARD_CPU_SLOTS says.
 
@@ -86,7 +94,7 @@ def cpu_slots() -> list[Slot]:
     """
     text = os.environ.get(CPU_SLOTS_VARIABLE)
     count = _positive(CPU_SLOTS_VARIABLE, text) if text else cores()
-    return [Slot(name=f"cpu-{n}", kind="cpu", label=f"CPU {n}", index=n) for n in range(count)]
+    return [Slot(name=f"{_CPU}{n}", kind="cpu", label=f"CPU {n}", index=n) for n in range(count)]
 
 
 def cores() -> int:

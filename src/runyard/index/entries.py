@@ -17,8 +17,14 @@ from runyard.records import RunSpec, decode_spec
 _LARGEST_INTEGER = 2**63 - 1
 
 # built once: building a statement costs more than executing it
-_DOCUMENTS = select(run_documents.c.spec, run_documents.c.merged).where(run_documents.c.run_id == bindparam("asked"))
+_DOCUMENTS = select(run_documents.c.run_id, run_documents.c.spec, run_documents.c.merged).where(
+    run_documents.c.run_id.in_(bindparam("asked", expanding=True))
+)
 _UPDATE_DOCUMENT = update(run_documents).where(run_documents.c.run_id == bindparam("asked"))
+_DELETE_TAG = delete(run_tags).where(run_tags.c.run_id == bindparam("of"), run_tags.c.tag == bindparam("gone"))
+_DELETE_METRIC = delete(run_metrics).where(
+    run_metrics.c.run_id == bindparam("of"), run_metrics.c.key == bindparam("gone")
+)
 _INSERTS = {table.name: insert(table) for table in (runs, run_tags, run_config, run_metrics)}
 
 
@@ -51,28 +57,31 @@ def insert_merged(tx: Connection, pairs: Sequence[tuple[RunSpec, Merged]]) -> No
     _insert(tx, "run_metrics", metrics)
 
 
-def stored(tx: Connection, run_id: str) -> tuple[RunSpec, Merged] | None:
-    """A run as its rows say; None if it is not known."""
-    found = tx.execute(_DOCUMENTS, {"asked": run_id}).one_or_none()
-    return (decode_spec(found.spec), decode_merged(found.merged)) if found else None
+def stored(tx: Connection, run_ids: Sequence[str]) -> dict[str, tuple[RunSpec, Merged]]:
+    """Those of the runs that are known, by id, as their rows say."""
+    found = tx.execute(_DOCUMENTS, {"asked": list(run_ids)}) if run_ids else ()
+    return {row.run_id: (decode_spec(row.spec), decode_merged(row.merged)) for row in found}
 
 
-def change(tx: Connection, spec: RunSpec, old: Merged, new: Merged) -> None:
-    """Bring the rows of a run from `old` to `new`; only what differs is written."""
-    tx.execute(_UPDATE_DOCUMENT, {"asked": spec.id, "merged": encode_merged(new)})
-    columns = _run_columns(spec, new)
-    if columns != _run_columns(spec, old):
-        upsert(tx, runs, [columns])
-    _write_tags(tx, spec.id, old, new)
-    _write_config(tx, spec, old, new)
-    _write_metrics(tx, spec.id, old, new)
+def change(tx: Connection, changes: Sequence[tuple[RunSpec, Merged, Merged]]) -> None:
+    """Bring the rows of runs from what they were to what they are; only what differs is written."""
+    if not changes:
+        return
+    tx.execute(_UPDATE_DOCUMENT, [{"asked": spec.id, "merged": encode_merged(new)} for spec, _, new in changes])
+    columns = [after for spec, old, new in changes if (after := _run_columns(spec, new)) != _run_columns(spec, old)]
+    upsert(tx, runs, columns)
+    _write_tags(tx, changes)
+    for spec, old, new in changes:
+        _write_config(tx, spec, old, new)
+    _write_metrics(tx, changes)
 
 
-def _write_tags(tx: Connection, run_id: str, old: Merged, new: Merged) -> None:
-    gone = set(old.tags) - set(new.tags)
+def _write_tags(tx: Connection, changes: Sequence[tuple[RunSpec, Merged, Merged]]) -> None:
+    gone = [{"of": spec.id, "gone": tag} for spec, old, new in changes for tag in set(old.tags) - set(new.tags)]
     if gone:
-        tx.execute(delete(run_tags).where(run_tags.c.run_id == run_id, run_tags.c.tag.in_(gone)))
-    _insert(tx, "run_tags", [{"run_id": run_id, "tag": tag} for tag in new.tags if tag not in old.tags])
+        tx.execute(_DELETE_TAG, gone)
+    added = [{"run_id": spec.id, "tag": tag} for spec, old, new in changes for tag in new.tags if tag not in old.tags]
+    _insert(tx, "run_tags", added)
 
 
 def _write_config(tx: Connection, spec: RunSpec, old: Merged, new: Merged) -> None:
@@ -90,15 +99,19 @@ def _differ(first: object, second: object) -> bool:
     return type(first) is not type(second) or first != second
 
 
-def _write_metrics(tx: Connection, run_id: str, old: Merged, new: Merged) -> None:
-    gone = old.summary.keys() - new.summary.keys()
+def _write_metrics(tx: Connection, changes: Sequence[tuple[RunSpec, Merged, Merged]]) -> None:
+    gone = [
+        {"of": spec.id, "gone": key} for spec, old, new in changes for key in old.summary.keys() - new.summary.keys()
+    ]
     if gone:
-        tx.execute(
-            delete(run_metrics).where(run_metrics.c.run_id == run_id, run_metrics.c.key == bindparam("gone")),
-            [{"gone": key} for key in gone],
-        )
-    changed = [(key, summary) for key, summary in new.summary.items() if old.summary.get(key) != summary]
-    upsert(tx, run_metrics, [_metric_columns(run_id, key, summary) for key, summary in changed])
+        tx.execute(_DELETE_METRIC, gone)
+    changed = [
+        _metric_columns(spec.id, key, summary)
+        for spec, old, new in changes
+        for key, summary in new.summary.items()
+        if old.summary.get(key) != summary
+    ]
+    upsert(tx, run_metrics, changed)
 
 
 def _run_columns(spec: RunSpec, merged: Merged) -> dict[str, Any]:

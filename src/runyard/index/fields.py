@@ -125,6 +125,29 @@ def _same_on_postgresql(element: SameText, compiler: Any, **options: Any) -> str
     return f"({beginnings} AND {column} = {text})"
 
 
+class BesideIndex(FunctionElement[bool]):
+    """Whether a column holds a text, where another index than that of the column shall lead: SQLite takes the column
+    that it knows a value of, and then sorts all that it found; PostgreSQL knows how common a value is."""
+
+    type = Boolean()
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any], text: str) -> None:
+        super().__init__(column, literal(text, column.type))
+
+
+@compiles(BesideIndex, "sqlite")
+def _beside_on_sqlite(element: BesideIndex, compiler: Any, **options: Any) -> str:
+    column, text = (compiler.process(each, **options) for each in element.clauses)
+    return f"+{column} = {text}"
+
+
+@compiles(BesideIndex, "postgresql")
+def _beside_on_postgresql(element: BesideIndex, compiler: Any, **options: Any) -> str:
+    column, text = (compiler.process(each, **options) for each in element.clauses)
+    return f"{column} = {text}"
+
+
 def has_row(table: Table, *conditions: Condition) -> Condition:
     """A row for which a condition is NULL is no row, so nothing needs to be said about NULL in side tables."""
     return exists().where(table.c.run_id == runs.c.id, *conditions).correlate(runs)

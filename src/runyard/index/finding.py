@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, Select, and_, exis
 
 from runyard.database.schema import run_config, run_documents, run_metrics, runs
 from runyard.errors import NotFound, QueryError, UsageError
-from runyard.index.fields import AGGREGATES, ColumnField, Condition, ConfigField, Field, MetricField
+from runyard.index.fields import AGGREGATES, BesideIndex, ColumnField, Condition, ConfigField, Field, MetricField
 from runyard.index.merge import decode_merged, run_row
 from runyard.index.query import compile_field, compile_query
 from runyard.index.rows import RunRow
@@ -21,6 +21,12 @@ _AT_ONCE = 500  # ids in one statement
 _METRIC = "metric:"
 _LISTED = 8  # runs in a message
 _RARE = 2000  # a filter that keeps fewer runs is looked up first
+_ORDERED = {
+    "name",
+    "duration_s",
+    "started_at",
+    "ended_at",
+}  # have an index of their own, that of projects ends in created_at
 _ONE_OF_MANY = select(runs.c.id).limit(1).offset(3 * _RARE)  # among fewer runs the order of looking does not matter
 
 
@@ -35,20 +41,29 @@ class _Phase:
 
 
 def condition(
-    tx: Connection, query: str | None, *, project: str | None, trashed: bool | None, scope: Scope
+    tx: Connection, query: str | None, *, project: str | None, trashed: bool | None, scope: Scope, sort: str = ""
 ) -> Condition:
-    """What the runs must fulfil."""
+    """What the runs must fulfil. `sort`: by what they will be sorted, if a page of them is asked for."""
     parts: list[Condition] = []
     if query:
         is_large = tx.execute(_ONE_OF_MANY).first() is not None
         parts.append(compile_query(query, partial(_is_rare, tx) if is_large else None))
     if project is not None:
-        parts.append(runs.c.project == project)
+        parts.append(_of_project(tx, project, sort))
     if trashed is not None:
         parts.append(runs.c.is_trashed.is_(trashed))
     if not scope.is_everything:
         parts.append(scope.condition())
     return and_(true(), *parts)
+
+
+def _of_project(tx: Connection, project: str, sort: str) -> Condition:
+    """Of a large project a page is found sooner along the index of its order."""
+    same = runs.c.project == project
+    has_index = sort.removeprefix("-") in _ORDERED
+    return (
+        BesideIndex(runs.c.project, project) if has_index and not _is_rare(tx, select(runs.c.id).where(same)) else same
+    )
 
 
 def _is_rare(tx: Connection, ids: Select[tuple[str]]) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from runyard.index.states import MetricState, ProgressState, StreamState, join
+from runyard.index.states import MetricState, ProgressState, StreamState, join, order
 from runyard.journal.arrays import FloatArray, IntArray
 from runyard.journal.events import (
     Configured,
@@ -69,10 +69,22 @@ def _sum_up(steps: IntArray, times: IntArray, values: FloatArray) -> list[Metric
     first_step, last_step, last_ns = int(steps[0]), int(steps[-1]), int(times[-1])
     lowest, highest = int(steps.min()), int(steps.max())
     found = [MetricState(count, first_step, lowest, highest, last, last_step, last_ns) for last in values[-1].tolist()]
+    if last_step != highest or (count > 1 and (steps[:-1] == highest).any()):
+        _note_tops(found, steps, times, values, highest)
     for state, lowest_value, highest_value in zip(found, *_extremes(steps, values), strict=True):
         state.min, state.min_step = lowest_value
         state.max, state.max_step = highest_value
     return found
+
+
+def _note_tops(found: list[MetricState], steps: IntArray, times: IntArray, values: FloatArray, highest: int) -> None:
+    """Several points have the highest step, or the last one has not."""
+    (at_top,) = np.nonzero(steps == highest)
+    for column, state in enumerate(found):
+        points = zip(times[at_top].tolist(), values[at_top, column].tolist(), strict=True)
+        top = max(((highest, time, value) for time, value in points), key=order)
+        if order(top) != order(state.highest):
+            state.top = top
 
 
 _Reached = tuple[float | None, int | None]  # a value and its step

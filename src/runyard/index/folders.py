@@ -136,7 +136,7 @@ def _fold_anew(index: "Index", run_id: str, attempt: int, stream: str, path: Pat
         lock_runs(tx, [run_id])
         writing.forget_stream(tx, run_id, attempt, stream)
         if not _apply_file(index, run_id, attempt, stream, path, offset=0, connection=tx):
-            writing.remerge(index, tx, run_id, writing.load_states(tx, run_id))
+            writing.remerge(index, tx, {run_id: writing.load_states(tx, run_id)})
 
 
 def _apply_file(

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,15 +34,20 @@ from runyard.index.scope import EVERYTHING, Scope
 from runyard.index.states import MetricState
 from runyard.journal import EDITS, Home, RunFolder
 from runyard.journal.events import Environment, Failed
+from runyard.journal.pieces import Piece
 from runyard.records import RunId, RunSpec, RunState, decode_spec
 
 if TYPE_CHECKING:
     from runyard.index.series import Buckets, Series
+    from runyard.index.told import Told
 
 _TRIMMED_AT_MOST = 10_000
 _AT_ONCE = 500
 _MOST_BY_ONE = 5000  # ids that are looked up; of more, the list of all is faster
 _MANY = 200  # new runs; enough to change how queries are best answered
+_OFFSETS = select(streams.c.run_id, streams.c.attempt, streams.c.stream, streams.c.offset).where(
+    streams.c.run_id.in_(bindparam("ids", expanding=True))
+)
 _REMOVALS = [
     delete(table).where((table.c.id if table is runs else table.c.run_id).in_(bindparam("ids", expanding=True)))
     for table in INDEX_TABLES
@@ -86,7 +92,6 @@ class Index:
             if len(specs) >= _MANY:
                 analyze(tx)
 
-    @again_after_deadlock
     def apply(
         self, run_id: str, attempt: int, stream: str, offset: int, data: bytes, *, connection: Connection | None = None
     ) -> int:
@@ -100,10 +105,19 @@ class Index:
             JournalDamaged: this is no journal, or the journal of something else.
             FormatUnknown: a newer Runyard wrote it.
         """
+        return self.apply_many([Piece(run_id, attempt, stream, offset, data)], connection=connection)[0]
+
+    @again_after_deadlock
+    def apply_many(self, pieces: Sequence[Piece], *, connection: Connection | None = None) -> list[int]:
+        """Take pieces of many streams, all or none of them; return up to where each is understood now.
+
+        Raises:
+            ValueError, NotFound, JournalDamaged, FormatUnknown: as `apply`, of any of them.
+        """
         from runyard.index import writing  # late, as below: it loads NumPy, which most questions do not need
 
         with self._writing(connection) as tx:
-            return writing.apply(self, tx, run_id, attempt, stream, offset, data)
+            return writing.apply(self, tx, pieces)
 
     def catch_up(self, run_id: str | None = None) -> list[str]:
         """Apply what is new in the folder of a run, or of all runs that have not ended; return what went wrong.
@@ -151,7 +165,7 @@ class Index:
             QueryError: the query or the sort field cannot be understood.
         """
         with self.database.read() as tx:
-            condition = self.condition(tx, query, project=project, trashed=trashed)
+            condition = finding.condition(tx, query, project=project, trashed=trashed, scope=self.scope, sort=sort)
             ids = finding.sorted_ids(tx, condition, sort=sort, limit=limit, offset=offset)
             return finding.rows(tx, ids)
 
@@ -256,6 +270,15 @@ class Index:
                 )
             )
         return found or 0
+
+    def offsets(self, run_ids: Collection[str]) -> dict[tuple[str, int, str], int]:
+        """The same of all streams of some runs, by run, attempt and stream, whoever may see them."""
+        found: dict[tuple[str, int, str], int] = {}
+        with self.database.read() as tx:
+            for ids in _batches(run_ids):
+                for row in tx.execute(_OFFSETS, {"ids": ids}):
+                    found[row.run_id, row.attempt, row.stream] = row.offset
+        return found
 
     def keys(self, run_id: str) -> list[str]:
         """The metrics of a run, sorted."""
@@ -389,6 +412,29 @@ class Index:
                 found = select(artifacts.c.sha256, artifacts.c.run_id).where(artifacts.c.sha256.in_(shas)).distinct()
                 others |= {sha256 for sha256, run_id in tx.execute(found) if run_id not in asked}
         return ours - others
+
+    def told(self, run_ids: Sequence[str]) -> "dict[str, Told]":
+        """Of each run, by its id, the settings as another tracker wrote them, and its latest points."""
+        from runyard.index import told
+
+        with self.database.read() as tx:
+            return told.told(tx, self.scope.visible(tx, run_ids))
+
+    def artifacts_of_kind(self, run_ids: Sequence[str], kind: str) -> dict[str, list[ArtifactRow]]:
+        """The stored files of one kind ("model", "dataset") of each run that has any, oldest first."""
+        from runyard.index import told
+
+        with self.database.read() as tx:
+            return told.artifacts_of_kind(tx, self.scope.visible(tx, run_ids), kind)
+
+    def experiments(self, project: str) -> dict[str, datetime]:
+        """The experiments of a project's runs, those of the trash included, and when the first run of each was made."""
+        if not self.scope.allows(project):
+            return {}
+        named = select(runs.c.experiment, func.min(runs.c.created_ns))
+        ours = named.where(runs.c.project == project, runs.c.experiment.is_not(None)).group_by(runs.c.experiment)
+        with self.database.read() as tx:
+            return {name: from_ns(first_ns) for name, first_ns in tx.execute(ours)}
 
     def open_attempts(self, run_id: str) -> set[int]:
         """The attempts of a run that began, and of which nobody said that they ended."""

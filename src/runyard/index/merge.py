@@ -15,6 +15,7 @@ from runyard.journal import EDITS, HOST, MAIN
 from runyard.journal.events import Ended
 from runyard.records import RunSpec, RunState
 
+OWN_LABELS = "runyard."  # what labels begin with that are not the other tracker's
 PARENT_LABEL = "runyard.parent"  # the id of the run that started this one, where that became known later
 
 StreamId = tuple[int, str]  # attempt and name; edits belong to attempt 0

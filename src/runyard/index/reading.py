@@ -24,6 +24,7 @@ from runyard.index.series import (
     buckets_of_series,
     empty_series,
     join_parts,
+    step_range,
 )
 from runyard.index.states import key_prefix
 from runyard.journal.reader import Decoder, Rows
@@ -153,15 +154,10 @@ def _collect_sealed(
 
 def _cut(part: Part, span: Span) -> Part:
     """What is in the span: less to join."""
-    start, stop = span
-    if start is None and stop is None:
+    kept = step_range(part.steps, *span)
+    if kept is None:
         return part
-    mask = np.ones(len(part.steps), bool)
-    if start is not None:
-        mask &= part.steps >= start
-    if stop is not None:
-        mask &= part.steps <= stop
-    return replace(part, steps=part.steps[mask], times=part.times[mask], values=part.values[mask])
+    return replace(part, steps=part.steps[kept], times=part.times[kept], values=part.values[kept])
 
 
 def _collect_tails(

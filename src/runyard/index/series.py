@@ -54,6 +54,10 @@ class Part:
     values: FloatArray
 
 
+_NO_STEPS, _NO_VALUES = np.empty(0, np.int64), np.empty(0)
+_NOTHING = Buckets(_NO_STEPS, _NO_STEPS, _NO_STEPS, _NO_VALUES, _NO_VALUES, _NO_VALUES, _NO_VALUES, _NO_STEPS)
+
+
 def empty_series() -> Series:
     none = np.empty(0, np.int64)
     return Series(steps=none, values=np.empty(0), times=none, attempts=none)
@@ -84,14 +88,22 @@ def join_parts(parts: Iterable[Part]) -> Series:
 
 def between(series: Series, start: int | None, stop: int | None) -> Series:
     """The points whose step is in [start, stop]."""
-    if start is None and stop is None:
-        return series
-    mask = np.ones(len(series), bool)
-    if start is not None:
-        mask &= series.steps >= start
-    if stop is not None:
-        mask &= series.steps <= stop
-    return _keep(series, mask)
+    kept = step_range(series.steps, start, stop)
+    return series if kept is None else _keep(series, kept)
+
+
+def step_range(steps: IntArray, start: int | None, stop: int | None) -> NDArray[np.bool_] | slice | None:
+    """Which points have a step in [start, stop]: None for all, a slice for neighbours (it copies nothing)."""
+    if not len(steps) or (start is None and stop is None):
+        return None
+    low = steps.min() if start is None else start
+    high = steps.max() if stop is None else stop
+    mask = (steps >= low) & (steps <= high)
+    count = int(np.count_nonzero(mask))
+    if count == len(steps):
+        return None
+    first = int(mask.argmax())
+    return slice(first, first + count) if count and mask[first : first + count].all() else mask
 
 
 def within(series: Series, first_ns: int | None, last_ns: int | None) -> Series:
@@ -126,13 +138,20 @@ def thin(series: Series, points: int) -> Series:
 
 def buckets_of_series(series: Series, buckets: int) -> Buckets:
     """At most `buckets` buckets of as many points each as possible."""
-    return _grouped(
-        buckets,
-        Cells(
-            spans=np.column_stack((series.steps, series.steps, series.times)),
-            numbers=np.column_stack((series.values,) * 4),
-            counts=np.ones(len(series), np.int64),
-        ),
+    starts, ends = _borders(len(series), buckets)
+    if not len(starts):
+        return _NOTHING
+    values = series.values
+    lows, highs, means = reduce_groups(values, values, values, np.ones(len(values)), starts)
+    return Buckets(
+        first_steps=series.steps[starts],
+        last_steps=series.steps[ends],
+        times=series.times[ends],
+        min=lows,
+        max=highs,
+        mean=means,
+        last=values[ends],
+        counts=ends - starts + 1,
     )
 
 
@@ -149,13 +168,10 @@ def buckets_of_cells(cells: list[Cells], buckets: int) -> Buckets:
 
 
 def _grouped(buckets: int, cells: Cells) -> Buckets:
-    size = max(-(-len(cells.counts) // buckets), 1)
-    starts = np.arange(0, len(cells.counts), size)
-    ends = np.minimum(starts + size, len(cells.counts)) - 1
-    numbers, spans = cells.numbers, cells.spans
+    starts, ends = _borders(len(cells.counts), buckets)
     if not len(starts):
-        none, nothing = np.empty(0, np.int64), np.empty(0)
-        return Buckets(none, none, none, nothing, nothing, nothing, nothing, none)
+        return _NOTHING
+    numbers, spans = cells.numbers, cells.spans
     lows, highs, means = reduce_groups(
         numbers[:, 0], numbers[:, 1], numbers[:, 2], cells.counts.astype(np.float64), starts
     )
@@ -169,6 +185,13 @@ def _grouped(buckets: int, cells: Cells) -> Buckets:
         last=numbers[ends, 3],
         counts=np.add.reduceat(cells.counts, starts),
     )
+
+
+def _borders(count: int, buckets: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The first and the last place of each bucket."""
+    size = max(-(-count // buckets), 1)
+    starts = np.arange(0, count, size)
+    return starts, np.minimum(starts + size, count) - 1
 
 
 def _in_order(parts: list[Part]) -> Series:
@@ -198,7 +221,7 @@ def _first_steps(parts: list[Part]) -> Iterable[int]:
     return [step for _, step in firsts.values()]
 
 
-def _keep(series: Series, mask: NDArray[np.bool_] | NDArray[np.intp]) -> Series:
+def _keep(series: Series, mask: NDArray[np.bool_] | NDArray[np.intp] | slice) -> Series:
     return Series(
         steps=series.steps[mask],
         values=series.values[mask],

@@ -29,6 +29,12 @@ class MetricState(msgspec.Struct, array_like=True):
     min_step: int | None = None
     max: float | None = None
     max_step: int | None = None
+    top: tuple[int, int, float] | None = None  # step, time and value of the point of the highest step; None: the last
+
+    @property
+    def highest(self) -> tuple[int, int, float]:
+        """Step, time in nanoseconds and value of the point of the highest step, then of the latest time and value."""
+        return self.top or (self.last_step, self.last_ns, self.last)
 
 
 class ProgressState(msgspec.Struct, array_like=True):
@@ -81,6 +87,11 @@ def key_prefix(stream: str) -> str:
     return f"{stream}/" if stream.startswith("rank") else ""
 
 
+def order(point: tuple[int, int, float]) -> tuple[int, int, float]:
+    """What points are compared by, NaN as 0: nothing else has a place for it."""
+    return point if point[2] == point[2] else (point[0], point[1], 0.0)
+
+
 def join(first: MetricState, second: MetricState) -> MetricState:
     """Sum up two pieces of a series, `second` logged after `first`."""
     joined = MetricState(
@@ -96,6 +107,8 @@ def join(first: MetricState, second: MetricState) -> MetricState:
         max=first.max,
         max_step=first.max_step,
     )
+    if first.top or second.top or order(first.highest) > order(second.highest):
+        joined.top = max(first.highest, second.highest, key=order)
     if second.min is not None and (first.min is None or second.min < first.min):
         joined.min, joined.min_step = second.min, second.min_step
     if second.max is not None and (first.max is None or second.max > first.max):

@@ -1,6 +1,6 @@
 """Writing what journals say: what `Index.apply` does within its transaction."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -15,6 +15,7 @@ from runyard.index.fold import fold
 from runyard.index.merge import Merged, States, ended_attempts, merge
 from runyard.index.states import MetricState, StreamState, decode_state, encode_state, key_prefix
 from runyard.journal.events import ArtifactRemoved, ArtifactStored, Media
+from runyard.journal.pieces import Piece
 from runyard.journal.reader import Decoder, EventAt, Header, Rows
 from runyard.records import RunSpec
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _new_decoder = Decoder().state()
 
 # built once: building a statement costs more than executing it
-_STREAMS = select(streams).where(streams.c.run_id == bindparam("asked"))
+_STREAMS = select(streams).where(streams.c.run_id.in_(bindparam("asked", expanding=True)))
 _INSERTS = {table.name: insert(table) for table in (streams, chunks, chunk_values, media, artifacts)}
 
 
@@ -92,32 +93,38 @@ class Pending(msgspec.Struct):
         self.rows.clear()
 
 
-def apply(index: "Index", tx: Connection, run_id: str, attempt: int, stream: str, offset: int, data: bytes) -> int:
-    """See `Index.apply`."""
-    lock_runs(tx, [run_id])
-    rows = load_streams(tx, run_id)
-    row = rows.get((attempt, stream)) or StreamRow(run_id, attempt, stream, Decoder(), StreamState())
-    known = row.decoder.offset
-    if offset > known:
-        raise ValueError(f"bytes {known} to {offset} of {run_id}/{attempt}/{stream} are missing")
-    fresh = data[known - offset :] if offset < known else data
-    if not fresh:
-        return known
-    before = row.decoder.state()
+def apply(index: "Index", tx: Connection, pieces: Sequence[Piece]) -> list[int]:
+    """See `Index.apply_many`. A few statements for all of them, since a statement costs more than what it carries."""
+    run_ids = sorted({piece.run_id for piece in pieces})
+    lock_runs(tx, run_ids)
+    by_run = load_streams(tx, run_ids)
     pending = Pending()
-    found = fold_fresh(row, fresh, pending)
-    if row.decoder.offset == known:
-        return known
-    rows[attempt, stream] = row
-    _unseal(tx, row)
-    _seal_full(index, row, found, pending, known=known, before=before)
-    _save_stream(tx, row)
-    states: States = {identity: other.state for identity, other in rows.items()}
-    ended = ended_attempts(states)
-    _seal_rest(index, tx, [other for (number, _), other in rows.items() if number in ended], pending)
+    changed: dict[tuple[str, int, str], StreamRow] = {}
+    ends = []
+    for piece in pieces:
+        rows = by_run[piece.run_id]
+        row = rows.get((piece.attempt, piece.stream)) or StreamRow(
+            piece.run_id, piece.attempt, piece.stream, Decoder(), StreamState()
+        )
+        known = row.decoder.offset
+        _take_piece(index, tx, row, piece, pending)
+        if row.decoder.offset > known:
+            rows[piece.attempt, piece.stream] = row
+            changed[piece.run_id, piece.attempt, piece.stream] = row
+        ends.append(row.decoder.offset)
+    states = {run_id: _states(by_run[run_id]) for run_id in dict.fromkeys(run_id for run_id, _, _ in changed)}
+    for run_id, of_run in states.items():
+        ended = ended_attempts(of_run)
+        for (number, stream), row in by_run[run_id].items():
+            if row.is_sealed and number not in ended:  # it goes on after its end
+                _unseal(tx, row)
+                changed[run_id, number, stream] = row
+        for row in _seal_rest(index, [row for (number, _), row in by_run[run_id].items() if number in ended], pending):
+            changed[row.run_id, row.attempt, row.stream] = row
+    upsert(tx, streams, [row.columns for row in changed.values()])
     pending.insert(tx)
-    remerge(index, tx, run_id, states)
-    return row.decoder.offset
+    remerge(index, tx, states)
+    return ends
 
 
 def load_states(tx: Connection, run_id: str) -> dict[tuple[int, str], StreamState]:
@@ -126,11 +133,12 @@ def load_states(tx: Connection, run_id: str) -> dict[tuple[int, str], StreamStat
     return {(row.attempt, row.stream): decode_state(row.state) for row in tx.execute(found)}
 
 
-def load_streams(tx: Connection, run_id: str) -> dict[tuple[int, str], StreamRow]:
-    """All streams of a run."""
-    return {
-        (row.attempt, row.stream): StreamRow(
-            run_id=run_id,
+def load_streams(tx: Connection, run_ids: Sequence[str]) -> dict[str, dict[tuple[int, str], StreamRow]]:
+    """All streams of some runs, by run."""
+    found: dict[str, dict[tuple[int, str], StreamRow]] = {run_id: {} for run_id in run_ids}
+    for row in tx.execute(_STREAMS, {"asked": list(run_ids)}):
+        found[row.run_id][row.attempt, row.stream] = StreamRow(
+            run_id=row.run_id,
             attempt=row.attempt,
             stream=row.stream,
             decoder=Decoder.resume(row.decoder),
@@ -140,8 +148,7 @@ def load_streams(tx: Connection, run_id: str) -> dict[tuple[int, str], StreamRow
             sealed_decoder=row.sealed_decoder,
             is_sealed=row.is_sealed,
         )
-        for row in tx.execute(_STREAMS, {"asked": run_id})
-    }
+    return found
 
 
 def forget_stream(tx: Connection, run_id: str, attempt: int, stream: str) -> None:
@@ -150,7 +157,26 @@ def forget_stream(tx: Connection, run_id: str, attempt: int, stream: str) -> Non
         tx.execute(delete(table).where(table.c.run_id == run_id, table.c.attempt == attempt, table.c.stream == stream))
 
 
+def _states(rows: Mapping[tuple[int, str], StreamRow]) -> States:
+    return {identity: row.state for identity, row in rows.items()}
+
+
 # ---- folding ----
+
+
+def _take_piece(index: "Index", tx: Connection, row: StreamRow, piece: Piece, pending: Pending) -> None:
+    """Bring a stream forward by what is new of a piece."""
+    known = row.decoder.offset
+    if piece.offset > known:
+        raise ValueError(f"bytes {known} to {piece.offset} of {row.run_id}/{row.attempt}/{row.stream} are missing")
+    fresh = piece.data[known - piece.offset :] if piece.offset < known else piece.data
+    if not fresh:
+        return
+    before = row.decoder.state()
+    found = fold_fresh(row, fresh, pending)
+    if row.decoder.offset > known:
+        _unseal(tx, row)
+        _seal_full(index, row, found, pending, known=known, before=before)
 
 
 class Fresh(msgspec.Struct):
@@ -281,8 +307,8 @@ def mark_full(row: StreamRow, fresh: "Fresh", *, before: bytes) -> None:
     row.sealed_offset = Decoder.resume(row.sealed_decoder).offset
 
 
-def _seal_rest(index: "Index", tx: Connection, rows: Iterable[StreamRow], pending: Pending) -> None:
-    """Seal what is left of the streams of an ended attempt."""
+def _seal_rest(index: "Index", rows: Iterable[StreamRow], pending: Pending) -> Iterator[StreamRow]:
+    """Seal what is left of the streams of an ended attempt; gives those that changed."""
     for row in rows:
         if row.is_sealed:
             continue
@@ -290,7 +316,7 @@ def _seal_rest(index: "Index", tx: Connection, rows: Iterable[StreamRow], pendin
         if rest is not None:
             add_chunks(row, rest, pending)
             row.is_sealed = True
-            _save_stream(tx, row)
+            yield row
 
 
 def _from_journal(index: "Index", row: StreamRow, *, end: int) -> dict[int, list[Rows]] | None:
@@ -313,22 +339,21 @@ def add_chunks(row: StreamRow, by_segment: Mapping[int, Sequence[Rows]], pending
         pending.add("chunk_values", own)
 
 
-def _save_stream(tx: Connection, row: StreamRow) -> None:
-    upsert(tx, streams, [row.columns])
-
-
 # ---- the run's own rows ----
 
 
-def remerge(index: "Index", tx: Connection, run_id: str, states: States) -> None:
-    """Bring the rows of the run to what its streams say; only what changed is written."""
-    found = entries.stored(tx, run_id)
-    if found is None:
-        spec = index.read_spec(run_id)
-        entries.insert_runs(tx, [spec])
-        found = spec, entries.just_made(spec)
-    spec, old = found
-    entries.change(tx, spec, old, merged(index, tx, spec, states))
+def remerge(index: "Index", tx: Connection, states: Mapping[str, States]) -> None:
+    """Bring the rows of runs to what their streams say (the states, by run); only what changed is written."""
+    found = entries.stored(tx, list(states))
+    missing = [index.read_spec(run_id) for run_id in states if run_id not in found]
+    if missing:
+        entries.insert_runs(tx, missing)
+        found |= {spec.id: (spec, entries.just_made(spec)) for spec in missing}
+    changes = []
+    for run_id, of_run in states.items():
+        spec, old = found[run_id]
+        changes.append((spec, old, merged(index, tx, spec, of_run)))
+    entries.change(tx, changes)
 
 
 def merged(index: "Index", tx: Connection, spec: RunSpec, states: States) -> Merged:

@@ -1,6 +1,6 @@
 """The append-only record of an attempt: format, writer, reader, repair. NumPy is needed for reading only."""
 
-from runyard.journal.home import EDITS, HOST, MAIN, Attempt, Home, RunFolder
+from runyard.journal.home import EDITS, HOST, MAIN, Attempt, Home, RunFolder, machine_file
 from runyard.journal.writer import EncodedJournal, JournalWriter, Schema, append_event, is_untouched
 
 __all__ = [
@@ -15,4 +15,5 @@ __all__ = [
     "Schema",
     "append_event",
     "is_untouched",
+    "machine_file",
 ]

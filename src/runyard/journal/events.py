@@ -100,7 +100,7 @@ class FileLogged(Event, frozen=True, kw_only=True, tag="file"):
     """A file under the attempt's `files/` waits for its supervisor to move it into the artifact store."""
 
     name: str  # relative, with /, checked: no "..", no leading /
-    kind: str = "artifact"  # artifact | model
+    kind: str = "artifact"  # artifact | model | predictions
     meta: dict[str, Any] = {}
 
 
@@ -125,6 +125,7 @@ class Started(Event, frozen=True, kw_only=True, tag="started"):
     device_names: tuple[str, ...] = ()
     worker: str = ""
     resumed_from: Int | None = None  # the attempt before, if it left checkpoints
+    data: dict[str, str] = {}  # config key, or --data -> the path that is used here instead of the one asked for
 
 
 class Environment(Event, frozen=True, kw_only=True, tag="environment"):
@@ -246,11 +247,22 @@ class Restored(Event, frozen=True, kw_only=True, tag="restored"):
     by: str
 
 
+# ---- written by neighbours: trackers whose language we speak (<home>/mlflow-….journal) ----
+
+
+class Kept(Event, frozen=True, kw_only=True, tag="kept"):
+    """Something of another tracker that belongs to no run; a later one of the same key replaces it."""
+
+    key: str
+    value: Any  # JSON-like; None: it is gone
+
+
 AnyEvent = (
     Opened | Finished | Failed | StopObeyed | Tagged | Noted | Configured | Labelled | Progress | Media | FileLogged
     | Warned | Started | Environment | CodeSeen | DataSeen | Output | OutputDropped | ArtifactStored | ArtifactRemoved
     | Ended
     | Renamed | Filed | StopRequested | Requeued | Held | Released | Reordered | Trashed | Restored
+    | Kept
 )  # fmt: skip
 
 KNOWN_EVENTS: frozenset[str] = frozenset(str(member.__struct_config__.tag) for member in AnyEvent.__args__)

@@ -1,11 +1,14 @@
 """Where things lie in a home.
 
 <home>/home.json                       format and id of the home
+<home>/machine.toml                    only in the home of this machine: where data lie here, written by its owner
 <home>/server.json                     only in the home of a team's server on this machine: its address
 <home>/restoring.json                  only while a backup is brought back: nobody else may work in it
 <home>/servers/<name>/                 such a home: what this machine executes, on its way to that server
 <home>/runyard.db                      the index and the queue; can be rebuilt from all else
 <home>/database.url                    instead: where PostgreSQL holds them; may hold a password, so for the owner alone
+<home>/artifacts.url                   the files by content are in a bucket: s3://bucket/prefix
+<home>/copies/<2 hex>/<sha256>         copies of such files that were used lately
 <home>/views.json                      views that people saved on the dashboard
 <home>/reservations.json               slots that people have for themselves
 <home>/submitting-<…>.json             ids of runs that are being made right now: not yet runs, for anybody else
@@ -13,10 +16,12 @@
 <home>/runs/<id>/edits.journal         what people and the queue changed since
 <home>/runs/<id>/attempts/<n>/         main.journal  host.journal  rank<k>.journal  files/
 <home>/runs/<id>/checkpoints/          what a later attempt resumes from
+<home>/runs/<id>/checkpoints/.brought/ those of another machine, by content: what an attempt elsewhere resumes from
 <home>/runs/<id>/attempts/<n>/delivered   another machine executes this attempt, and brings its journals
 <home>/trash/checkpoints-<id>/         checkpoints that were deleted, until the trash is emptied
 <home>/trash/<id>/                     a deleted run, whole
 <home>/work/<project>/                 the working folder of runs whose project is not on this machine
+<home>/mlflow-<project>.journal        what MLflow's clients keep that belongs to no run: experiments, models
 <home>/pulled/<id>/                    a copy of a run of a server, to read
 <home>/artifacts/<2 hex>/<sha256>      files by content
 <home>/data/<32 hex>                   what data looked like when a run found them; may be deleted
@@ -43,6 +48,7 @@ HOST = "host"
 _SUBMITTING = "submitting-"
 _DELIVERED = "delivered"
 _SERVER = "server.json"
+_DATABASE_URL = "database.url"
 _PRIVATE = 0o700  # runs hold data of customers; whoever wants to share a home opens it with chmod
 
 
@@ -138,6 +144,10 @@ class RunFolder:
     @property
     def checkpoints(self) -> Path:
         return self.path / "checkpoints"
+
+    @property
+    def brought(self) -> Path:
+        return self.checkpoints / ".brought"
 
     def attempt(self, number: int) -> Attempt:
         return Attempt(self, number)
@@ -243,13 +253,35 @@ class Home:
     def database_url(self) -> str | None:
         """The PostgreSQL database that the home has instead of an SQLite file; None if it names none."""
         try:
-            return (self.path / "database.url").read_text().strip() or None
+            return (self.path / _DATABASE_URL).read_text().strip() or None
         except FileNotFoundError:
             return None
+
+    def name_database(self, url: str) -> None:
+        """Let the home have the PostgreSQL database at `url` from now on; only its owner may read the address."""
+        draft = self.path / f".{_DATABASE_URL}-{os.getpid()}"
+        fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(fd, "w") as file:
+            file.write(url + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(draft, self.path / _DATABASE_URL)
 
     @property
     def artifacts(self) -> Path:
         return self.path / "artifacts"
+
+    @property
+    def artifacts_url(self) -> str | None:
+        """The bucket that holds the files by content; None if they are in the home."""
+        try:
+            return (self.path / "artifacts.url").read_text().strip() or None
+        except FileNotFoundError:
+            return None
+
+    @property
+    def copies(self) -> Path:
+        return self.path / "copies"
 
     @property
     def code(self) -> Path:
@@ -274,6 +306,10 @@ class Home:
     def work(self, project: str) -> Path:
         """Where runs of a project work that came from another machine, and whose folder is not here."""
         return self.path / "work" / _folder_name(project)
+
+    def ledger(self, project: str) -> Path:
+        """Where MLflow's clients keep what belongs to a project, and to none of its runs."""
+        return self.path / f"mlflow-{_folder_name(project)}.journal"
 
     @property
     def pulled(self) -> Path:
@@ -348,6 +384,11 @@ class Home:
             pass
         finally:
             draft.unlink()
+
+
+def machine_file() -> Path:
+    """What the owner of this machine wrote down about it; it need not exist."""
+    return _base() / "machine.toml"
 
 
 def _base() -> Path:

@@ -14,7 +14,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +31,7 @@ from runyard.tracking import Run
 
 RUN_DIR_VARIABLE = "RUNYARD_RUN_DIR"
 ATTEMPT_VARIABLE = "RUNYARD_ATTEMPT"
+DATA_VARIABLE = "RUNYARD_DATA"  # a JSON object: config key, or --data -> the path on this machine
 SUPERVISOR_VARIABLE = "RUNYARD_SUPERVISOR_PID"
 CODE_VARIABLE = "RUNYARD_CODE"  # a folder to import the project from, instead of the project's own
 WAITING_VARIABLE = "RUNYARD_WAITING"  # set while the project is imported before there is a run
@@ -62,7 +63,7 @@ def main() -> int:
     imported = _import_and_wait() if WAIT_OPTION in sys.argv else None
     run_dir, attempt = Path(os.environ[RUN_DIR_VARIABLE]), int(os.environ[ATTEMPT_VARIABLE])
     try:
-        _train(run_dir, attempt, imported)
+        _train(run_dir, attempt, imported, data=_data_here())
     except StopRun:
         return 0
     except SystemExit as leaving:
@@ -73,19 +74,20 @@ def main() -> int:
     return 0
 
 
-def run_inline(run_dir: Path, attempt: int) -> None:
+def run_inline(run_dir: Path, attempt: int, *, data: Mapping[str, str]) -> None:
     """Train in this very process, for a debugger; whatever the training raises is recorded and goes on to the caller.
 
-    Nobody captures output, samples the host or heeds time limits, and the working folder stays the project's.
+    Nobody captures output, samples the host or heeds time limits, and the working folder stays the project's. `data`
+    has the paths that are used instead of those asked for, by config key.
     """
     place = RunFolder(run_dir).attempt(attempt)
     place.path.mkdir(parents=True)
     host = JournalWriter(place.journal(HOST), run=place.run.id, attempt=attempt, stream=HOST)
     fcntl.flock(host.fd, fcntl.LOCK_EX)  # as long as this process lives, nobody takes the attempt for abandoned
-    host.event(_started())
+    host.event(_started(data))
     state, reason = RunState.COMPLETED, ""
     try:
-        _train(run_dir, attempt)
+        _train(run_dir, attempt, data=data)
     except BaseException as error:
         state, reason = _judge(error)
         raise
@@ -121,19 +123,20 @@ def _import_and_wait() -> Imported:
     return imported
 
 
-def _train(run_dir: Path, attempt: int, imported: Imported | None = None) -> None:
+def _train(run_dir: Path, attempt: int, imported: Imported | None = None, *, data: Mapping[str, str]) -> None:
     spec = decode_spec(RunFolder(run_dir).spec.read_bytes())
     try:
         imported = imported or _import(spec.project_dir, _code_folder(spec, run_dir), spec.entry)
-        config = _config(spec, imported)
+        config = _config(spec, imported, data)
     except BaseException as error:
         # only now, so that a SIGTERM during the imports ends the process at once
         Run.attach(run_dir, attempt).finish(_without_our_frames(error))
         raise
     run = Run.attach(run_dir, attempt, config=config)
+    run.data = data.get("--data", run.data)
     try:
         if imported.contract is not None:
-            imported.contract.check(config, spec.data)
+            imported.contract.check(config, run.data)
         imported.train(config, run)
     except BaseException as error:
         run.finish(_without_our_frames(error))
@@ -141,8 +144,14 @@ def _train(run_dir: Path, attempt: int, imported: Imported | None = None) -> Non
     run.finish()
 
 
-def _started() -> Started:
-    return Started(time_ns=time.time_ns(), host=host_name(), user=user_name(), pid=os.getpid())
+def _started(data: Mapping[str, str]) -> Started:
+    return Started(time_ns=time.time_ns(), host=host_name(), user=user_name(), pid=os.getpid(), data=dict(data))
+
+
+def _data_here() -> dict[str, str]:
+    """What the supervisor says of data that lie elsewhere than they were asked for."""
+    said = os.environ.get(DATA_VARIABLE)
+    return msgspec.json.decode(said, type=dict[str, str]) if said else {}
 
 
 def _judge(error: BaseException) -> tuple[RunState, str]:
@@ -199,11 +208,16 @@ def _code_folder(spec: RunSpec, run_dir: Path) -> str:
     return str(materialise(spec.code.snapshot, ArtifactStore(home.artifacts), home))
 
 
-def _config(spec: RunSpec, imported: Imported) -> Any:  # Any: of the project's own class
-    """The config of the run, of which `train` is known to take it."""
+def _config(spec: RunSpec, imported: Imported, data: Mapping[str, str]) -> Any:  # Any: of the project's own class
+    """The config of the run with data as they lie here, of which `train` is known to take it."""
     from runyard.config import revalidate  # late, as above
+    from runyard.config.nested import value_at, with_value
 
-    config = revalidate(spec.config, type(imported.default))
+    asked = spec.config
+    for key, path in data.items():
+        if isinstance(value_at(asked, key), str):  # --data is no key
+            asked = with_value(asked, key, path)
+    config = revalidate(asked, type(imported.default))
     module, _, name = spec.entry.partition(":")
     _check_signature(imported.train, config, where=f"{name} of {_file(module)}")
     return config

@@ -3,20 +3,19 @@
 Copier renders it. The template runs no code of its own, so what must run (Git) is run here.
 """
 
-import contextlib
-import io
-import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-import runyard
-from runyard.errors import ServiceError, UsageError
+from runyard.errors import UsageError
 from runyard.git import is_ignored, run_git
 from runyard.project.project import check_name
+from runyard.project.template.rendering import need_git, render
+from runyard.project.template.sources import choose, template_at
 
 Framework = Literal["sklearn", "torch"]
+Task = Literal["image-classification", "tabular", "timeseries", "detection"]
+CI = Literal["gitlab", "github", "none"]
 
 FIRST_COMMIT = "Start from the Runyard template"
 
@@ -29,33 +28,49 @@ class NewProject:
     note: str = ""
 
 
-def new(name: str, target: Path | None = None, *, framework: Framework = "sklearn") -> NewProject:
+def new(
+    name: str,
+    target: Path | None = None,
+    *,
+    task: Task = "image-classification",
+    framework: Framework = "sklearn",
+    ci: CI = "gitlab",
+    source: str | None = None,
+) -> NewProject:
     """Make a project in `target` (else a folder called `name` in the current one), with a first commit.
 
+    Args:
+        source: the folder or address of a team's own template, a Git repository with versions as tags.
+
     Raises:
-        UsageError: the name is none, the framework is unknown, or the folder is not empty.
+        UsageError: the name is none, a choice is unknown or makes no sense, or the folder is not empty.
         ServiceError: Git is missing, or the disk did not take it.
     """
     check_name(name)
-    if framework not in get_args(Framework):
-        raise UsageError(f"There is no framework '{framework}'. Choose one of: {', '.join(get_args(Framework))}.")
+    check_choices(task=task, framework=framework, ci=ci)
     target = (target or Path(name)).absolute()
     _check_free(target)
-    _render(name, target, framework)
+    need_git()
+    template = template_at(source)
+    answers = {"name": name, "task": task, "framework": framework, "ci": ci}
+    render(template, choose(template.versions(), None), target, answers)
     return NewProject(path=target, note=_start_history(target))
 
 
-def template_folder() -> Path:
-    """Where the template lies: inside an installed package, or beside `src/` in a checkout.
+def check_choices(*, task: str, framework: str, ci: str) -> None:
+    """Refuse what the template does not have.
 
     Raises:
-        ServiceError: it is in neither place.
+        UsageError: a choice is unknown, or two do not go together.
     """
-    package = Path(runyard.__file__).parent
-    for folder in (package / "_template", package.parents[1] / "template"):
-        if (folder / "copier.yml").is_file():
-            return folder
-    raise ServiceError(f"The template is missing from {package}. Install Runyard again.")
+    for what, value, choices in (("task", task, Task), ("framework", framework, Framework), ("ci", ci, CI)):
+        if value not in get_args(choices):
+            raise UsageError(f"There is no {what} '{value}'. Choose one of: {', '.join(get_args(choices))}.")
+    if task == "detection" and framework == "sklearn":
+        raise UsageError(
+            "Detection needs a network that predicts boxes, which scikit-learn does not have. "
+            "Choose --framework torch, or another task."
+        )
 
 
 def _check_free(target: Path) -> None:
@@ -64,25 +79,6 @@ def _check_free(target: Path) -> None:
             raise UsageError(f"{target} is not empty. Choose another name, or an empty folder.")
     elif target.exists() or target.is_symlink():
         raise UsageError(f"{target} exists and is no folder. Choose another name.")
-
-
-def _render(name: str, target: Path, framework: Framework) -> None:
-    template = template_folder()
-    if run_git(template, "--version") is None:
-        raise ServiceError("`runyard new` needs Git, which was not found. Install it, e.g. with apt install git.")
-    with _silence():
-        import copier  # late: it costs seconds, and no other command needs it
-
-        try:
-            copier.run_copy(
-                str(template),
-                target,
-                data={"name": name, "framework": framework, "runyard_version": runyard.__version__},
-                defaults=True,
-                quiet=True,
-            )
-        except OSError as error:
-            raise ServiceError(f"{target} could not be written: {error}.") from error
 
 
 def _start_history(target: Path) -> str:
@@ -97,11 +93,3 @@ def _start_history(target: Path) -> str:
     if run_git(target, "commit", "--quiet", "--message", FIRST_COMMIT) is None:
         return f"Git could not commit in {target}; `git commit` there will say why."
     return ""
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Copier and its parts print and warn about things that the user of `runyard new` cannot change."""
-    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
-        warnings.simplefilter("ignore")
-        yield

@@ -17,9 +17,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from runyard.datafiles import DATA_OPTION, named_paths
+from runyard.datafiles import named_paths
 from runyard.errors import ProjectNotFound, UsageError
 from runyard.project.importing import import_from, project_modules
+from runyard.project.places import Places, find_data
 
 if TYPE_CHECKING:
     from runyard.config import ProjectConfig
@@ -120,20 +121,23 @@ class Project:
         """
         return import_from(self.root, name)
 
-    def check_data(self, config: Mapping[str, Any], data: str | None = None) -> None:
-        """Look whether the data that a config names are there; relative paths start at the project's folder.
+    def check_data(self, config: Mapping[str, Any], data: str | None = None) -> dict[str, str]:
+        """Look whether the data that a config names are on this machine; relative paths start at the project's folder.
 
         Args:
             config: a resolved config as nested dicts. A key that it lacks, or that is None, is not looked for.
             data: a path that replaces all those of the config, from `--data`.
 
+        Returns:
+            The paths to use instead of those that the config names, by key; see `places.find_data`.
+
         Raises:
-            UsageError: a path is not there.
+            UsageError: a path is not there, or machine.toml cannot be understood.
         """
-        for source, path in named_paths(config, self.data_roots, data):
-            source = source if source == DATA_OPTION else f"'{source}'"
-            if not (self.root / Path(path).expanduser()).exists():
-                raise UsageError(f"{source} names {path}, which is not there (looked for in {self.root}).")
+        found = find_data(Places.of_machine(), self.data_roots, config, data, folders=[self.root])
+        if found.missing:
+            raise UsageError(found.missing[0])
+        return found.used
 
 
 @contextmanager

@@ -3,9 +3,9 @@
 import math
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, case, false, func, or_, true
+from sqlalchemy import ColumnElement, and_, case, exists, false, func, not_, or_, true
 
-from runyard.database.schema import queue
+from runyard.database.schema import queue, refusals
 
 
 class Demand(msgspec.Struct, frozen=True):
@@ -19,6 +19,7 @@ class Capacity(msgspec.Struct, frozen=True, kw_only=True):
     """The free slots of a worker, and the size of its machine.
 
     `gpu_memory_bytes` has one entry per free GPU, `all_gpu_memory_bytes` one per GPU of the worker, free or not.
+    What `host` refused lately does not fit.
     """
 
     gpu_memory_bytes: tuple[int, ...] = ()
@@ -28,6 +29,7 @@ class Capacity(msgspec.Struct, frozen=True, kw_only=True):
     cores_per_slot: float = 1.0
     cores: int | None = None  # None: not to be checked
     memory_bytes: int | None = None
+    host: str = ""  # "" is no machine's name: it has refused nothing
 
     @property
     def has_gpus(self) -> bool:
@@ -68,4 +70,8 @@ def fits(capacity: Capacity) -> ColumnElement[bool]:
     memory = (
         true() if capacity.memory_bytes is None else func.coalesce(queue.c.memory_bytes, 0) <= capacity.memory_bytes
     )
-    return and_(or_(false(), *places), cpus, memory)
+    return and_(or_(false(), *places), cpus, memory, not_(_is_refused(capacity.host)) if capacity.host else true())
+
+
+def _is_refused(host: str) -> ColumnElement[bool]:
+    return exists().where(refusals.c.run_id == queue.c.run_id, refusals.c.host == host)

@@ -36,17 +36,24 @@ class Eta:
     queue_s: float | None = None
 
 
-def eta(rows: Sequence[Waiting], *, n_slots: int, medians: Mapping[str, float]) -> Eta:
+def eta(
+    rows: Sequence[Waiting], *, n_slots: int, medians: Mapping[str, float], reserved_s: Sequence[float] = ()
+) -> Eta:
     """Estimate when each run, each grid and the queue end.
 
     Args:
         rows: executing runs and waiting ones, in the order of the queue.
         n_slots: how many slots there are in all.
         medians: seconds that like runs took, by grid and by project; the grid counts first.
+        reserved_s: for how many seconds a slot takes no new run, one entry for each such slot.
     """
     runs: dict[RunId, float | None] = {}
     free_at: list[float | None] = [0.0] * max(1, n_slots)
+    is_reserved = False
     for row in sorted(rows, key=lambda row: row.elapsed_s is None):  # executing ones first; else the order stays
+        if row.elapsed_s is None and not is_reserved:  # what runs on a reserved slot goes on; nothing new starts there
+            is_reserved = True
+            free_at = _reserved(free_at, reserved_s)
         left = _left_s(row, medians)
         begin, taken = _earliest(free_at, row.slots)
         end = None if left is None or begin is None else begin + left
@@ -57,6 +64,15 @@ def eta(rows: Sequence[Waiting], *, n_slots: int, medians: Mapping[str, float]) 
     for grid in dict.fromkeys(row.grid for row in rows if row.grid):
         grids[grid] = _latest([runs[row.run_id] for row in rows if row.grid == grid])
     return Eta(runs, grids, _latest(list(runs.values())))
+
+
+def _reserved(free_at: Sequence[float | None], reserved_s: Sequence[float]) -> list[float | None]:
+    """The slots that are free soonest are taken for the reserved ones: which is which nobody tells here."""
+    soonest = sorted(free_at, key=lambda at: (at is None, at or 0.0))
+    for number, until in enumerate(sorted(reserved_s, reverse=True)[: len(soonest)]):
+        at = soonest[number]
+        soonest[number] = None if at is None else max(at, until)
+    return soonest
 
 
 def _left_s(row: Waiting, medians: Mapping[str, float]) -> float | None:

@@ -2,8 +2,9 @@
 
 The rows can be rebuilt from the run folders; what people change is written there first, by the
 client. Here, each call is one short transaction, or part of one that the caller passes as
-`connection`. Times are Unix seconds and arguments. The order is: high priority first, then
-position, which is the time of creation until somebody moves a run.
+`connection`. Times are Unix seconds and arguments. The order is: high priority first; then users
+in turn (`queue/shares.py`); within a user, position, which is the time of creation until somebody
+moves a run.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,16 +15,17 @@ from itertools import pairwise
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, literal, or_, select, true, update
 
 from runyard.database import Database, again_after_deadlock, insert_missing, lock_queue, lock_runs, upsert
-from runyard.database.schema import paused_projects, queue, workers
+from runyard.database.schema import paused_projects, queue, refusals, workers
 from runyard.errors import LeaseLost, NotFound
 from runyard.hosts import host_name
-from runyard.queue import placements
+from runyard.queue import placements, shares
 from runyard.queue.capacity import Capacity, fits, wanted_gpus
 from runyard.queue.leases import LEASE_S, Lease
 from runyard.queue.placements import Placement
+from runyard.queue.reports import MachineReport
 from runyard.queue.rows import Counts, QueueRow, Standing, WorkerRow
 from runyard.records import RunId, RunSpec, RunState, WorkerId
 
@@ -126,9 +128,12 @@ class Queue:
         A run that needs several GPUs is not overtaken on this worker by runs that need fewer.
         """
         with self._writing(connection) as tx:
-            row = tx.execute(_next_fitting(tx, capacity, self._seen)).one_or_none()
+            shared = shares.read_shares(tx)
+            next_ = _next_fitting(tx, capacity, self._seen, shared).with_for_update(skip_locked=True)
+            row = tx.execute(next_).one_or_none()
             if row is None:
                 return None
+            shares.take_turn(tx, shared, row.user)
             granted = {
                 "state": LEASED,
                 "worker_id": worker_id,
@@ -172,6 +177,41 @@ class Queue:
         with self._writing(connection) as tx:
             changed = update(queue).where(*_lease(run_id, worker_id, attempt)).values(state=WAITING, **_NO_LEASE)
             return bool(tx.execute(changed).rowcount)
+
+    def refuse(
+        self,
+        run_id: str,
+        worker_id: str,
+        attempt: int,
+        *,
+        host: str,
+        why: str,
+        now: float,
+        connection: Connection | None = None,
+    ) -> bool:
+        """Return a leased run to its place, for other machines: this one gets it again after a while.
+
+        The attempt never was: its number is given out again. Does nothing if the lease is not ours any more.
+
+        Args:
+            why: what this machine lacks, as a sentence.
+
+        Returns:
+            Whether it was.
+        """
+        with self._writing(connection) as tx:
+            changed = update(queue).where(*_lease(run_id, worker_id, attempt))
+            if not tx.execute(changed.values(state=WAITING, attempt=attempt - 1, **_NO_LEASE)).rowcount:
+                return False
+            row = {"run_id": run_id, "host": host, "reason": why, "refused_at": now}
+            upsert(tx, refusals, [row])
+            return True
+
+    def reconsider(self, *, host: str, older_than_s: float, now: float, connection: Connection | None = None) -> None:
+        """Forget what a machine refused so long ago, so that it may try again."""
+        statement = delete(refusals).where(refusals.c.host == host, refusals.c.refused_at <= now - older_than_s)
+        with self._writing(connection) as tx:
+            tx.execute(statement)
 
     def finish(self, run_id: str, worker_id: str, attempt: int, *, connection: Connection | None = None) -> None:
         """Take an executed run out of the queue.
@@ -326,14 +366,22 @@ class Queue:
     # ---- looking ----
 
     def rows(self, project: str | None = None, *, grid: str | None = None) -> list[QueueRow]:
-        """The queue: executing runs first, then the others in the order in which they will start."""
+        """The queue: executing runs first, then the others in the order in which they will start.
+
+        Among several users that is the order for as long as none of the executing runs ends; each end gives its user
+        an earlier turn.
+        """
         statement = select(queue).where(self._seen).order_by((queue.c.state == LEASED).desc(), *_ORDER)
-        if project is not None:
-            statement = statement.where(queue.c.project == project)
-        if grid is not None:
-            statement = statement.where(queue.c.grid == grid)
         with self._database.read() as tx:
-            return [QueueRow(**row._mapping) for row in tx.execute(statement)]
+            found = [QueueRow(**row._mapping) for row in tx.execute(statement)]
+            n_leased = sum(row.state == LEASED for row in found)
+            ordered = found[:n_leased] + shares.in_turn(found[n_leased:], shares.read_shares(tx))
+            refused = _refusals(tx)
+        return [
+            msgspec.structs.replace(row, refused=refused[row.run_id]) if row.run_id in refused else row
+            for row in ordered
+            if project in (None, row.project) and grid in (None, row.grid)
+        ]
 
     def row(self, run_id: str) -> QueueRow | None:
         """One run of the queue."""
@@ -365,7 +413,7 @@ class Queue:
     def next_fitting(self, capacity: Capacity) -> RunId | None:
         """The run that `claim_next` would lease now; it may be another one in a moment."""
         with self._database.read() as tx:
-            row = tx.execute(_next_fitting(tx, capacity, self._seen)).one_or_none()
+            row = tx.execute(_next_fitting(tx, capacity, self._seen, shares.read_shares(tx))).one_or_none()
         return RunId(row.run_id) if row else None
 
     # ---- workers ----
@@ -373,7 +421,8 @@ class Queue:
     @again_after_deadlock
     def see_worker(self, worker: WorkerRow) -> None:
         """Note that a worker is alive; forget those that have been silent for long and hold no lease."""
-        row = msgspec.structs.asdict(worker) | {"slots": msgspec.json.encode(worker.slots).decode()}
+        documents = {name: msgspec.json.encode(getattr(worker, name)).decode() for name in ("slots", "report")}
+        row = msgspec.structs.asdict(worker) | documents
         leasing = select(queue.c.worker_id).where(queue.c.worker_id.is_not(None))
         silent = workers.c.seen_at < worker.seen_at - WORKER_SILENT_S
         with self._database.transaction() as tx:
@@ -393,7 +442,14 @@ class Queue:
         with self._database.read() as tx:
             rows = tx.execute(select(workers).order_by(workers.c.host, workers.c.worker_id)).all()
         return [
-            WorkerRow(**{**row._mapping, "slots": msgspec.json.decode(row.slots, type=tuple[str, ...])}) for row in rows
+            WorkerRow(
+                **{
+                    **row._mapping,
+                    "slots": msgspec.json.decode(row.slots, type=tuple[str, ...]),
+                    "report": msgspec.json.decode(row.report or "null", type=MachineReport | None),
+                }
+            )
+            for row in rows
         ]
 
     # ---- how ----
@@ -484,28 +540,46 @@ def _startable() -> tuple[Any, Any]:  # conditions; SQLAlchemy's type for them h
     return queue.c.state == WAITING, queue.c.project.not_in(select(paused_projects.c.project))
 
 
-def _next_fitting(tx: Connection, capacity: Capacity, seen: ColumnElement[bool]) -> Select[Any]:
-    statement = select(queue).where(seen, *_startable(), fits(capacity)).order_by(*_ORDER).limit(1)
-    large = _large_ahead(tx, capacity, seen)
+def _next_fitting(tx: Connection, capacity: Capacity, seen: ColumnElement[bool], shared: shares.Shares) -> Select[Any]:
+    rank = shares.rank(shared)
+    statement = select(queue).where(seen, *_startable(), fits(capacity)).order_by(*_in_turn(rank)).limit(1)
+    large = _large_ahead(tx, capacity, seen, rank)
     if large is not None:  # without this, small runs would take every GPU that becomes free, and it would wait for ever
-        priority, position = large
-        ahead = or_(queue.c.priority > priority, and_(queue.c.priority == priority, queue.c.position < position))
+        priority, place, position = large
+        is_equal, is_older = queue.c.priority == priority, queue.c.position < position
+        is_next = is_older if rank is None else or_(rank < place, and_(rank == place, is_older))
+        ahead = or_(queue.c.priority > priority, and_(is_equal, is_next))
         statement = statement.where(or_(wanted_gpus(capacity) == 0, ahead))
-    return statement.with_for_update(skip_locked=True)
+    return statement
 
 
-def _large_ahead(tx: Connection, capacity: Capacity, seen: ColumnElement[bool]) -> tuple[int, float] | None:
-    """Priority and position of the first run that needs more GPUs than are free now, but not more than there are."""
+def _large_ahead(
+    tx: Connection, capacity: Capacity, seen: ColumnElement[bool], rank: ColumnElement[int] | None
+) -> tuple[int, int, float] | None:
+    """Where the first run stands that needs more GPUs than are free now, but not more than there are."""
     if len(capacity.all_gpu_memory_bytes) < 2:
         return None
     statement = (
-        select(queue.c.priority, queue.c.position)
+        select(queue.c.priority, (literal(0) if rank is None else rank).label("place"), queue.c.position)
         .where(seen, *_startable(), wanted_gpus(capacity) > 1, fits(capacity.when_idle()), ~fits(capacity))
-        .order_by(*_ORDER)
+        .order_by(*_in_turn(rank))
         .limit(1)
     )
     row = tx.execute(statement).one_or_none()
-    return (row.priority, row.position) if row else None
+    return (row.priority, row.place, row.position) if row else None
+
+
+def _in_turn(rank: ColumnElement[int] | None) -> tuple[ColumnElement[Any], ...]:  # columns of several types
+    highest, *within = _ORDER
+    return _ORDER if rank is None else (highest, rank, *within)
+
+
+def _refusals(tx: Connection) -> dict[str, tuple[str, ...]]:
+    """What machines said, by run."""
+    found: dict[str, tuple[str, ...]] = {}
+    for row in tx.execute(select(refusals).order_by(refusals.c.run_id, refusals.c.host)):
+        found[row.run_id] = (*found.get(row.run_id, ()), f"{row.host}: {row.reason}")
+    return found
 
 
 def _lease(run_id: str, worker_id: str, attempt: int) -> tuple[Any, ...]:  # conditions, as above

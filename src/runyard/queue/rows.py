@@ -4,6 +4,7 @@ from typing import Protocol
 
 import msgspec
 
+from runyard.queue.reports import MachineReport
 from runyard.records import RunId, WorkerId
 
 
@@ -28,6 +29,7 @@ class QueueRow(msgspec.Struct, frozen=True, kw_only=True):
     claimed_at: float | None
     queued_at: float
     estimated_s: float | None
+    refused: tuple[str, ...] = ()  # the machines that cannot execute it as things are there, each with its sentence
 
 
 class WorkerRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +42,7 @@ class WorkerRow(msgspec.Struct, frozen=True, kw_only=True):
     home: str
     slots: tuple[str, ...]
     seen_at: float
+    report: MachineReport | None = None  # how its machine does, as of then
 
 
 class Counts(msgspec.Struct, frozen=True):

@@ -20,6 +20,8 @@ from runyard.server.guard import Guard
 from runyard.server.logins import Apart
 from runyard.server.machines import Machines
 from runyard.server.measuring import Meter
+from runyard.server.mlflow.asked import Dialect
+from runyard.server.mlflow.gate import gate
 from runyard.server.pages import Pages
 from runyard.server.permissions import API
 from runyard.server.receiving import Intake
@@ -27,6 +29,7 @@ from runyard.server.remembering import Memory
 from runyard.server.routes import (
     actions,
     calls,
+    checkpoints,
     columns,
     comparing,
     deliveries,
@@ -51,9 +54,10 @@ from runyard.server.routes import (
 )
 from runyard.server.watching import Watcher
 
-ROUTES = (
-    projects, runs, details, columns, groups, series, files, output, comparing,
-    actions, grids, queues, mornings, disk, views, events, sessions, tokens, users, deliveries, uploads, calls,
+ROUTES = (  # deliveries come most often by far, and looking through the others in front of them would take longer
+    deliveries, projects, runs, details, columns, groups, series, files, output, comparing,
+    actions, grids, queues, mornings, disk, views, events, sessions, tokens, users, uploads,
+    checkpoints, calls,
 )  # fmt: skip
 _THREADS = 16  # answers at a time: more only wait for each other
 
@@ -89,6 +93,7 @@ def create_app(
         finally:
             watcher.stop()
             app.state.intake.close()
+            app.state.mlflow.close()
             client.close()
 
     app = FastAPI(
@@ -107,6 +112,7 @@ def create_app(
     app.state.memory = Memory(watcher)
     app.state.measured = disk.Measured(client)
     app.state.intake = Intake(client)
+    app.state.mlflow = Dialect(client, watcher)
     app.state.accounts = accounts
     app.state.apart = Apart()
     app.state.meter = meter = Meter()
@@ -116,6 +122,9 @@ def create_app(
         app.include_router(module.router, prefix=API, responses={"4XX": problem, "5XX": problem, 422: problem})
     app.openapi = lambda: _described(app)  # type: ignore[method-assign]  # as FastAPI's documentation tells to extend it
     app.include_router(health.router, responses={"4XX": problem, "5XX": problem})
+    app.add_route(
+        "/mlflow/{address:path}", gate, methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False
+    )
     app.mount("/", Pages())
     app.add_middleware(Bodies)  # the last one that is added is the first one that is asked
     app.add_middleware(Entrance, accounts=accounts, meter=meter)

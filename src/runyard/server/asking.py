@@ -40,10 +40,14 @@ async def _client(request: Request) -> Client:
     watcher: Watcher = request.app.state.watcher
     if watcher.is_stale:
         await run_in_threadpool(watcher.look)
-    return await _client_now(request)
+    return client_now(request)
 
 
 async def _client_now(request: Request) -> Client:
+    return client_now(request)
+
+
+def client_now(request: Request) -> Client:
     """The home as it is: other machines ask many times a second, and what they deliver is in the index at once."""
     client: Client = request.app.state.client
     caller: Caller | None = request.state.caller

@@ -11,8 +11,9 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runyard.errors import UsageError
-from runyard.server.guard import READS, refuse
+from runyard.server.guard import READS
 from runyard.server.permissions import LARGEST_BODY_BYTES
+from runyard.server.refusing import refuse
 
 PATIENCE_S = 60.0  # for the whole of it; a line of 1 MBit/s takes 35
 
@@ -25,7 +26,7 @@ class Bodies:
         self._patience_s = patience_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] in READS:
+        if scope["type"] != "http" or scope["method"] in READS or scope["state"].get("is_streamed"):
             await self._app(scope, receive, send)
             return
         largest = scope["state"].get("largest_bytes", LARGEST_BODY_BYTES)
@@ -34,10 +35,10 @@ class Bodies:
                 body = await _whole(Headers(scope=scope), receive, largest)
         except TimeoutError:
             close = ("connection", "close")
-            await refuse(send, 408, f"The body did not arrive within {self._patience_s:g} s. Try again.", close)
+            await refuse(scope, send, 408, f"The body did not arrive within {self._patience_s:g} s. Try again.", close)
             return
         if body is None:
-            await refuse(send, 413, f"The body is larger than {largest >> 20} MiB. Ask in several pieces.")
+            await refuse(scope, send, 413, f"The body is larger than {largest >> 20} MiB. Ask in several pieces.")
             return
         await self._app(scope, _replay(body, receive), send)
 

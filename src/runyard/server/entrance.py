@@ -16,8 +16,9 @@ from runyard.client.remote.transport import ERROR_HEADER
 from runyard.errors import LoginNeeded, RunyardError
 from runyard.server import permissions
 from runyard.server.answers import status_of
-from runyard.server.guard import READS, refuse
+from runyard.server.guard import READS
 from runyard.server.measuring import Meter
+from runyard.server.refusing import MLFLOW, refuse
 
 REMEMBERED_S = 1.0  # so long a token that was revoked through another process may still be good
 _MOST_REMEMBERED = 10_000
@@ -47,14 +48,16 @@ class Entrance:
         path, method = scope["path"], scope["method"]
         state = scope.setdefault("state", {})
         state["caller"] = None
-        if path not in _OPEN and not path.startswith(permissions.API):
+        if path not in _OPEN and not path.startswith((permissions.API, MLFLOW)):
             await self._app(scope, receive, send)  # pages hold nothing but themselves
             return
         found = permissions.find(method, path)
         if found is None:
             taken = permissions.methods(path)
             sentence = "This address does not take that method." if taken else "There is nothing at this address."
-            await refuse(send, 405 if taken else 404, sentence, *([("allow", ", ".join(taken))] if taken else []))
+            await refuse(
+                scope, send, 405 if taken else 404, sentence, *([("allow", ", ".join(taken))] if taken else [])
+            )
             return
         if self._accounts is not None:
             try:
@@ -63,9 +66,10 @@ class Entrance:
                 status = status_of(problem)
                 self._meter.note_request(method, found.template, status, 0.0)
                 kind = (ERROR_HEADER, type(problem).__name__)
-                await refuse(send, status, str(problem), kind, *([_CHALLENGE] if status == 401 else []))
+                await refuse(scope, send, status, str(problem), kind, *([_CHALLENGE] if status == 401 else []))
                 return
         state["largest_bytes"] = found.rule.largest_bytes
+        state["is_streamed"] = found.rule.is_streamed
         await self._pass_on(scope, receive, send, found)
 
     async def _pass_on(self, scope: Scope, receive: Receive, send: Send, found: permissions.Match) -> None:

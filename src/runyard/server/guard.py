@@ -3,16 +3,17 @@
 Any page in the browser of the same person can send requests here. Three checks keep such pages out: the name in `Host`
 must be one of ours (`addressing.py`), whatever changes something must carry a header that no page of another origin can
 send without being asked first, and `Origin` must be ours where a browser sends it. A token proves more than the header
-does: no page of another origin can know it.
+does: no page of another origin can know it. MLflow's clients send neither; what they send instead (JSON, or a method
+that no form has) is also nothing that such a page can send without being asked first.
 """
 
 from collections.abc import Iterable
 
-import msgspec
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runyard.server.addressing import Addressing, Seen
+from runyard.server.refusing import MLFLOW, refuse
 
 WRITE_HEADER = "X-Runyard"
 READS = frozenset({"GET", "HEAD"})
@@ -72,7 +73,7 @@ class Guard:
 
         refusal = self._refusal(scope, headers, seen)
         if refusal is not None:
-            await refuse(send_guarded, *refusal)
+            await refuse(scope, send_guarded, *refusal)
             return
         client = scope.get("client")
         told = {"scheme": seen.scheme, "client": (seen.client, client[1] if client else 0)}
@@ -86,7 +87,7 @@ class Guard:
             return 421, self._misdirected(port)
         if scope["method"] in READS:
             return None
-        if headers.get(WRITE_HEADER) != "1" and not headers.get("authorization"):
+        if not (headers.get(WRITE_HEADER) == "1" or headers.get("authorization") or _is_of_mlflow(scope, headers)):
             return 403, f"Whatever changes something needs the header '{WRITE_HEADER}: 1', or a token."
         if any(not self._addressing.is_own_origin(origin, seen) for origin in headers.getlist("origin")):
             return 403, "A page of another origin may not change anything here."
@@ -101,10 +102,9 @@ class Guard:
         )
 
 
-async def refuse(send: Send, status: int, sentence: str, *headers: tuple[str, str]) -> None:
-    """Answer with an error, as every route tells it."""
-    body = msgspec.json.encode({"error": sentence})
-    own = (("content-type", "application/json"), ("content-length", str(len(body))))
-    raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in (*own, *headers)]
-    await send({"type": "http.response.start", "status": status, "headers": raw})
-    await send({"type": "http.response.body", "body": body})
+def _is_of_mlflow(scope: Scope, headers: Headers) -> bool:
+    """Whether a write speaks MLflow's dialect in a way that a browser would ask about first."""
+    if not scope["path"].startswith(MLFLOW):
+        return False
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    return scope["method"] in ("PUT", "PATCH", "DELETE") or kind == "application/json"

@@ -25,6 +25,27 @@ class Goal(Answer):
     goal: str  # max | min
 
 
+class LastRun(Answer):
+    id: str
+    name: str
+    state: str
+
+
+class TemplateDocument(Answer):
+    """Which version of its template a project has, the newest, and how many lie between; null: unknown."""
+
+    version: str
+    latest: str | None
+    behind: int | None
+
+
+class Pipeline(Answer):
+    """How the latest pipeline went when `runyard projects --ci` asked."""
+
+    state: str
+    at: datetime
+
+
 class ProjectDocument(Answer):
     name: str
     runs: int
@@ -33,6 +54,9 @@ class ProjectDocument(Answer):
     failed: int
     last_at: datetime
     metrics: list[Goal]
+    last_run: LastRun | None
+    template: TemplateDocument | None
+    ci: Pipeline | None
 
 
 class Projects(Answer):
@@ -73,6 +97,8 @@ class Run(Answer):
     name: str
     experiment: str | None
     grid: str | None
+    parent: str | None
+    source: str
     kind: str
     state: str
     reason: str
@@ -216,6 +242,7 @@ class MediaKey(Answer):
 
 
 class RunDetails(Run):
+    labels: dict[str, str]
     attempts: list[Attempt]
     traceback: str
     environment: Environment | None
@@ -367,11 +394,13 @@ class Slot(Answer):
 
 
 class Machine(Answer):
+    """What nobody has told is null."""
+
     host: str
-    cpu_percent: float
-    memory_used_bytes: int
-    memory_total_bytes: int
-    disk_free_bytes: int
+    cpu_percent: float | None
+    memory_used_bytes: int | None
+    memory_total_bytes: int | None
+    disk_free_bytes: int | None
     slots: list[Slot]
 
 

@@ -12,6 +12,9 @@ from starlette.routing import compile_path
 from runyard.accounts import Caller, Role
 from runyard.client.remote.calls import CALLS
 from runyard.errors import NotAllowed
+from runyard.server import mlflow
+from runyard.server.mlflow import ENDPOINTS, ROOT, Endpoint
+from runyard.server.refusing import MLFLOW
 
 API = "/api/v1"
 LARGEST_BODY_BYTES = 4 << 20  # a list of 100,000 ids fits
@@ -28,17 +31,27 @@ class Rule:
         audit: what the audit trail calls it when it was done; empty: what it does is written there by itself, or is
             told by the journals of the runs.
         largest_bytes: of its body, which is read whole.
+        is_streamed: its body is a file of any size, which the endpoint reads piece by piece.
     """
 
     role: Role | None
     audit: str = ""
     largest_bytes: int = LARGEST_BODY_BYTES
+    is_streamed: bool = False
 
 
 _ANYBODY = Rule(role=None)
 _SEES = Rule(role=Role.VIEWER)
 _CHANGES = Rule(role=Role.MEMBER)
 _MANAGES = Rule(role=Role.ADMIN)
+
+
+def _rule_of(endpoint: Endpoint) -> Rule:
+    """The row of an endpoint of MLflow's dialect."""
+    role = None if endpoint.changes is None else Role.MEMBER if endpoint.changes else Role.VIEWER
+    is_streamed = endpoint.destination is not None
+    return Rule(role=role, largest_bytes=endpoint.largest_bytes, is_streamed=is_streamed)
+
 
 PERMISSIONS: dict[tuple[str, str], Rule] = {
     ("GET", "/health"): _ANYBODY,
@@ -102,9 +115,15 @@ PERMISSIONS: dict[tuple[str, str], Rule] = {
     # ---- other machines ----
     ("POST", f"{API}/deliveries"): Rule(role=Role.MEMBER, largest_bytes=LARGEST_DELIVERY_BYTES),
     ("PUT", f"{API}/artifacts/{{sha256}}/parts"): Rule(role=Role.MEMBER, largest_bytes=LARGEST_PART_BYTES),
+    ("PUT", f"{API}/runs/{{run_id}}/checkpoints/{{sha256}}/parts"): Rule(
+        role=Role.MEMBER, largest_bytes=LARGEST_PART_BYTES
+    ),
+    ("GET", f"{API}/runs/{{run_id}}/checkpoints/{{sha256}}"): _SEES,
     ("GET", f"{API}/runs/{{run_id}}/journals"): _SEES,
     ("GET", f"{API}/runs/{{run_id}}/journals/{{attempt}}/{{stream}}"): _SEES,
     **{("POST", f"{API}/calls/{call.name}"): _CHANGES if call.changes else _SEES for call in CALLS.values()},
+    # ---- MLflow's clients ----
+    **{(each.method, ROOT + each.path): _rule_of(each) for each in ENDPOINTS},
 }
 
 
@@ -119,6 +138,8 @@ class Match:
 
 _PATTERNS: list[tuple[re.Pattern[str], str, dict[str, Rule]]] = []
 for (_method, _template), _rule in PERMISSIONS.items():
+    if _template.startswith(MLFLOW):
+        continue  # found by the dialect's own table
     _known = next((rules for _, template, rules in _PATTERNS if template == _template), None)
     if _known is None:
         _PATTERNS.append((compile_path(_template)[0], _template, {_method: _rule}))
@@ -128,6 +149,8 @@ for (_method, _template), _rule in PERMISSIONS.items():
 
 def find(method: str, path: str) -> Match | None:
     """The row of a request, if there is one."""
+    if path.startswith(MLFLOW):
+        return _find_below_project(method, path)
     for pattern, template, rules in _PATTERNS:
         if method in rules and (found := pattern.match(path)):
             return Match(rule=rules[method], template=template, names=found.groupdict())
@@ -136,7 +159,24 @@ def find(method: str, path: str) -> Match | None:
 
 def methods(path: str) -> list[str]:
     """The methods that an address takes; none if there is nothing."""
+    if path.startswith(MLFLOW):
+        return mlflow.methods(_below_project(path)[1])
     return sorted({method for pattern, _, rules in _PATTERNS if pattern.match(path) for method in rules})
+
+
+def _find_below_project(method: str, path: str) -> Match | None:
+    project, rest = _below_project(path)
+    found = mlflow.find(method, rest)
+    if not project or found is None:
+        return None
+    template = ROOT + found[0].path
+    rule = PERMISSIONS.get((method, template))  # a row of the table alone opens nothing
+    return Match(rule=rule, template=template, names={"project": project, **found[1]}) if rule else None
+
+
+def _below_project(path: str) -> tuple[str, str]:
+    project, slash, rest = path.removeprefix(MLFLOW).partition("/")
+    return project, slash + rest
 
 
 def too_low(caller: Caller, needed: Role) -> NotAllowed:

@@ -1,7 +1,8 @@
 """Deliveries of many supervisors, taken together.
 
-Whatever waits when the disk has done its last sync goes into the next one. So a server that is asked a few hundred
-times a second writes and commits a few dozen times, and one that is asked once answers at once.
+Whatever waits when the disk has done its last sync goes into the next one, which begins a tenth of a second after the
+last one began. So a server that is asked a few hundred times a second writes and commits ten times, and one that is
+asked once answers at once.
 """
 
 import asyncio
@@ -10,8 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 from runyard.client import Client, intake
 from runyard.journal.pieces import Piece, Receipt
+from runyard.server.pacing import Pace
 
 MOST_PIECES = 400  # in one transaction: it takes some tenths of a second, in which no other writer gets its turn
+APART_S = 0.1  # between the beginnings of two transactions
 _MOST_BYTES = 64 << 20
 
 
@@ -19,9 +22,11 @@ class Intake:
     """The door for journals. Deliveries wait in the event loop; one thread takes them in."""
 
     def __init__(self, client: Client) -> None:
+        self.pace = Pace()
         self._client = client
         self._waiting: list[tuple[Sequence[Piece], asyncio.Future[list[Receipt]]]] = []
         self._is_taking = False
+        self._begun_at = float("-inf")
         self._thread = ThreadPoolExecutor(1, "intake")
 
     async def take(self, pieces: Sequence[Piece]) -> list[Receipt]:
@@ -45,13 +50,14 @@ class Intake:
         self._thread.shutdown(wait=True)
 
     async def _take_all(self) -> None:
+        loop = asyncio.get_running_loop()
         while self._waiting:
+            await asyncio.sleep(max(0.0, self._begun_at + APART_S - loop.time()))
+            self._begun_at = loop.time()
             batch = self._next_batch()
             pieces = [piece for delivery, _ in batch for piece in delivery]
             try:
-                receipts = await asyncio.get_running_loop().run_in_executor(
-                    self._thread, intake.take, self._client, pieces
-                )
+                receipts = await loop.run_in_executor(self._thread, intake.take, self._client, pieces)
             except Exception as problem:  # the disk or the database: each of them hears it, and comes again
                 for _, future in batch:
                     if not future.done():

@@ -24,7 +24,8 @@ def reason(
         place: of a waiting run, from 1 over all projects.
         paused: project -> who paused it.
         workers: those that were seen lately.
-        slots: of this machine, as the API tells them.
+        slots: of all machines, as the API tells them.
+        capacity: of all machines together.
     """
     if row.state == "held":
         return row.held_reason or "held"
@@ -32,6 +33,8 @@ def reason(
         return ""
     if row.project in paused:
         return f"{row.project} was paused by {paused[row.project]}"
+    if row.refused:
+        return " ".join(row.refused)
     if too_large := _too_large(row, capacity):
         return too_large
     if place is not None and place > 1:
@@ -42,10 +45,10 @@ def reason(
 
 
 def _too_large(row: QueueRow, capacity: Capacity) -> str:
-    """What it needs that this machine does not have even when it is idle."""
+    """What it needs that the machines do not have even when they are idle."""
     largest = sorted(capacity.all_gpu_memory_bytes, reverse=True)
     if (row.gpus or 0) > len(largest):
-        return f"needs {_count(row.gpus or 0, 'GPU')}; this machine has {len(largest)}"
+        return f"needs {_count(row.gpus or 0, 'GPU')}; the machines here have {len(largest)}"
     wanted = demand_of(capacity, gpus=row.gpus, cpus=row.cpus).gpus
     if wanted and (row.gpu_memory_bytes or 0) > largest[wanted - 1]:
         have = f"the largest here has {largest[0] / _GIB:.0f} GiB"

@@ -6,7 +6,7 @@ import signal
 import time
 from pathlib import Path
 
-from runyard.errors import ConflictError, NotFound
+from runyard.errors import ConflictError, LeaseLost, NotFound
 from runyard.hosts import boot_id, host_name, user_name
 from runyard.journal import HOST, MAIN, Attempt, Home, JournalWriter, RunFolder, is_untouched
 from runyard.journal.events import Ended, Started
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     Connect = Callable[[], SupervisorClient]
 
 _LOCK_WAIT_S = 2.0
+HEARTBEAT_S = 15.0  # while checkpoints are fetched; a quarter of a lease
 
 
 def supervise(order: LaunchOrder, *, waiting: "Waiting | None" = None, connect: "Connect | None" = None) -> Ended:
@@ -132,8 +133,12 @@ def _run_child(
     connect: "Connect",
     waiting: "Waiting | None",
 ) -> Ended:
+    if order.worker_id is not None and attempt.number > 1 and _may_have_left_checkpoints_elsewhere(order, attempt):
+        ended = _fetch_checkpoints(order, attempt, journal, signals, connect)
+        if ended is not None:
+            return ended
     others = _children_before() if order.foreground else frozenset()
-    environment = child_environment(order.env, run_dir=attempt.run.path, attempt=attempt.number)
+    environment = child_environment(order, run_dir=attempt.run.path)
     oom_before = oom_kills()
     journal.event(_started(order, spec, attempt))
     began = time.monotonic()
@@ -172,6 +177,56 @@ def _run_child(
         raise
     finally:
         adopt_orphans(on=False)
+
+
+def _fetch_checkpoints(
+    order: LaunchOrder, attempt: Attempt, journal: JournalWriter, signals: Signals, connect: "Connect"
+) -> Ended | None:
+    """Bring here what the attempt before left on another machine; how this one ended if it may not begin any more."""
+    from runyard.journal.events import Warned
+    from runyard.supervisor.checkpoints import fetch  # late, as above: most attempts are the first
+    from runyard.supervisor.endings import Cause, CauseKind, Facts, tell_end
+
+    client, worker_id = connect(), order.worker_id
+    assert worker_id is not None  # our caller looked
+    received: list[int] = []
+
+    def beat() -> None:
+        try:
+            client.heartbeat(order.run_id, worker_id, order.attempt)
+        except LeaseLost:
+            raise
+        except Exception:  # the server may be away; then nobody else can get the run
+            pass
+
+    def is_wanted() -> bool:
+        received.extend(signals.take())
+        return not received
+
+    cause: Cause | None = None
+    try:
+        fetch(
+            client,
+            run_id=order.run_id,
+            attempt=order.attempt,
+            beat=beat,
+            is_wanted=is_wanted,
+            warn=lambda text: journal.event(Warned(time_ns=time.time_ns(), text=text)),
+            heartbeat_s=HEARTBEAT_S,
+        )
+        if received:
+            why = "its supervisor was told to leave before the training began"
+            cause = Cause(kind=CauseKind.SIGNAL, why=why)
+    except LeaseLost as problem:
+        cause = Cause(kind=CauseKind.LEASE_LOST, why=str(problem))
+    finally:
+        client.close()
+    if cause is None:
+        return None
+    journal.event(_started(order, decode_spec(attempt.run.spec.read_bytes()), attempt))
+    ended = tell_end(Facts(cause=cause), time_ns=time.time_ns())
+    journal.event(ended)
+    return ended
 
 
 def _start_cold(environment: dict[str, str], order: LaunchOrder) -> tuple[int, int]:
@@ -217,6 +272,7 @@ def _started(order: LaunchOrder, spec: RunSpec, attempt: Attempt) -> Started:
         device_names=order.device_names,
         worker=order.worker_id or "",
         resumed_from=attempt.number - 1 if attempt.number > 1 and _has_checkpoints(attempt) else None,
+        data=order.data,
     )
 
 
@@ -239,6 +295,10 @@ def _has_checkpoints(attempt: Attempt) -> bool:
         return bool(os.listdir(attempt.run.checkpoints))
     except OSError:
         return False
+
+
+def _may_have_left_checkpoints_elsewhere(order: LaunchOrder, attempt: Attempt) -> bool:
+    return attempt.run.brought.is_dir() or Home(Path(order.home)).server_url is not None
 
 
 def _connect_to(home: Home) -> "Connect":

@@ -7,6 +7,7 @@ runs of one grid, or of one config, hear if they do not see the same data.
 import hashlib
 import os
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -37,10 +38,11 @@ class Seen(msgspec.Struct, frozen=True):
 class DataWatch:
     """The data of one attempt. Ask `is_ready` before `found` and `warnings`."""
 
-    def __init__(self, spec: RunSpec, home: Home) -> None:
+    def __init__(self, spec: RunSpec, home: Home, *, used: Mapping[str, str] | None = None) -> None:
+        """`used` are the paths of this machine, by key, that take the place of those that were asked for."""
         self._spec = spec
         self._folder = home.data
-        self._wanted = _wanted(spec)
+        self._wanted = _wanted(spec, used or {})
         self._found: list[Fingerprint] = []
         self._warnings: list[str] = []
         self._thread = threading.Thread(target=self._look, daemon=True, name="data")  # the end waits for nobody
@@ -117,11 +119,12 @@ def tell_changes(before: bytes, after: bytes) -> str:
     return f": {', '.join(parts)}" if parts else ""
 
 
-def _wanted(spec: RunSpec) -> list[tuple[str, Path]]:
+def _wanted(spec: RunSpec, used: Mapping[str, str]) -> list[tuple[str, Path]]:
     if not spec.project_dir:
         return []
     root = Path(spec.project_dir)
-    named = named_paths(spec.config, spec.data_roots, spec.data)
+    asked = named_paths(spec.config, spec.data_roots, spec.data)
+    named = [(key, used.get(key, path)) for key, path in asked]
     found = [(key, Path(os.path.normpath(root / Path(path).expanduser()))) for key, path in named]
     samples = root / SAMPLES
     if samples.is_dir() and samples not in [path for _, path in found]:

@@ -5,6 +5,7 @@ delivered is read by the next command that looks (`catch_up`).
 """
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,11 @@ Connect = Callable[[], SupervisorClient]
 class Delivery:
     """The way to the client: opened when it is first needed, and again after it broke.
 
+    Files are stored by the supervisor's loop; everything else that is asked of the client is an errand beside it.
+
+    Attributes:
+        rest_until: before that (monotonic seconds) nothing more is delivered, unless it is asked for at once.
+
     Args:
         connect: opens the client.
         warn: is told once about each kind of trouble.
@@ -36,19 +42,23 @@ class Delivery:
         self._connect = connect
         self._warn = warn
         self._client: SupervisorClient | None = None
+        self._connecting = threading.Lock()
         self._delivered: dict[tuple[int, str], int] = {}
+        self._knows_offsets = True  # after trouble, where the other side stands is asked anew
         self._chunk_bytes: dict[tuple[int, str], int] = {}
         self._refused: set[tuple[int, str]] = set()  # streams that will never be taken
         self._warned: set[str] = set()
-        self._not_before = self._rest_until = 0.0
+        self._not_before = 0.0
+        self.rest_until = 0.0
         self._retry_s = FIRST_RETRY_S
 
     @property
     def client(self) -> SupervisorClient:
         """The client, opened at the first use."""
-        if self._client is None:
-            self._client = self._connect()
-        return self._client
+        with self._connecting:
+            if self._client is None:
+                self._client = self._connect()
+            return self._client
 
     def deliver_some(self, *, at_once: bool = False) -> bool:
         """Deliver one piece of every stream that grew; whether all of them have arrived.
@@ -57,22 +67,21 @@ class Delivery:
             at_once: without the rest that a server is given between two deliveries.
         """
         now = time.monotonic()
-        if now < self._not_before or (now < self._rest_until and not at_once):
+        if now < self._not_before or (now < self.rest_until and not at_once):
             return False
         return self._attempted("deliver", self._deliver_streams, default=False)
 
-    def heartbeat(self, worker_id: str) -> None:
-        """Keep the lease alive.
+    def heartbeat(self, worker_id: str) -> LeaseLost | None:
+        """Keep the lease alive; what the client says if another worker has the run."""
 
-        Raises:
-            LeaseLost: another worker has the run.
-        """
-        try:
-            self.client.heartbeat(self._attempt.run.id, worker_id, self._attempt.number)
-        except LeaseLost:
-            raise
-        except Exception as error:  # see _attempted
-            self._failed("renew the lease", error)
+        def beat() -> LeaseLost | None:
+            try:
+                self.client.heartbeat(self._attempt.run.id, worker_id, self._attempt.number)
+            except LeaseLost as lost:
+                return lost
+            return None
+
+        return self._attempted("renew the lease", beat, default=None)
 
     def tell_end(self) -> bool:
         """Let the queue know; whether it worked."""
@@ -107,13 +116,16 @@ class Delivery:
     def _failed(self, what: str, error: Exception) -> None:
         self._not_before = time.monotonic() + self._retry_s
         self._retry_s = min(2 * self._retry_s, LONGEST_RETRY_S)
-        self._delivered.clear()  # where the other side stands has to be asked anew
+        self._knows_offsets = False
         kind = f"{what}: {type(error).__name__}"
         if kind not in self._warned:
             self._warned.add(kind)
             self._warn(f"The supervisor could not {what} and will try again. {type(error).__name__}: {error}")
 
     def _deliver_streams(self) -> bool:
+        if not self._knows_offsets:
+            self._delivered.clear()
+            self._knows_offsets = True
         streams = [(self._attempt.number, name, self._attempt.journal(name)) for name in self._attempt.streams()]
         streams.append((0, EDITS, self._attempt.run.edits))
         found = [self._next_piece(number, name, path) for number, name, path in streams]
@@ -125,7 +137,7 @@ class Delivery:
             have_arrived = all(noted)
         is_all = self.client.bring_files() and have_arrived
         self._retry_s = FIRST_RETRY_S
-        self._rest_until = time.monotonic() + (self.client.rest_s if is_all else 0.0)
+        self.rest_until = time.monotonic() + (self.client.rest_s if is_all else 0.0)
         return is_all
 
     def _next_piece(self, number: int, stream: str, path: Path) -> Piece | None:

@@ -11,19 +11,24 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
+from runyard.supervisor.order import LaunchOrder
+
 PIPE_BYTES = 1 << 20  # while the supervisor writes into a database, a child may go on printing
 
 RUN_DIR_VARIABLE = "RUNYARD_RUN_DIR"
 ATTEMPT_VARIABLE = "RUNYARD_ATTEMPT"
+DATA_VARIABLE = "RUNYARD_DATA"
 SUPERVISOR_VARIABLE = "RUNYARD_SUPERVISOR_PID"
 
 _CHILD = ("-P", "-X", "faulthandler", "-m", "runyard.project.child")
 _PR_SET_CHILD_SUBREAPER = 36
 
 
-def child_environment(order_env: dict[str, str], *, run_dir: Path, attempt: int) -> dict[str, str]:
+def child_environment(order: LaunchOrder, *, run_dir: Path) -> dict[str, str]:
     """The variables of the training process."""
-    return {**waiting_environment(order_env), **run_variables(run_dir, attempt)}
+    return {**waiting_environment(order.env), **run_variables(order, run_dir)}
 
 
 def waiting_environment(order_env: dict[str, str]) -> dict[str, str]:
@@ -31,9 +36,10 @@ def waiting_environment(order_env: dict[str, str]) -> dict[str, str]:
     return {**os.environ, **order_env, SUPERVISOR_VARIABLE: str(os.getpid())}
 
 
-def run_variables(run_dir: Path, attempt: int) -> dict[str, str]:
+def run_variables(order: LaunchOrder, run_dir: Path) -> dict[str, str]:
     """Those that name the run."""
-    return {RUN_DIR_VARIABLE: str(run_dir), ATTEMPT_VARIABLE: str(attempt)}
+    data = {DATA_VARIABLE: msgspec.json.encode(order.data).decode()} if order.data else {}
+    return {RUN_DIR_VARIABLE: str(run_dir), ATTEMPT_VARIABLE: str(order.attempt), **data}
 
 
 def spawn(

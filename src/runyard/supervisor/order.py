@@ -28,6 +28,7 @@ class LaunchOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     lock_fds: tuple[int, ...] = ()  # and whatever else shall be closed with them
     worker_id: WorkerId | None = None  # whose lease is to be kept alive
     python: str = ""  # the interpreter of the training process; empty: the supervisor's own
+    data: dict[str, str] = {}  # config key, or --data -> the path on this machine, where that is another one
     foreground: bool = False  # output goes to the terminal as well, and Ctrl-C stops the run
 
 

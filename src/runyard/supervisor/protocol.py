@@ -1,6 +1,6 @@
 """What a supervisor needs of a client: the seam to a home on this machine, or later to a server by URL."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -22,8 +22,9 @@ class FileKeeper(Protocol):
 class SupervisorClient(Protocol):
     """The one door to index and queue.
 
-    It is called by one thread. Any call may fail for a while (a locked database, a full disk, a server
-    that is away) and is then tried again; only LeaseLost means something for the run.
+    Files are stored by one thread and everything else is asked by another one. Any call may fail for a while
+    (a locked database, a full disk, a server that is away) and is then tried again; only LeaseLost means something
+    for the run.
     """
 
     @property
@@ -47,6 +48,14 @@ class SupervisorClient(Protocol):
 
     def bring_files(self) -> bool:
         """Bring some of the stored files to where they belong; whether all of them are there."""
+        ...
+
+    def bring_checkpoints(self, run_id: str, attempt: int) -> Iterator[None]:
+        """Bring the checkpoints of now to where other machines find them, step by step."""
+        ...
+
+    def fetch_checkpoints(self, run_id: str, attempt: int) -> Iterator[None]:
+        """Lay out what another machine left for an attempt that begins, step by step, if that is newer."""
         ...
 
     def heartbeat(self, run_id: str, worker_id: str, attempt: int) -> None:

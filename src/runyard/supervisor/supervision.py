@@ -1,7 +1,8 @@
-"""The life of one attempt from its start to its last delivered byte: one thread, one loop.
+"""The life of one attempt from its start to its last delivered byte: one loop, and one thread for errands.
 
 The loop waits for output, for the end of the process and for signals; in between it does what the
-timetable says, one action at a time, so that a child that prints is never kept waiting for long.
+timetable says, one action at a time, so that a child that prints is never kept waiting for long. Whatever
+asks a database or a server is an errand: it may hang, and the loop must not.
 Everything slow to import is imported here and below, when the child is already on its way.
 """
 
@@ -16,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from runyard.errors import LeaseLost
+from runyard.errors import LeaseLost, RunyardError
 from runyard.git import read_state
 from runyard.hosts import user_name
 from runyard.journal import MAIN, Attempt, Home, JournalWriter
@@ -35,11 +36,13 @@ from runyard.journal.events import (
     StopObeyed,
     Warned,
 )
-from runyard.records import RunSpec
+from runyard.records import RunSpec, RunState
+from runyard.supervisor.checkpoints import CheckpointRounds
 from runyard.supervisor.datawatch import DataWatch
 from runyard.supervisor.delivery import Connect, Delivery
 from runyard.supervisor.endings import Cause, CauseKind, Closing, Facts, tell_end
 from runyard.supervisor.environment import describe_environment
+from runyard.supervisor.errands import Errands
 from runyard.supervisor.files import LoggedFiles
 from runyard.supervisor.oom import have_risen, oom_kills
 from runyard.supervisor.order import LaunchOrder
@@ -61,6 +64,8 @@ WAIT_WITHOUT_PIDFD_S = 0.1
 LEFTOVER_GRACE_S = 2.0  # for what is still there when the training process has ended
 UNKILLABLE_S = 10.0  # a process that outlives SIGKILL so long hangs in the kernel
 FINAL_DELIVERY_S = 30.0
+LAST_CHECKPOINTS_S = 120.0  # 2 GB take 20 s in a usual network
+HURRIED_S = 0.5  # what a supervisor that shall leave still waits for each errand
 NICE = 10  # of a supervisor whose run has ended: the cores are for the next one, which is about to start
 ROOM_WAIT_S = 600.0  # the end of a run is worth waiting ten minutes for somebody to tidy a full disk up
 
@@ -100,10 +105,22 @@ class Supervision:
         self._journal = commission.journal
         self._subject = commission.subject
         self._is_foreground = commission.order.foreground
-        self._delivery = Delivery(commission.attempt, connect=commission.connect, warn=self._warn)
+        self._is_of_server = (
+            commission.order.worker_id is not None and Home(Path(commission.order.home)).server_url is not None
+        )
+        self._errands = Errands()
+        self._delivery = Delivery(commission.attempt, connect=commission.connect, warn=self._warn_from_errand)
         self._files = LoggedFiles(commission.attempt, journal=commission.journal, delivery=self._delivery)
+        self._checkpoints = CheckpointRounds(
+            lambda: self._delivery.client,
+            run_id=self._spec.id,
+            attempt=commission.attempt.number,
+            warn=self._warn_from_errand,
+        )
         self._requests = StopRequests(commission.attempt.run.edits, attempt=commission.attempt.number)
-        self._data: DataWatch | None = DataWatch(commission.spec, Home(commission.attempt.run.path.parent.parent))
+        self._data: DataWatch | None = DataWatch(
+            commission.spec, Home(commission.attempt.run.path.parent.parent), used=commission.order.data
+        )
         self._capture = Capture()
         self._output_fd = commission.output_fd
         self._tee = self._is_foreground
@@ -127,15 +144,23 @@ class Supervision:
                 self._turn()
             self._is_over = True
             ended = self._end(self._exit() or Exit(), time_ns=time.time_ns())
-            if not self._is_released:
-                self._delivery.tell_end()
+            may_go_on = RunState(ended.state).is_resumable
+            if may_go_on and self._is_of_server:
+                self._bring_last_checkpoints()
+            elif not self._is_released:
+                self._awaited("end", self._delivery.tell_end)
                 self._release_slots()
+                if ended.state != RunState.COMPLETED and self._is_of_server:
+                    self._bring_last_checkpoints()
             self._deliver_rest()
             return ended
         finally:
             self._selector.close()
             self._subject.close()
-            self._delivery.close()
+            self._survived(self._errands.hear)
+            if self._errands.are_done:  # else the client is in use, until the process ends
+                self._delivery.close()
+            self._errands.close()
 
     # ---- the loop ----
 
@@ -143,6 +168,7 @@ class Supervision:
         now = time.monotonic()
         order, spec, timetable = self._given.order, self._spec, self._timetable
         self._selector.register(self._given.signals, selectors.EVENT_READ, self._on_signals)
+        self._selector.register(self._errands, selectors.EVENT_READ, self._errands.hear)
         if self._subject.exit_fd is not None:
             self._selector.register(self._subject.exit_fd, selectors.EVENT_READ, _nothing)
         if self._output_fd is not None:
@@ -157,11 +183,14 @@ class Supervision:
             cpu_s=self._given.cpu_s,
         )
         timetable.every(LOOK_S, self._look, first=now)
-        timetable.every(DELIVER_S, self._deliver, first=now + DELIVER_S)
+        timetable.once(now + DELIVER_S, self._deliver)
         timetable.once(now + DESCRIBE_S, self._describe)
         timetable.every(SAMPLE_S, sampler.sample, first=now + 1.0)
         if order.worker_id is not None:
             timetable.every(HEARTBEAT_S, self._heartbeat, first=now + HEARTBEAT_S)
+            if self._is_of_server:
+                every_s = _checkpoints_every_s()
+                timetable.every(every_s, self._bring_checkpoints, first=now + every_s)
         if spec.resources.time_limit_s is not None:
             timetable.once(self._given.began + spec.resources.time_limit_s, self._on_time_limit)
 
@@ -262,15 +291,45 @@ class Supervision:
             self._rank_pids.add(event.pid)
 
     def _deliver(self) -> None:
-        self._delivery.deliver_some()
+        self._errands.begin("deliver", self._delivery.deliver_some, self._rest)
+
+    def _rest(self, _have_arrived: bool) -> None:
+        now = time.monotonic()
+        self._timetable.once(max(now + DELIVER_S, self._delivery.rest_until), self._deliver)
+
+    def _bring_checkpoints(self) -> None:
+        """A state is brought in many steps; whatever else is due comes between two of them."""
+        self._errands.begin("checkpoints", self._checkpoints.step, self._on_checkpoints)
+
+    def _on_checkpoints(self, is_more: bool) -> None:
+        if is_more:
+            self._timetable.once(time.monotonic(), self._bring_checkpoints)
+
+    def _bring_last_checkpoints(self) -> None:
+        """Before anybody else may go on with the run; the slots are free meanwhile, and the lease is kept."""
+        if not self._is_released:
+            self._release_slots()
+        if self._cause is not None and self._cause.kind is CauseKind.LEASE_LOST:
+            return
+        began = beaten = time.monotonic()
+        self._awaited("rest", self._deliver_at_once)  # the server must know of the attempt
+        while self._awaited("last checkpoints", self._checkpoints.step) and not self._is_hurried:
+            now = time.monotonic()
+            if now > began + LAST_CHECKPOINTS_S:
+                return
+            if now > beaten + HEARTBEAT_S:
+                self._survived(self._heartbeat)
+                beaten = now
+            self._pause(0)
 
     def _heartbeat(self) -> None:
         worker_id = self._given.order.worker_id
         assert worker_id is not None  # only then it is in the timetable
-        try:
-            self._delivery.heartbeat(worker_id)
-        except LeaseLost as error:
-            self._stop(Cause(kind=CauseKind.LEASE_LOST, why=str(error)))
+        self._errands.begin("heartbeat", lambda: self._delivery.heartbeat(worker_id), self._on_heartbeat)
+
+    def _on_heartbeat(self, lost: LeaseLost | None) -> None:
+        if lost is not None:
+            self._stop(Cause(kind=CauseKind.LEASE_LOST, why=str(lost)))
 
     def _describe(self) -> None:
         """Environment, data and code: slow, so this comes when the child is on its way."""
@@ -425,12 +484,24 @@ class Supervision:
         deadline = time.monotonic() + FINAL_DELIVERY_S
         is_told = False
         while not is_told and not self._is_hurried and time.monotonic() < deadline:
-            if self._delivery.deliver_some(at_once=True) and self._files.move(largest_bytes=None):
-                is_told = self._delivery.tell_end()
+            if self._awaited("rest", self._deliver_at_once) and self._files.move(largest_bytes=None):
+                is_told = self._awaited("end", self._delivery.tell_end)
             if not is_told:
                 self._pause(0.05)
         self._files.finish()
-        self._delivery.deliver_some(at_once=True)
+        self._awaited("rest", self._deliver_at_once)
+
+    def _deliver_at_once(self) -> bool:
+        return self._delivery.deliver_some(at_once=True)
+
+    def _awaited(self, name: str, action: Callable[[], bool]) -> bool:
+        """Do an errand while the loop listens; whether it succeeded. Whoever is hurried waits for a moment only."""
+        found: list[bool] = []
+        self._errands.begin(name, action, found.append)
+        deadline = time.monotonic() + HURRIED_S
+        while not found and not (self._is_hurried and time.monotonic() >= deadline):
+            self._pause(HURRIED_S)
+        return any(found)
 
     def _wait_for_room(self) -> None:
         deadline = time.monotonic() + ROOM_WAIT_S
@@ -449,9 +520,21 @@ class Supervision:
     def _warn(self, text: str) -> None:
         self._tell(Warned(time_ns=time.time_ns(), text=text))
 
+    def _warn_from_errand(self, text: str) -> None:
+        self._errands.say(lambda: self._warn(text))
+
 
 def _is_of_training(stream: str) -> bool:
     return stream == MAIN or stream.startswith(("main-", "rank"))
+
+
+def _checkpoints_every_s() -> float:
+    from runyard.client.machine import Machine, read_machine  # late: only for runs of a server
+
+    try:
+        return read_machine().checkpoints_every_s
+    except RunyardError:  # the worker tells; a slip in a file must not cost a run its checkpoints
+        return Machine(file=Path()).checkpoints_every_s
 
 
 def _driver() -> str:

@@ -68,7 +68,7 @@ class Waiting:
     def begin(self, order: LaunchOrder, spec: RunSpec, *, run_dir: Path, signals: Signals) -> bool:
         """Make it the process of a run; False if it is of no use, and then nothing is left of it."""
         if self.warm_up.fits(order, spec) and self._wait_until_ready(signals):
-            variables = msgspec.json.encode(run_variables(run_dir, order.attempt))
+            variables = msgspec.json.encode(run_variables(order, run_dir))
             try:
                 handover.send(self._connection, variables, fds=order.lock_fds)
             except OSError:

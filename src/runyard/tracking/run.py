@@ -319,6 +319,51 @@ class Run:
 
         self._media(key, step, "figure", "image/png", encode)
 
+    def log_predictions(
+        self,
+        targets: Any,
+        predictions: Any = None,
+        *,
+        scores: Any = None,
+        labels: Sequence[Any] | None = None,
+        ids: Any = None,
+        images: Any = None,
+        paths: Sequence[Any] | None = None,
+        ms: Any = None,
+    ) -> None:
+        """Keep what the model answered for each sample of an evaluation set; a later call replaces an earlier one.
+
+        The customer's page and the report live on it: threshold, errors and comparison need no model then.
+
+        Args:
+            targets: the truth, shape (n,): class numbers, class names, or values of a regression.
+            predictions: the answers, of the same kind; without them the class with the highest score.
+            scores: shape (n, classes), or (n,) for the second of two classes; a score of 0.5 decides.
+            labels: names of class 0, 1, ….
+            ids: unique, and the same for the same sample in other runs; without them the paths, else the content
+                of the images, else numbers.
+            images: as `log_image` takes them, n of them. Up to 400 become thumbnails, the worst answers first.
+            paths: of the samples; where they are image files and `images` is left out, thumbnails come from them.
+            ms: milliseconds a sample took: n of them, or one number for all.
+        """
+        self._raise_stop()
+        try:
+            if not self._is_open():
+                return
+            from runyard.tracking.predictions import FILE, KIND, collect, write_predictions
+
+            found = collect(
+                targets, predictions, scores=scores, labels=labels, ids=ids, images=images, paths=paths, ms=ms
+            )
+            self._attempt.files.mkdir(parents=True, exist_ok=True)
+            write_predictions(found, self._attempt.files / FILE)
+            meta = {"task": str(found.task), "samples": len(found), "classes": len(found.labels)}
+            self._event(FileLogged(time_ns=time_ns(), name=FILE, kind=KIND, meta=meta))
+        except Exception as problem:  # one of the three places of STYLE.md
+            self._complaints.once(
+                "predictions", f"{caller()}: the predictions could not be kept: {problem} Training goes on"
+            )
+
     def log_artifact(self, path: "str | Path", name: str | None = None) -> None:
         """Keep a copy of a file, or of all files in a folder, under `name` (its own name if left out).
 

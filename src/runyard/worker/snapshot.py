@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 from runyard.client.estimating import Estimator, quoted
+from runyard.client.reservations import Reservation
 from runyard.devices import Slot
 from runyard.errors import NotFound
 from runyard.queue import Capacity, Counts, Eta, QueueRow
@@ -72,6 +73,7 @@ class Observer:
         capacity: Capacity,
         running: Mapping[str, RunId],
         reason_for: Callable[[Slot], str],
+        reservations: Sequence[Reservation],
         stopping: int,
     ) -> Snapshot:
         """Describe the worker.
@@ -79,11 +81,14 @@ class Observer:
         Args:
             running: the run on each slot that this worker uses, by the slot's name.
             reason_for: why another slot is busy, or "".
+            reservations: of slots of this machine.
         """
         queue = self._client.queue
         rows, paused = queue.rows(), queue.paused()
         views = {row.run_id: self._view(row.run_id) for row in rows if row.state == "leased"}
-        times = self._estimator.estimate(rows, views, paused=paused, capacity=capacity, now=now)
+        ours = {slot.name for slot in self._slots}
+        reserved = [each for each in reservations if each.slot in ours]
+        times = self._estimator.estimate(rows, views, paused=paused, capacity=capacity, now=now, reservations=reserved)
         by_run = {row.run_id: row for row in rows}
         lanes = [
             _running_lane(slot, by_run.get(running[slot.name]), running[slot.name], views, times)

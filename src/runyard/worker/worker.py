@@ -19,22 +19,29 @@ from typing import Any, TypeVar
 
 import psutil
 
+from runyard.client.machine_report import report
+from runyard.client.reservations import Reservation
 from runyard.devices import Busy, Holder, Slot, Taken, busy_reason, cpu_slots, lock_directory, take
 from runyard.devices.slots import cores
 from runyard.errors import (
     DeviceUnavailable,
     FormatUnknown,
     NotFound,
+    ProjectNotFound,
     RunFinished,
     RunyardError,
     ServerAway,
     ServiceError,
+    UsageError,
 )
 from runyard.executors import Executor, Exit, Handle, LocalExecutor
 from runyard.hosts import host_name, user_name
 from runyard.journal import HOST, MAIN
+from runyard.project.places import Found, Places, find_data
+from runyard.project.project import load_project
 from runyard.project.snapshot import materialise
 from runyard.queue import HEARTBEAT_S, Capacity, Lease, WorkerRow, demand_of
+from runyard.queue.reports import MachineReport
 from runyard.records import RunId, RunSpec, RunState, WorkerId
 from runyard.supervisor.order import LaunchOrder, encode_order
 from runyard.supervisor.waiting import USES_GPU
@@ -45,6 +52,7 @@ from runyard.worker.snapshot import Observer, Snapshot
 POLL_S = 1.0  # between two looks at queue and slots when nothing happens
 REAP_S = 5.0  # between two looks for runs whose supervisor was killed
 TELL_AGAIN_S = 600.0  # before the same trouble is told again: a disk that is full all night fills no log
+RECONSIDER_S = 600.0  # before a run whose data were not here is looked at again: a share may have been mounted
 REST_S = 0.5  # at least, between the start of a run and the preparation of the next: first the cores are the run's
 
 T = TypeVar("T")
@@ -103,6 +111,7 @@ class Worker:
         self.id = worker_id or new_worker_id()
         self._client = client
         self._executor = executor
+        self._all_slots = slots
         self._slots = [slot for slot in slots if not slot.problem]
         self._clock = clock
         self._poll_s = poll_s
@@ -112,7 +121,7 @@ class Worker:
         self._is_warm = is_warm
         self._running: list[_Running] = []
         self._stopping = self._announced = 0
-        self._reap_at = self._beat_at = self._prepare_at = float("-inf")
+        self._reap_at = self._beat_at = self._prepare_at = self._reconsider_at = float("-inf")
         self._failed_starts = 0
         self._trouble = ""
         self._told: dict[str, float] = {}  # troubles, and when they were told
@@ -121,6 +130,7 @@ class Worker:
             os.set_blocking(fd, False)
         self._cores_per_slot = cores() / max(1, len(cpu_slots()))
         self._memory_bytes = psutil.virtual_memory().total
+        psutil.cpu_percent()  # the first call has nothing to compare with
         if not self._slots:
             raise DeviceUnavailable(" ".join(["There is no slot to work with.", *(slot.problem for slot in slots)]))
 
@@ -161,6 +171,7 @@ class Worker:
             self._client.queue.see_worker(self._row(now))
             self._beat_at = now + HEARTBEAT_S
         if self._stopping == 0:
+            self._reconsider(now)
             self._fill(now)
         elif self._stopping > 1:
             self._ask_runs_to_stop()
@@ -174,12 +185,14 @@ class Worker:
 
     def snapshot(self) -> Snapshot:
         """What happens on each slot, what waits, and when it will be done."""
-        reserved = self._reserved(self._clock())
+        reservations = self._reservations(self._clock())
+        reserved = {each.slot: each.sentence() for each in reservations}
         return self._observer.look(
             now=self._clock(),
             capacity=self._capacity(()),
             running=self._used_slots(),
             reason_for=lambda slot: reserved.get(slot.name) or busy_reason(slot),
+            reservations=reservations,
             stopping=min(self._stopping, 2),
         )
 
@@ -191,7 +204,7 @@ class Worker:
         for fd in (self._wake_read, self._wake_write):
             os.close(fd)
         self._wake_read = self._wake_write = -1
-        self._client.queue.forget_worker(self.id)
+        self._try(lambda: self._client.queue.forget_worker(self.id))
 
     # ---- the loop ----
 
@@ -358,6 +371,13 @@ class Worker:
 
     # ---- what comes next ----
 
+    def _reconsider(self, now: float) -> None:
+        """Let this machine look again at what it refused: all of it at the start, else what was refused long ago."""
+        if now >= self._reconsider_at:
+            older_than_s = 0.0 if self._reconsider_at == float("-inf") else RECONSIDER_S
+            self._client.queue.reconsider(host=host_name(), older_than_s=older_than_s, now=now)
+            self._reconsider_at = now + RECONSIDER_S / 2
+
     def _fill(self, now: float) -> None:
         """Start runs as long as one fits the free slots; give back the locks that no run wanted."""
         if self._client.queue.startable(self._capacity(())) == 0:
@@ -397,7 +417,7 @@ class Worker:
     def _take_free_slots(self, now: float) -> list[Taken]:
         ours = self._used_slots()
         holder = Holder(pid=os.getpid(), user=user_name(), what="a worker that looks for its next run", since=now)
-        reserved = self._reserved(now)
+        reserved = {each.slot for each in self._reservations(now)}
         free = []
         for slot in self._slots:
             if slot.name in ours or slot.name in reserved:
@@ -407,14 +427,13 @@ class Worker:
                 free.append(found)
         return free
 
-    def _reserved(self, now: float) -> dict[str, str]:
-        """Slots of this machine that somebody has for himself, and the sentence that says so."""
+    def _reservations(self, now: float) -> list[Reservation]:
+        """Of slots of this machine that somebody has for himself."""
         try:
-            held = self._client.reservations.active(now=now, host=host_name())
+            return self._client.reservations.active(now=now, host=host_name())
         except FormatUnknown as problem:  # the file is damaged: idle GPUs all night would be worse
             self._tell(f"Nobody can say what is reserved: {problem}")
-            return {}
-        return {each.slot: each.sentence() for each in held}
+            return []
 
     def _start(self, lease: Lease, free: Sequence[Taken]) -> list[Taken]:
         """Start a run on some of the free slots; return those that it has now."""
@@ -423,6 +442,8 @@ class Worker:
         except NotFound:
             self._client.queue.remove(lease.run_id)
             return []
+        except ServerAway:
+            raise  # nobody is to blame; what was claimed is given back when the server answers again
         except RunyardError as error:
             self._client.queue.give_back(lease.run_id, lease.worker_id, lease.attempt)
             self._client.queue.hold([lease.run_id], why=str(error))
@@ -430,14 +451,26 @@ class Worker:
             return []
         if self._drop_if_ended(lease.run_id):
             return []
+        try:
+            data = self._find_data(spec)
+        except ServerAway:
+            raise
+        except (OSError, RunyardError) as error:
+            self._not_started(lease, str(error))
+            return []
+        if data.missing:
+            self._refuse(lease, spec, " ".join(data.missing))
+            return []
         used = self._choose(spec, free)
         freed_fd, held_fd = os.pipe()
         try:
-            order = self._order(lease, spec, used, held_fd)
+            order = self._order(lease, spec, used, held_fd, data.used)
             place = used[0].slot.name if len(used) == 1 else ""
             handle = self._executor.start(encode_order(order), fds=order.lock_fds, place=place)
         except (OSError, RunyardError) as error:
             os.close(freed_fd)
+            if isinstance(error, ServerAway):
+                raise
             self._not_started(lease, str(error))
             return []
         finally:
@@ -467,7 +500,9 @@ class Worker:
         large_enough = [taken for taken in free if taken.slot.is_gpu and taken.slot.memory_bytes >= needed]
         return sorted(large_enough, key=lambda taken: taken.slot.memory_bytes)[: demand.gpus]
 
-    def _order(self, lease: Lease, spec: RunSpec, used: Sequence[Taken], held_fd: int) -> LaunchOrder:
+    def _order(
+        self, lease: Lease, spec: RunSpec, used: Sequence[Taken], held_fd: int, data: dict[str, str]
+    ) -> LaunchOrder:
         """What the supervisor is told. `held_fd` travels with the locks, so that we see when they are free."""
         slots = [taken.slot for taken in used]
         names = tuple(slot.name for slot in slots)
@@ -480,7 +515,30 @@ class Worker:
             env=environment_of(spec, slots, code=self._code_of(spec)),
             lock_fds=(*(taken.lock.fd for taken in used), held_fd),
             worker_id=self.id,
+            data=data,
         )
+
+    def _find_data(self, spec: RunSpec) -> Found:
+        """Where the run's data lie here; relative paths start where it works, else in the code that came with it."""
+        code = self._code_of(spec)
+        folder = Path(spec.project_dir)
+        try:
+            keys = load_project(code or folder).data_roots
+        except (
+            ProjectNotFound,
+            UsageError,
+        ):  # it has no settings that can be read, so nothing is known of its data
+            keys = ()
+        if not keys and spec.data is None:
+            return Found({}, ())
+        return find_data(Places.of_machine(), keys, spec.config, spec.data, folders=[folder, *([code] if code else [])])
+
+    def _refuse(self, lease: Lease, spec: RunSpec, why: str) -> None:
+        """Leave a run to machines that have its data."""
+        self._client.queue.refuse(
+            lease.run_id, lease.worker_id, lease.attempt, host=host_name(), why=why, now=self._clock()
+        )
+        self._say(f"Run {lease.run_id} ({spec.name}) is left to other machines, and tried again later: {why}")
 
     def _code_of(self, spec: RunSpec) -> Path | None:
         """Where the child imports from: the code of the moment at which the run was queued."""
@@ -497,6 +555,7 @@ class Worker:
             cores_per_slot=self._cores_per_slot,
             cores=cores(),
             memory_bytes=self._memory_bytes,
+            host=host_name(),
         )
 
     def _row(self, now: float) -> WorkerRow:
@@ -508,7 +567,14 @@ class Worker:
             home=str(self._client.home.path),
             slots=tuple(slot.name for slot in self._slots),
             seen_at=now,
+            report=self._report(),
         )
+
+    def _report(self) -> MachineReport | None:
+        try:
+            return report(self._all_slots, disk=self._client.home.path)
+        except (OSError, psutil.Error):  # a worker without numbers works as well
+            return None
 
 
 def local_worker(client: WorkerClient, slots: Sequence[Slot], **options: Any) -> Worker:  # options: those of Worker

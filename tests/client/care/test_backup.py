@@ -320,7 +320,8 @@ def test_a_backup_knows_no_difference_between_databases(
 
     with postgresql_server.database() as url:
         restore(tmp_path / "copy", tmp_path / "there", database=url)
-        with closing(open_client(tmp_path / "there", database=url)) as client:
+        assert ((tmp_path / "there" / "database.url").stat().st_mode & 0o777) == 0o600
+        with closing(open_client(tmp_path / "there")) as client:  # the home knows its database
             there = Accounts(client.database)
             assert [client.index.get(row.id) for row in rows] == rows
             assert there.audit.read() == accounts.audit.read()

@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 
 from runyard.client.remote import RemoteClient, spool
+from runyard.client.remote.transport import Transport
 from runyard.errors import LeaseLost, NotFound, QueryError, RunFinished, ServerAway, UsageError
 from runyard.journal import HOST, MAIN, JournalWriter
 from runyard.journal.events import Ended, Media, Started
 from runyard.journal.pieces import Piece
 from runyard.queue import Capacity, WorkerRow
 from runyard.records import CodeState, RunState, WorkerId
+from runyard.server.pacing import FIRST_S
+from runyard.servers import Server
 from tests.cli.builders import Yard
 from tests.client.travelling import a_piece, a_spec, host, rows
 from tests.server.serving import Served
@@ -398,6 +401,48 @@ def test_a_server_that_is_none_is_told_apart(tmp_path: Path, monkeypatch: pytest
     finally:
         other.shutdown()
         other.server_close()
+
+
+@pytest.mark.parametrize(
+    ("told", "rest_s"),
+    [("0.25", 0.25), ("0", 0.0), ("-3", 0.0), ("1e9", 60.0), ("nan", 1.5), ("soon", 1.5), ("", 1.5), (None, 1.5)],
+)
+def test_a_machine_rests_as_long_as_the_server_asks(told: str | None, rest_s: float, tmp_path: Path) -> None:
+    import http.server
+    import threading
+
+    class Answering(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            if told is not None:
+                self.send_header("X-Runyard-Rest", told)
+            self.end_headers()
+            self.wfile.write(b"\xc0")  # nothing, as MessagePack
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    other = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    threading.Thread(target=other.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    try:
+        transport = Transport(Server(f"http://127.0.0.1:{other.server_port}"))
+        transport.ask("/anything", type(None))
+        transport.close()
+        assert transport.rest_s == rest_s
+    finally:
+        other.shutdown()
+        other.server_close()
+
+
+def test_a_server_tells_how_long_to_rest(client: RemoteClient, served: Served, tmp_path: Path) -> None:
+    spec = a_spec()
+    served.client.announce([spec])
+    before = client.rest_s
+
+    client.deliver([Piece(spec.id, 1, MAIN, 0, rows(tmp_path, spec.id, range(3)))])
+
+    assert client.rest_s != before
+    assert FIRST_S * 0.7 < client.rest_s < FIRST_S * 1.3
 
 
 def away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, port: int = 9) -> RemoteClient:

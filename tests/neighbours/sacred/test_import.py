@@ -74,7 +74,9 @@ def test_what_sacred_has_is_what_is_here(written: Path, mongo: str, client: Clie
                 assert [repr(value) for value in values] == [repr(float(value)) for value in metric["values"]]
                 told = [int(time.replace(tzinfo=UTC).timestamp() * 1000) for time in metric["timestamps"]]
                 assert all(abs(ours // 1_000_000 - ms) <= 1 for ours, ms in zip(times, told, strict=True))
-            files = {file.name: client.artifacts.path(file.sha256).read_bytes() for file in client.index.artifacts(row.id)}
+            files = {
+                file.name: client.artifacts.path(file.sha256).read_bytes() for file in client.index.artifacts(row.id)
+            }
             assert files["weights.bin"] == b"weights"
             assert files["sources/train.py"] == (written / "train.py").read_bytes()
             printed = "".join(output_of(client.folder(row.id).attempt(1)))
@@ -94,7 +96,9 @@ def test_what_a_tinydb_observer_wrote_is_here(written: Path, client: Client) -> 
     assert (done.new, done.problems) == (2, [])
     completed, failed = rows(client)
     assert (completed.state, failed.state, completed.config["lr"]) == ("COMPLETED", "FAILED", 0.2)
-    files = {file.name: client.artifacts.path(file.sha256).read_bytes() for file in client.index.artifacts(completed.id)}
+    files = {
+        file.name: client.artifacts.path(file.sha256).read_bytes() for file in client.index.artifacts(completed.id)
+    }
     assert (files["weights.bin"], files["sources/train.py"]) == (b"weights", (written / "train.py").read_bytes())
 
 
@@ -113,7 +117,9 @@ def test_importing_again_brings_nothing_twice_and_stores_sources_once(
 def test_the_command_line_imports_with_its_exit_code(written: Path, mongo: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "runyard", "import", "sacred"]
     where = surroundings(tmp_path)
-    fine = subprocess.run([*command, f"{mongo}written", "--json"], env=where, capture_output=True, text=True, check=False)
+    fine = subprocess.run(
+        [*command, f"{mongo}written", "--json"], env=where, capture_output=True, text=True, check=False
+    )
     assert (fine.returncode, json.loads(fine.stdout)["new"]) == (0, 2)
     shutil.copytree(written / "fs", tmp_path / "fs")
     (tmp_path / "fs" / "1" / "metrics.json").write_text('{"loss": {"steps": [0, 1')
@@ -123,7 +129,11 @@ def test_the_command_line_imports_with_its_exit_code(written: Path, mongo: str, 
     assert cut.returncode == 1
     assert str(tmp_path / "fs" / "1" / "metrics.json") in cut.stderr
     nowhere = subprocess.run(
-        [*command, "mongodb://127.0.0.1:9/x?serverSelectionTimeoutMS=50"], env=where, capture_output=True, text=True, check=False
+        [*command, "mongodb://127.0.0.1:9/x?serverSelectionTimeoutMS=50"],
+        env=where,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert nowhere.returncode == 4
     assert "Traceback" not in nowhere.stderr
@@ -261,9 +271,7 @@ def test_a_queued_run_waits_here_until_sacred_starts_it(db: Any, mongo: str, cli
     assert rows(client)[0].state is RunState.COMPLETED
 
 
-def test_tags_and_notes_of_omniboard_come_and_what_was_changed_here_stays(
-    db: Any, mongo: str, client: Client
-) -> None:
+def test_tags_and_notes_of_omniboard_come_and_what_was_changed_here_stays(db: Any, mongo: str, client: Client) -> None:
     db["runs"].insert_one(a_run(omniboard={"tags": ["paper", "good"], "notes": "look at this"}))
     imported(client, mongo + db.name)
     (row,) = rows(client)

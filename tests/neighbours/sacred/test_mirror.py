@@ -217,12 +217,16 @@ def test_runs_that_came_from_a_database_are_not_mirrored_back_to_it(
     assert db["runs"].count_documents({}) == 0
 
 
-def test_two_mirrors_of_one_home_keep_out_of_each_others_way(mirror: Mirror, client: Client, mongo: str, db: Any) -> None:
+def test_two_mirrors_of_one_home_keep_out_of_each_others_way(
+    mirror: Mirror, client: Client, mongo: str, db: Any
+) -> None:
     with pytest.raises(ConflictError, match="Another `runyard mirror`"):
         Mirror(client, mongo + db.name)
 
 
-def test_sacred_goes_on_numbering_after_our_runs(mirror: Mirror, client: Client, mongo: str, db: Any, sacred: Path, tmp_path: Path) -> None:
+def test_sacred_goes_on_numbering_after_our_runs(
+    mirror: Mirror, client: Client, mongo: str, db: Any, sacred: Path, tmp_path: Path
+) -> None:
     a_run(client)
     mirror.look()
 
@@ -239,7 +243,9 @@ def test_a_database_that_is_away_is_waited_for_told_once_and_caught_up_with(
     uri = f"mongodb://127.0.0.1:{port}/lab?serverSelectionTimeoutMS=200"
     a_run(client)
     command = [sys.executable, "-m", "runyard", "mirror", uri, "--every", "0.1"]
-    process = subprocess.Popen(command, env=surroundings(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, env=surroundings(tmp_path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     try:
         assert process.stderr is not None
         assert process.stdout is not None
@@ -257,9 +263,9 @@ def test_a_database_that_is_away_is_waited_for_told_once_and_caught_up_with(
 def test_a_look_that_fails_leaves_the_runs_alone(client: Client) -> None:
     run_id = a_run(client)
     before = client.index.get(run_id)
-    with closing(Mirror(client, f"mongodb://127.0.0.1:{free_port()}/x?serverSelectionTimeoutMS=100")) as mirror:
-        with pytest.raises(PyMongoError):
-            mirror.look()
+    nowhere = f"mongodb://127.0.0.1:{free_port()}/x?serverSelectionTimeoutMS=100"
+    with closing(Mirror(client, nowhere)) as mirror, pytest.raises(PyMongoError):
+        mirror.look()
 
     assert client.index.get(run_id) == before
     assert not [name for name in os.listdir(client.home.path / "mirrors") if name.endswith(".draft")]

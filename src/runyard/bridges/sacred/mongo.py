@@ -36,7 +36,7 @@ def connect(uri: str) -> "MongoClient[Document]":
     """
     try:
         own = parse_uri(uri)["options"]
-        waits = {} if "serverSelectionTimeoutMS" in own else {"serverSelectionTimeoutMS": TIMEOUT_MS}
+        waits: dict[str, Any] = {} if "serverSelectionTimeoutMS" in own else {"serverSelectionTimeoutMS": TIMEOUT_MS}
         # dates beyond the years of `datetime` come as DatetimeMS, and one bad date does not cost the document
         return MongoClient(uri, appname="runyard", datetime_conversion="DATETIME_AUTO", **waits)
     except (InvalidURI, ConfigurationError, ValueError) as problem:

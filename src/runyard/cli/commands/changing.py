@@ -122,8 +122,21 @@ def rm(
 
 @app.command("clean")
 def clean(
-    rule: Annotated[CleaningRule, typer.Argument(help="checkpoints, failed or trash.", show_default=False)],
-    older: Annotated[str, typer.Option(metavar="TIME", help="Only of runs that ended so long ago.")] = "30d",
+    rule: Annotated[CleaningRule, typer.Argument(help="checkpoints, files, failed or trash.", show_default=False)],
+    older: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME", help="Only of runs that ended so long ago [30d; 0 with --keep].", show_default=False
+        ),
+    ] = None,
+    keep: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="No more than brings each project down to this size, oldest first: 50GB.",
+            show_default=False,
+        ),
+    ] = None,
     project: OfProject = None,
     all_projects: AllProjects = False,
     dry: Annotated[bool, typer.Option("--dry-run", help="Only show it.")] = False,
@@ -132,10 +145,13 @@ def clean(
 ) -> None:
     """Make room: checkpoints or failed runs of long ago go to the trash, or the trash goes for good.
 
-    Tagged runs are kept, and the best run of every grid keeps its checkpoints.
+    Tagged runs are kept, and the best run of every grid keeps its checkpoints. With --keep only as much goes as is
+    above a size: checkpoints, or (files) whole runs with all that they stored, the oldest first.
 
     \b
     runyard clean checkpoints --older 30d --dry-run
+    runyard clean checkpoints --keep 50GB --all
+    runyard clean files --keep 200GB --dry-run
     runyard clean failed --older 14d --all
     runyard clean trash
     """
@@ -145,6 +161,7 @@ def clean(
     command.clean(
         rule=Rule(rule.value),
         older=older,
+        keep=keep,
         project=project,
         all_projects=all_projects,
         dry=dry,

@@ -1,31 +1,13 @@
-"""Projects and the home."""
+"""The home."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from runyard.cli.choices import Framework
 from runyard.cli.options import Database, Json
 
 app = typer.Typer(rich_markup_mode=None)
-
-
-@app.command("new")
-def new(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Letters, digits, - and _.", show_default=False)],
-    framework: Annotated[Framework, typer.Option(help="What the example model uses.")] = Framework.SKLEARN,
-    folder: Annotated[Path | None, typer.Option("--dir", metavar="FOLDER", help="Where to [./NAME].")] = None,
-) -> None:
-    """Make a project: one structure, a model that trains at once, tests that pass.
-
-    \b
-    runyard new weld-seam
-    runyard new weld-seam --framework torch --dir ~/projects/weld-seam
-    """
-    from runyard.cli import new as command
-
-    command.new(name=name, framework=framework, folder=folder)
 
 
 @app.command("reindex")

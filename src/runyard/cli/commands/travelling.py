@@ -31,10 +31,11 @@ app.add_typer(importing, name="import")
 
 @exporting.callback()
 def export() -> None:
-    """Write a run into a file.
+    """Write a run into a file, or bring runs to another tracker.
 
     \b
     runyard export 8fk2 --out baseline.tar.gz
+    runyard export mlflow http://tracking:5000 8fk2
     """
 
 
@@ -57,12 +58,37 @@ def export_run(
     command.export(run=run, out=out)
 
 
+@exporting.command("mlflow")
+def export_mlflow(
+    uri: Annotated[str, typer.Argument(metavar="URI", show_default=False)],
+    runs: Runs = None,
+    where: Annotated[str | None, typer.Option("--where", "-w", metavar="QUERY", help="All runs that match.")] = None,
+    experiment: Annotated[
+        str | None, typer.Option("--experiment", metavar="NAME", help="The experiment there [that of each run].")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Bring runs to an MLflow server, or to GitLab's experiments; those that are there already are left alone.
+
+    The token comes from MLFLOW_TRACKING_TOKEN. What the server does not take is listed at the end, and the exit code is
+    1.
+
+    \b
+    runyard export mlflow http://tracking:5000 8fk2
+    runyard export mlflow https://gitlab.example/api/v4/projects/7/ml/mlflow --where '"paper" in tags'
+    """
+    from runyard.cli import export_mlflow as command
+
+    command.export_mlflow(uri, runs=runs or [], where=where, experiment=experiment, as_json=as_json)
+
+
 @importing.callback()
 def import_() -> None:
     """Take in a run out of a file that `runyard export` wrote, or the runs of another tracker.
 
     \b
     runyard import baseline.tar.gz
+    runyard import mlflow http://tracking:5000 --project weld-seam
     runyard import sacred mongodb://lab-db/sacred --project weld-seam
     """
 
@@ -80,6 +106,36 @@ def import_run(file: Annotated[Path, typer.Argument(metavar="FILE", show_default
     from runyard.cli import import_run as command
 
     command.import_(file=file)
+
+
+@importing.command("mlflow")
+def import_mlflow(
+    source: Annotated[str, typer.Argument(metavar="URI|FOLDER|sqlite:///FILE", show_default=False)],
+    project: Annotated[
+        str | None,
+        typer.Option("--project", "-p", metavar="NAME", help="Into this project [of this folder, or mlflow]."),
+    ] = None,
+    experiments: Annotated[
+        list[str] | None, typer.Option("--experiment", metavar="NAME", help="Only this experiment; may be repeated.")
+    ] = None,
+    artifacts: Annotated[
+        Path | None, typer.Option("--artifacts", metavar="FOLDER", help="Where the files of an SQLite store lie.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Take in the runs of an MLflow server, of a folder `mlruns` or of an SQLite file, with their artifacts.
+
+    Importing again brings what is new and nothing twice. What cannot be read is listed at the end with its place, and
+    the exit code is 1. MLflow itself is not needed; a token comes from MLFLOW_TRACKING_TOKEN.
+
+    \b
+    runyard import mlflow http://tracking:5000 --project weld-seam
+    runyard import mlflow ./mlruns
+    runyard import mlflow sqlite:///mlflow.db --experiment depth
+    """
+    from runyard.cli import import_mlflow as command
+
+    command.import_mlflow(source, project=project, experiments=experiments or [], artifacts=artifacts, as_json=as_json)
 
 
 @importing.command("tensorboard")

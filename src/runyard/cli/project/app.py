@@ -47,7 +47,7 @@ def run_project(folder: Path) -> int:
     try:
         code = app(arguments, prog_name="run.py", standalone_mode=False)
     except RunyardError as error:
-        print(error, file=sys.stderr)
+        print("\n".join(screen.plain_lines(str(error))), file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:  # the reader, e.g. `head`, has seen enough
         sys.stderr.close()
@@ -386,6 +386,27 @@ def ui(
     from runyard.cli import ui as command
 
     command.ui(port=port, is_browser_wanted=not no_browser)
+
+
+@app.command()
+def explore(
+    run: Annotated[str | None, typer.Option(help="A run's id or name, 'last' or 'best' [what the page says].")] = None,
+    compare: Annotated[str | None, typer.Option(help="A second run to compare it with.")] = None,
+    lang: Annotated[str | None, typer.Option(help="de or en [what the page says].", metavar="de|en")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="This port [the first free from 8501].")] = None,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the address.")] = False,
+) -> None:
+    """The customer's page (src/visualization/explore.py), in a browser on this machine; it needs no network.
+
+    Examples:
+
+        python run.py explore
+
+        python run.py explore --run best --compare 8fk2 --lang de
+    """
+    from runyard.cli.project import explore as command
+
+    command.explore(_Here.folder, run=run, compare=compare, lang=lang, port=port, is_browser_wanted=not no_browser)
 
 
 def _queue() -> Any:  # the module, imported when it is needed

@@ -37,12 +37,14 @@ def run(
     spec: RunSpec,
     taken: Sequence[Taken],
     *,
+    data: Mapping[str, str] | None = None,
     variables: Mapping[str, str] | None = None,
     python: str = "",
 ) -> RunState:
     """Submit a run and see it through in this process; return how it ended.
 
-    `variables` come on top of those of the slots; `python` is another interpreter than this one, for the training.
+    `data` are the paths of this machine that take the place of those that were asked for; `variables` come on top of
+    those of the slots; `python` is another interpreter than this one, for the training.
     """
     client.submit([spec])
     names = tuple(each.slot.name for each in taken)
@@ -61,6 +63,7 @@ def run(
         },
         python=python,
         lock_fds=tuple(each.lock.fd for each in taken),
+        data=dict(data or {}),
         foreground=True,
     )
     try:
@@ -71,12 +74,12 @@ def run(
     return _say_end(client, spec)
 
 
-def run_inline(client: Client, spec: RunSpec) -> RunState:
+def run_inline(client: Client, spec: RunSpec, *, data: dict[str, str]) -> RunState:
     """Run the training in this process, where a debugger reaches it; nothing watches it."""
     client.submit([spec])
     screen.remark(f"run {spec.id} ({screen.plain(spec.name)}) in this process")
     try:
-        run_in_this_process(client.folder(spec.id).path, 1)
+        run_in_this_process(client.folder(spec.id).path, 1, data=data)
     finally:
         client.index.catch_up(spec.id)
     return _say_end(client, spec)

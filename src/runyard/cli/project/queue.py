@@ -151,9 +151,14 @@ def _as_json(row: QueueRow, known: Mapping[RunId, RunRow]) -> dict[str, Any]:
         "state": row.state,
         "attempt": row.attempt,
         "priority": row.priority,
-        "reason": row.held_reason or "",
+        "reason": _why(row),
         "grid": row.grid,
     }
+
+
+def _why(row: QueueRow) -> str:
+    """Why it does not start, if that is not just because others come first."""
+    return row.held_reason or ("" if row.state == "leased" else " ".join(row.refused))
 
 
 def _say_table(rows: list[QueueRow], known: Mapping[RunId, RunRow]) -> None:
@@ -179,7 +184,7 @@ def _say_table(rows: list[QueueRow], known: Mapping[RunId, RunRow]) -> None:
                 Cell({"leased": "RUNNING", "waiting": "QUEUED", "held": "HELD"}[row.state]),
                 Cell(run.name if run else ""),
                 Cell(show_duration(max(0.0, now - since))),
-                Cell(row.held_reason or ""),
+                Cell(_why(row)),
             ]
         )
     for line in lay_out(columns, cells, width=screen.width() if screen.is_terminal() else None).lines:

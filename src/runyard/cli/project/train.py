@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import typer
 
+from runyard import servers
 from runyard.cli import screen
 from runyard.client import Client, open_client
 from runyard.client.submission import Sorted
@@ -118,8 +119,18 @@ def _read_intent(request: Request) -> Intent:
         plan = expand(found.declared, None, **limits)
     data = str(request.data.absolute()) if request.data else None
     for item in plan:
-        project.check_data(item.config.model_dump(), data)
+        _check_data(project, item, data, is_queued=request.queue)
     return Intent(project, plan, experiment, _with_options(resources, request), data)
+
+
+def _check_data(project: Project, item: PlannedRun, data: str | None, *, is_queued: bool) -> None:
+    """Refuse a run whose data are not here, unless machines of a team may have them."""
+    try:
+        project.check_data(item.config.model_dump(mode="json"), data)
+    except UsageError as problem:
+        if not (is_queued and servers.current()):
+            raise
+        screen.remark(f"note: {problem} Machines that have it will take the runs.")
 
 
 def _with_options(resources: Resources, request: Request) -> Resources:
@@ -244,12 +255,13 @@ def _run_one(request: Request, intent: Intent, item: PlannedRun, client: Client,
     from runyard.cli.project import foreground  # it loads the supervisor, which a queued grid does not need
 
     (spec,) = specs_for(intent.project, [item], shared, name=request.name)
+    data = intent.project.check_data(spec.config, spec.data)
     if request.inline:
-        return foreground.run_inline(client, spec)
+        return foreground.run_inline(client, spec, data=data)
     taken = foreground.take_slots(
         client, _slots(request), n_gpus=spec.resources.gpus, what=f"{spec.name} of {spec.project}"
     )
-    return foreground.run(client, spec, taken)
+    return foreground.run(client, spec, taken, data=data)
 
 
 def _slots(request: Request) -> list[Slot]:

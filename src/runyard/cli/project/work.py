@@ -17,6 +17,8 @@ def work(folder: Path, *, gpus: str | None, cpu: bool, slots: int | None, drain:
     client.refresh()
     page = LivePage(client) if screen.is_terminal() else LiveLines(client)
     chosen = _choose(discover(parse_gpus(gpus), cpu=cpu), slots)
+    if client.home.server_url:
+        page.say(f"Working for the server {client.home.server_url}, as far as it can be reached.")
     worker = local_worker(client, chosen, is_warm=not cold, say=page.say)
     with page:
         worker.run(drain=drain, on_tick=page.show)

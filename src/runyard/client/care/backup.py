@@ -36,7 +36,7 @@ from runyard.client.care.copying import (
 )
 from runyard.client.care.marker import Marker, Places
 from runyard.client.client import Client
-from runyard.errors import ConflictError, ServiceError, UsageError
+from runyard.errors import ConflictError, NotFound, ServiceError, UsageError
 from runyard.journal import Home
 from runyard.journal.home import HOME_FORMAT
 
@@ -149,7 +149,7 @@ def _copy_rest(client: Client, places: Places) -> None:
     """What is small: it is written anew. Accounts come last, so that no run is copied whose project was open still."""
     places.files.mkdir(exist_ok=True)
     wanted = set()
-    for path in client.home.path.glob("*.json"):
+    for path in (*client.home.path.glob("*.json"), *client.home.path.glob("mlflow-*.journal")):
         if path.name not in _NOT_COPIED and not path.name.startswith(("submitting-", ".")):
             try:
                 write_whole(places.files / path.name, path.read_bytes())
@@ -214,7 +214,7 @@ class _Work:
         for run_id, names in self.too_much.items():
             for name in names:
                 (self._copy_of(run_id) / name).unlink(missing_ok=True)
-        only_here = set(contents(self.places.artifacts)) - set(contents(self.client.home.artifacts))
+        only_here = set(contents(self.places.artifacts)) - set(self.client.artifacts.sizes())
         needed = self._needed(only_here)
         for sha256 in only_here - needed:
             (self.places.artifacts / sha256[:2] / sha256).unlink(missing_ok=True)
@@ -249,7 +249,7 @@ class _Work:
     def _new_contents(self) -> dict[str, int]:
         there = contents(self.places.artifacts)
         known = set(self.damaged)
-        found = contents(self.client.home.artifacts)
+        found = self.client.artifacts.sizes()
         # by size, too: a power cut may have left a copy that is empty
         return {sha256: size for sha256, size in found.items() if there.get(sha256) != size and sha256 not in known}
 
@@ -257,10 +257,8 @@ class _Work:
         for sha256 in new:
             inside = Path(sha256[:2]) / sha256
             try:
-                is_right = copy_content(
-                    self.client.home.artifacts / inside, self.places.artifacts / inside, self._count
-                )
-            except FileNotFoundError:  # deleted with the trash
+                is_right = copy_content(self.client.artifacts.path(sha256), self.places.artifacts / inside, self._count)
+            except (FileNotFoundError, NotFound):  # deleted with the trash
                 continue
             if is_right:
                 self.copied_files += 1

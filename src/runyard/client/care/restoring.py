@@ -104,6 +104,8 @@ def restore(folder: Path, home: Path, *, database: str | None = None, progress: 
                 ended=ended,
                 damaged=damaged,
             )
+        if database is not None:
+            place.name_database(database)
         os.sync()
         place.restoring.unlink()
     return restored

@@ -5,7 +5,6 @@ put aside so that their content can come again, runs are folded anew, leftovers 
 """
 
 import fcntl
-import hashlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -15,10 +14,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from runyard.artifacts import read_manifest
-from runyard.client.care.copying import contents, run_ids
+from runyard.client.care.copying import run_ids
 from runyard.client.client import Client
 from runyard.database import lock_runs
-from runyard.errors import RunyardError
+from runyard.errors import NotFound, RunyardError
 from runyard.index import RunRow, checking
 from runyard.journal import EDITS, RunFolder
 from runyard.journal.events import ArtifactStored, CodeSeen, DataSeen
@@ -35,6 +34,7 @@ _LEFT = {  # of commands that were broken off: by the folder in which it lies
     "": ("import-*", ".submitting-*", "home.json.*"),
     "runs": ("draft-*",),
     "artifacts": (".draft-*", ".upload-*"),
+    "copies": (".draft-*",),
     "code": (".*",),
 }
 
@@ -236,7 +236,7 @@ class _Work:
                 self.needed.setdefault(entry.sha256, (spec.id, f"its code: {name}"))
 
     def look_at_contents(self) -> None:
-        sizes = contents(self.client.home.artifacts)
+        sizes = self.client.artifacts.sizes()
         self.result.artifacts, self.result.artifact_bytes = len(sizes), sum(sizes.values())
         if self.quick:
             return
@@ -248,11 +248,9 @@ class _Work:
                 progress(done, self.result.artifact_bytes)
 
     def _look_at_content(self, sha256: str) -> None:
-        path = self.client.home.artifacts / sha256[:2] / sha256
         try:
-            with path.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
-        except FileNotFoundError:  # deleted with the trash
+            found = self.client.artifacts.digest(sha256)
+        except (FileNotFoundError, NotFound):  # deleted with the trash
             return
         except OSError as problem:
             self._found(Kind.FILE, sha256, f"It cannot be read: {problem.strerror}.")
@@ -260,7 +258,7 @@ class _Work:
         if found == sha256:
             return
         if self.mend:
-            os.rename(path, path.with_name(f"{sha256}.damaged"))
+            self.client.artifacts.set_aside(sha256)
         text = f"Its content is that of {found[:12]}…."
         self._found(Kind.FILE, sha256, f"{text} It was put aside." if self.mend else text, is_repaired=self.mend)
 
@@ -353,4 +351,4 @@ def _cut(path: Path) -> bool:
 
 
 def _is_stored(client: Client, sha256: str) -> bool:
-    return (client.home.artifacts / sha256[:2] / sha256).is_file()
+    return client.artifacts.has(sha256)

@@ -96,6 +96,8 @@ _HIDDEN = _hidden()
 _PARTS = {"client": Client, "index": Index, "queue": Queue, "artifacts": ArtifactStore, "reservations": Reservations}
 _READS = [
     "client.spec",
+    "client.brought_checkpoints",
+    "client.uploaded_checkpoints",
     "index.find",
     "index.count",
     "index.get",
@@ -131,6 +133,7 @@ _CHANGES = [
     "client.announce",
     "client.settle",
     "client.heartbeat",
+    "client.keep_checkpoints",
     "client.give_up",
     "client.request_stop",
     "client.retry",
@@ -147,6 +150,9 @@ _CHANGES = [
     "reservations.end",
     "queue.claim_next",
     "queue.give_back",
+    "queue.refuse",
+    "queue.reconsider",
+    "queue.hold",
     "queue.remove",
     "queue.pause",
     "queue.resume",

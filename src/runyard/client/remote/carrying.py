@@ -17,7 +17,7 @@ from runyard.client.client import Client
 from runyard.client.remote.artifacts import RemoteArtifacts
 from runyard.client.remote.client import RemoteClient
 from runyard.client.remote.sending import Deliver, send
-from runyard.errors import ConflictError, JournalDamaged, NotFound
+from runyard.errors import ConflictError, JournalDamaged, NotFound, UsageError
 from runyard.index import RunRow
 from runyard.journal import HOST, Attempt, RunFolder
 from runyard.journal.events import Ended, StopRequested
@@ -89,7 +89,17 @@ def _require_ended(row: RunRow) -> RunRow:
 
 
 def _store(local: Client, server: RemoteClient) -> RemoteArtifacts:
-    """The files of the home, with those of the server behind them."""
+    """The files of the home, with those of the server behind them.
+
+    Raises:
+        UsageError: the home has its files in a bucket.
+    """
+    if local.home.artifacts_url is not None:
+        where = local.home.artifacts_url.partition("?")[0]
+        raise UsageError(
+            f"The files of {local.home.path} are in {where}; runs are pushed and pulled between homes that have theirs "
+            "in a folder. `runyard export` and `runyard import` carry a run as one file."
+        )
     return RemoteArtifacts(local.home.artifacts, server.home.path / "waiting", server.transport)
 
 

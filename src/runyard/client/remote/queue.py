@@ -27,6 +27,22 @@ class RemoteQueue(Queue):
     def give_back(self, run_id: str, worker_id: str, attempt: int, *, connection: Connection | None = None) -> bool:
         return self._call("give_back", bool, run_id=run_id, worker_id=worker_id, attempt=attempt)
 
+    def refuse(
+        self,
+        run_id: str,
+        worker_id: str,
+        attempt: int,
+        *,
+        host: str,
+        why: str,
+        now: float,
+        connection: Connection | None = None,
+    ) -> bool:
+        return self._call("refuse", bool, run_id=run_id, worker_id=worker_id, attempt=attempt, host=host, why=why)
+
+    def reconsider(self, *, host: str, older_than_s: float, now: float, connection: Connection | None = None) -> None:
+        self._call("reconsider", type(None), host=host, older_than_s=older_than_s)
+
     def remove(self, run_id: str, *, attempt: int | None = None, connection: Connection | None = None) -> bool:
         return self._call("remove", bool, run_id=run_id, attempt=attempt)
 
@@ -82,7 +98,7 @@ class RemoteQueue(Queue):
         return self._call("workers", list[WorkerRow])
 
     def hold(self, run_ids: Sequence[str], *, why: str, connection: Connection | None = None) -> list[RunId]:
-        raise NotImplementedError("runs of a server are held through the client")
+        return self._call("hold", list[RunId], run_ids=list(run_ids), why=why)
 
     def _call(self, method: str, kind: "type[T]", **arguments: object) -> T:
         return self._transport.tell(f"/calls/queue.{method}", arguments, kind)

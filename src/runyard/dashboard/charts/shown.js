@@ -3,6 +3,7 @@ import { computed, effect, signal } from "@preact/signals";
 
 import * as api from "../api.js";
 import { assigned, colourIndex, COUNT } from "../colours.js";
+import { isLoading, version } from "../rows.js";
 import { changed, groupBy, items, project, query, remember, sort } from "../state.js";
 import { dressed } from "./theme.js";
 
@@ -23,6 +24,7 @@ const FIRST = 10;
 const PAUSE_MS = 100; // a page that opens selects rows by itself a moment later
 const NO_KEY = ["-"]; // an absent list would mean all keys, and a run may have 12,000
 
+const isTableThere = computed(() => version.value > 0 && !isLoading.value);
 const firstOnes = signal(/** @type {readonly Item[]} */ ([]));
 /** Whether `shown` stands for the top of the table. */
 export const isFallback = computed(() => items.value.length === 0);
@@ -30,7 +32,7 @@ export const isFallback = computed(() => items.value.length === 0);
 let asked = "";
 effect(() => {
   const parts = [project.value, query.value, sort.value, groupBy.value];
-  if (!isFallback.value || !project.value) return;
+  if (!isFallback.value || !project.value || !isTableThere.value) return;
   // A project without runs is asked again when anything changes.
   if (!firstOnes.peek().length) changed.value;
   asked = parts.join("\n");

@@ -2,7 +2,8 @@ import { useSignal } from "@preact/signals";
 import { act, tagAll } from "../actions.js";
 import { plural } from "../format.js";
 import { html } from "../html.js";
-import { items, known, select, selectedRuns } from "../state.js";
+import { LOOKING, mayChange } from "../session.js";
+import { items, seen, select, selectedRuns } from "../state.js";
 import { Editor } from "./editable.js";
 
 const ENDED = /COMPLETED|FAILED|OUT_OF_MEMORY|TIMED_OUT|STOPPED|INTERRUPTED|LOST/;
@@ -12,7 +13,7 @@ export function BulkBar() {
   const isTagging = useSignal(false);
   const ids = selectedRuns.value;
   if (items.value.length === 0) return null;
-  const states = ids.map((id) => known.value.get(id)?.state);
+  const states = ids.map((id) => seen(id)?.state);
   const canStop = states.some((state) => state === undefined || !ENDED.test(state));
   const canRetry = states.some((state) => state === undefined || ENDED.test(state));
   const onTags = (/** @type {string | null} */ text) => {
@@ -24,12 +25,13 @@ export function BulkBar() {
   };
   return html`<div class="bulk" role="toolbar" aria-label="Selected runs">
     <b>${plural(ids.length, "run")}</b>
-    ${isTagging.value
+    ${!mayChange.value && html`<span class="faint" title=${LOOKING}>only to look at</span>`}
+    ${mayChange.value && (isTagging.value
       ? html`<${Editor} value="" label="Tags" placeholder="tag, -tag takes one off" onDone=${onTags} />`
-      : html`<button class="quiet" onClick=${() => (isTagging.value = true)}>Tag</button>`}
-    ${canStop && html`<button class="quiet" onClick=${() => act("stop", ids)}>Stop</button>`}
-    ${canRetry && html`<button class="quiet" onClick=${() => act("retry", ids)}>Retry</button>`}
-    <button class="quiet danger" onClick=${() => act("trash", ids)}>Delete</button>
+      : html`<button class="quiet" onClick=${() => (isTagging.value = true)}>Tag</button>`)}
+    ${mayChange.value && canStop && html`<button class="quiet" onClick=${() => act("stop", ids)}>Stop</button>`}
+    ${mayChange.value && canRetry && html`<button class="quiet" onClick=${() => act("retry", ids)}>Retry</button>`}
+    ${mayChange.value && html`<button class="quiet danger" onClick=${() => act("trash", ids)}>Delete</button>`}
     <button class="quiet push" onClick=${() => select([])} title="Esc">Clear</button>
   </div>`;
 }

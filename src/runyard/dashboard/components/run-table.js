@@ -3,6 +3,7 @@ import { useCallback, useEffect, useMemo, useRef } from "preact/hooks";
 import { moveColumn, resizeColumn, shown } from "../columns.js";
 import { html } from "../html.js";
 import { bestLoaded, failure, isLoading, look, rowAt, total, unfold, version } from "../rows.js";
+import { mayChange } from "../session.js";
 import { hover, query, select, selection, sort, toggle } from "../state.js";
 import { Empty } from "./empty.js";
 import { Failed } from "./failed.js";
@@ -111,7 +112,7 @@ export function RunTable() {
     if (column === "") {
       editing.value = { index: -1, column: "" };
       box.current?.focus({ preventScroll: true });
-    } else if (EDITABLE.has(column)) editing.value = { index, column };
+    } else if (EDITABLE.has(column) && mayChange.peek()) editing.value = { index, column };
   }, []);
   const onUnfold = useCallback((/** @type {string} */ id) => void unfold(id), []);
 
@@ -134,7 +135,7 @@ export function RunTable() {
   };
   tableKeys.edit = () => {
     const row = rowAt(active.peek());
-    if (row.kind === "run" || row.kind === "child") editing.value = { index: active.peek(), column: "name" };
+    if (mayChange.peek() && (row.kind === "run" || row.kind === "child")) editing.value = { index: active.peek(), column: "name" };
   };
   tableKeys.focus = () => box.current?.focus();
 

@@ -1,5 +1,6 @@
 import { bytes, clock, duration, moment, share } from "../format.js";
 import { html } from "../html.js";
+import { mayChange } from "../session.js";
 import { now } from "../state.js";
 import { ReserveMenu } from "./reserve-menu.js";
 import { RunLink } from "./run-link.js";
@@ -22,7 +23,7 @@ export function SlotCard({ machine, slot, project, next, onDone }) {
     <header>
       <h3>${slot.label || slot.name}</h3>
       <span class="faint">${[slot.device, machine.host.split(".")[0]].filter(Boolean).join(" · ")}</span>
-      <span class="push"><${ReserveMenu} host=${machine.host} slot=${slot} onDone=${onDone} /></span>
+      ${mayChange.value && html`<span class="push"><${ReserveMenu} host=${machine.host} slot=${slot} onDone=${onDone} /></span>`}
     </header>
     <div class="slot-what">
       ${slot.state === "running" && slot.run_id

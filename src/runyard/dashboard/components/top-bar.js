@@ -16,6 +16,7 @@ export function TopBar() {
     <nav class="nav" aria-label="Pages">
       <${NavLink} to="queue" label="Queue" badge=${waiting} />
       <${NavLink} to="morning" label="Morning" />
+      <${NavLink} to="projects" label="Projects" />
       <${NavLink} to="disk" label="Disk" />
     </nav>
     <span class=${`live ${isLive.value ? "on" : ""}`} title=${isLive.value ? "Changes appear by themselves" : "No contact with the server; trying again every 2 s"} role="status">

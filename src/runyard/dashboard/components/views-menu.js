@@ -2,6 +2,7 @@ import { signal, useSignal } from "@preact/signals";
 import { complain, say } from "../actions.js";
 import * as api from "../api.js";
 import { html } from "../html.js";
+import { mayChange } from "../session.js";
 import { currentHash } from "../state.js";
 import { Popover } from "./popover.js";
 
@@ -53,16 +54,17 @@ function Views({ close }) {
     }
   };
   return html`
-    <form class="menu-search" onSubmit=${save}>
+    ${mayChange.value &&
+    html`<form class="menu-search" onSubmit=${save}>
       <input class="input" placeholder="name of this view" aria-label="Name of this view" value=${name.value} onInput=${(/** @type {any} */ event) => (name.value = event.target.value)} />
       <button class="button">Save</button>
-    </form>
+    </form>`}
     <div class="menu-scroll">
-      ${saved.value.length === 0 && html`<div class="menu-head">Filter, columns, groups, selection and panel are kept.</div>`}
+      ${saved.value.length === 0 && html`<div class="menu-head">${mayChange.value ? "Filter, columns, groups, selection and panel are kept." : "Nobody has saved one yet."}</div>`}
       ${saved.value.map(
         (each) => html`<div class="menu-item" key=${each.name}>
           <a class="grow" href=${each.hash} onClick=${close}>${each.name}</a>
-          <button class="quiet" aria-label=${`Delete view ${each.name}`} onClick=${() => remove(each.name)}>×</button>
+          ${mayChange.value && html`<button class="quiet" aria-label=${`Delete view ${each.name}`} onClick=${() => remove(each.name)}>×</button>`}
         </div>`,
       )}
     </div>

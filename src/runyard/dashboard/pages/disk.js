@@ -7,13 +7,14 @@ import { RunLink } from "../components/run-link.js";
 import { useAnswer } from "../components/use-answer.js";
 import { bytes, plural } from "../format.js";
 import { html } from "../html.js";
+import { mayChange, mayDelete } from "../session.js";
 
 /** Where the bytes are, and what is in the trash. */
 export function DiskPage() {
   const { answer, error, again } = useAnswer((signal) => api.disk(undefined, signal), [], 8000);
   const bin = useAnswer(() => api.trash(), [], 3000);
   if (error && !answer) return html`<main class="page"><${Failed} error=${error} onAgain=${again} /></main>`;
-  if (!answer) return html`<main class="page"></main>`;
+  if (!answer) return html`<main class="page" aria-label="Disk"><header class="page-head"><h1>Disk</h1><p class="muted">Measuring the folders of all runs <i class="spin"></i></p></header></main>`;
   const kinds = Object.entries(answer.kinds).filter(([, size]) => size > 0).sort((a, b) => b[1] - a[1]);
   const refresh = () => {
     again();
@@ -31,7 +32,7 @@ export function DiskPage() {
         ${kinds.map(([kind, size], i) => html`<span key=${kind}><i class="dot" style=${{ background: `var(--c${(i % 7) + 1})` }}></i>${kind} <b>${bytes(size)}</b></span>`)}
       </div>
     </section>
-    <${Cleaner} onDone=${refresh} />
+    ${mayDelete.value && html`<${Cleaner} onDone=${refresh} />`}
     <div class="two">
       <section class="card-block">
         <h2>By project</h2>
@@ -41,7 +42,7 @@ export function DiskPage() {
         <h2>Largest runs</h2>
         <${Sizes}
           rows=${answer.runs.slice(0, 10).map((each) => ({ id: each.id, label: html`<${RunLink} run=${each.id} in=${each.project}>${each.name}</${RunLink}>`, size: each.size_bytes }))}
-          onDelete=${(/** @type {string} */ id) => act("trash", [id]).then(refresh)}
+          onDelete=${mayChange.value ? (/** @type {string} */ id) => act("trash", [id]).then(refresh) : undefined}
         />
       </section>
     </div>
@@ -98,16 +99,16 @@ function Trash({ answer, size, refresh }) {
         html`<div class="list-row">
           <span class="what">Checkpoints of ${plural(checkpoints.length, "run")}<small>the runs themselves are where they were</small></span>
           <span class="value">${bytes(checkpoints.reduce((sum, each) => sum + each.size_bytes, 0))}</span>
-          <span class="do"><button class="quiet" onClick=${() => act("restore_checkpoints", checkpoints.map((each) => each.id)).then(refresh)}>Restore</button></span>
+          <span class="do">${mayChange.value && html`<button class="quiet" onClick=${() => act("restore_checkpoints", checkpoints.map((each) => each.id)).then(refresh)}>Restore</button>`}</span>
         </div>`}
         ${runs.slice(0, 200).map(
           (each) => html`<div class="list-row" key=${each.id}>
             <span class="what">${each.name}<small>${each.project}</small></span>
             <span class="value">${bytes(each.size_bytes)}</span>
-            <span class="do"><button class="quiet" onClick=${() => act("restore", [each.id]).then(refresh)}>Restore</button></span>
+            <span class="do">${mayChange.value && html`<button class="quiet" onClick=${() => act("restore", [each.id]).then(refresh)}>Restore</button>`}</span>
           </div>`,
         )}
       </div>
-      <button class="button danger" onClick=${empty}>${isSure.value ? `Really delete ${words} for good?` : "Empty the trash"}</button>`}
+      ${mayDelete.value && html`<button class="button danger" onClick=${empty}>${isSure.value ? `Really delete ${words} for good?` : "Empty the trash"}</button>`}`}
   </section>`;
 }

@@ -7,6 +7,7 @@ import { RunLink } from "../components/run-link.js";
 import { useAnswer } from "../components/use-answer.js";
 import { bytes, clock, count, moment, number, plural, stateClass, stateWord } from "../format.js";
 import { html } from "../html.js";
+import { mayChange } from "../session.js";
 import { now } from "../state.js";
 
 const SINCE = /** @type {[string, number][]} */ ([["yesterday evening", 0], ["24 hours", 24], ["3 days", 72], ["a week", 168]]);
@@ -48,7 +49,7 @@ export function MorningPage() {
             <code class="grow wrap">${each.reason || "no reason was left"}</code>
             <span class="do">
               <${RunLink} run=${each.runs[0]} query=${idsQuery(each.runs)}><span class="quiet">${plural(each.runs.length, "run")}</span></${RunLink}>
-              <button class="quiet" onClick=${() => act("retry", each.runs)}>Retry</button>
+              ${mayChange.value && html`<button class="quiet" onClick=${() => act("retry", each.runs)}>Retry</button>`}
             </span>
           </div>`,
         )}

@@ -9,6 +9,7 @@ import { SlotCard } from "../components/slot-card.js";
 import { useAnswer } from "../components/use-answer.js";
 import { age, clock, duration, plural, share, stateClass, stateWord } from "../format.js";
 import { html } from "../html.js";
+import { mayChange } from "../session.js";
 import { now, projects } from "../state.js";
 
 /** @import {Machine, QueueRow, Run} from "../types.js" */
@@ -33,7 +34,7 @@ export function QueuePage() {
     <header class="page-head">
       <h1>Queue</h1>
       <p class="muted">${plural(waiting.length, "run waits", "runs wait")}, ${running.length} running</p>
-      <div class="push"><${Pauses} paused=${answer.paused} again=${again} /></div>
+      <div class="push">${mayChange.value && html`<${Pauses} paused=${answer.paused} again=${again} />`}</div>
     </header>
     <${Lanes} machines=${answer.machines} waiting=${waiting} running=${running} again=${again} />
     ${running.length > 0 && html`<${Running} rows=${running} again=${again} />`}
@@ -103,7 +104,7 @@ function Running({ rows, again }) {
           <span class="why" role="cell">${[row.host, ...(/** @type {string[]} */ (row.device_names) ?? [])].filter(Boolean).join(" · ")}</span>
           <span class="since" role="cell">${part(row)}</span>
           <span class="eta" role="cell">${row.progress?.remaining_s ? `${duration(row.progress.remaining_s)} left` : age(row.started_at, now.value)}</span>
-          <span class="do" role="cell"><button class="quiet danger" onClick=${() => act("stop", [row.id]).then(again)}>Stop</button></span>
+          <span class="do" role="cell">${mayChange.value && html`<button class="quiet danger" onClick=${() => act("stop", [row.id]).then(again)}>Stop</button>`}</span>
         </div>`,
       )}
     </div>
@@ -131,7 +132,7 @@ function Waiting({ rows, paused, again }) {
           key=${row.id}
           class=${`list-row ${row.state === "HELD" ? "is-held" : ""} ${target.value === row.id ? "target" : ""} ${dragged.value === row.id ? "dragged" : ""}`}
           role="row"
-          draggable="true"
+          draggable=${mayChange.value}
           onDragStart=${(/** @type {DragEvent} */ event) => {
             dragged.value = row.id;
             event.dataTransfer?.setData("text/plain", row.name);
@@ -153,7 +154,9 @@ function Waiting({ rows, paused, again }) {
           <span class="since" role="cell" title="waits since">${age(row.since, now.value)}</span>
           <span class="eta" role="cell">${row.eta_s === null || row.eta_s === undefined ? "" : `from ${clock(row.eta_s, now.value)}`}</span>
           <span class="priority" role="cell">
-            ${editing.value === row.id
+            ${!mayChange.value
+              ? row.priority !== 0 && html`<span class="faint">priority ${row.priority}</span>`
+              : editing.value === row.id
               ? html`<${Editor}
                   value=${String(row.priority)}
                   label=${`Priority of ${row.name}`}
@@ -165,10 +168,10 @@ function Waiting({ rows, paused, again }) {
               : html`<button class="quiet" title="Priority: higher starts first" onClick=${() => (editing.value = row.id)}>${row.priority === 0 ? "priority" : `priority ${row.priority}`}</button>`}
           </span>
           <span class="do" role="cell">
-            <button class="quiet" title="To the top" aria-label=${`${row.name} to the top`} onClick=${() => doIt("top", row.id)}>↑</button>
+            ${mayChange.value && html`<button class="quiet" title="To the top" aria-label=${`${row.name} to the top`} onClick=${() => doIt("top", row.id)}>↑</button>
             <button class="quiet" title="To the end" aria-label=${`${row.name} to the end`} onClick=${() => doIt("bottom", row.id)}>↓</button>
             ${row.state === "HELD" ? html`<button class="quiet" onClick=${() => doIt("release", row.id)}>Release</button>` : html`<button class="quiet" onClick=${() => doIt("hold", row.id)}>Hold</button>`}
-            <button class="quiet danger" onClick=${() => doIt("stop", row.id)}>Cancel</button>
+            <button class="quiet danger" onClick=${() => doIt("stop", row.id)}>Cancel</button>`}
           </span>
         </div>`,
       )}
@@ -186,6 +189,6 @@ function Waiting({ rows, paused, again }) {
       ></div>
       ${rows.length > limit.value && html`<button class="button more" onClick=${() => (limit.value += 500)}>Show more (${rows.length - limit.value})</button>`}
     </div>
-    <p class="faint note">Drag a run to where it shall start. Held runs wait until they are released.</p>
+    <p class="faint note">${mayChange.value ? "Drag a run to where it shall start. " : ""}Held runs wait until they are released.</p>
   </section>`;
 }

@@ -1,5 +1,6 @@
 import { spread as written, stateWord } from "../format.js";
 import { html } from "../html.js";
+import { mayChange } from "../session.js";
 import { hover } from "../state.js";
 
 /** @import {Group} from "../types.js" */
@@ -29,7 +30,7 @@ export function GridCell({ group, spread, shade, isBest, isSelected, failed, onC
     <span class="grid-states">
       ${running > 0 && html`<i class="running">${running} running</i>`}
       ${waiting > 0 && html`<i>${waiting} waiting</i>`}
-      ${failed.length > 0 && html`<button class="grid-retry" title=${`Put ${failed.length} back into the queue`} onClick=${() => onRetry(failed)}>▲ retry ${failed.length}</button>`}
+      ${failed.length > 0 && mayChange.value && html`<button class="grid-retry" title=${`Put ${failed.length} back into the queue`} onClick=${() => onRetry(failed)}>▲ retry ${failed.length}</button>`}
     </span>
   </div>`;
 }

@@ -5,6 +5,7 @@ import * as api from "../api.js";
 import { offered } from "../columns.js";
 import { number, setting } from "../format.js";
 import { html } from "../html.js";
+import { mayChange } from "../session.js";
 import { changed, groupBy, param, project, query, remember, select, selection, setParam, toggle } from "../state.js";
 import { AxisChoice } from "./axis-choice.js";
 import { GridCell } from "./grid-cell.js";
@@ -107,7 +108,7 @@ export default function GridPanel() {
       ${keys.length > 1 && html`<${AxisChoice} label="down" value=${down} keys=${keys.filter((key) => key !== across)} onChoose=${(/** @type {string} */ key) => setParam("down", key)} />`}
       ${keys.length > 2 && html`<${AxisChoice} label="pages" value=${pages} keys=${keys.filter((key) => key !== across && key !== down)} none="all together" onChoose=${(/** @type {string} */ key) => setParam("pages", key || "-")} />`}
       <span class="spring"></span>
-      ${holes.length > 0 && groups.value && html`<button class="button" onClick=${() => (picked.value = picked.value.length ? [] : holes.slice(0, MOST_PICKED))}>${picked.value.length ? "Pick none" : `Pick all ${holes.length} missing`}</button>`}
+      ${holes.length > 0 && groups.value && mayChange.value && html`<button class="button" onClick=${() => (picked.value = picked.value.length ? [] : holes.slice(0, MOST_PICKED))}>${picked.value.length ? "Pick none" : `Pick all ${holes.length} missing`}</button>`}
       ${Number.isFinite(best) && html`<span>best <b>${number(best)}</b></span>`}
     </div>
     ${problem.value && html`<p class="panel-problem" role="alert">${problem.value}</p>`}
@@ -137,7 +138,7 @@ export default function GridPanel() {
         </section>`,
       )}
     </div>
-    <p class="panel-hint">Mean ± standard deviation of all runs of a cell; the more colour, the better. A click selects the cell: its curves are in the charts.${holes.length ? " A click on + picks a point that was never queued." : ""}</p>
+    <p class="panel-hint">Mean ± standard deviation of all runs of a cell; the more colour, the better. A click selects the cell: its curves are in the charts.${holes.length && mayChange.value ? " A click on + picks a point that was never queued." : ""}</p>
   </div>`;
 }
 

@@ -81,6 +81,8 @@ function RunSheet({ run, onChange }) {
         ["id", run.id],
         ["experiment", run.experiment],
         ["grid", run.grid],
+        ["parent", run.parent],
+        ["source", run.source],
         ["seed", run.seed],
         ["data", run.data],
         ["created", moment(run.created_at)],
@@ -106,6 +108,7 @@ function RunSheet({ run, onChange }) {
       <${Config} run=${run} />
       <${Summary} summary=${run.summary} />
     </div>
+    ${Object.keys(run.labels).length > 0 && html`<${Facts} title="Labels" facts=${Object.entries(run.labels)} />`}
     ${run.artifacts.length > 0 && html`<${ArtifactList} artifacts=${run.artifacts} />`}
     ${run.spec?.command?.length > 0 && html`<section><h3>Command</h3><${CopyLine} text=${run.spec.command.join(" ")} /></section>`}
   </div>`;

@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 import * as api from "../api.js";
 import { edit } from "../actions.js";
 import { html } from "../html.js";
+import { LOOKING, mayChange } from "../session.js";
 
 /**
  * What people wrote about a run; it is kept when the field is left.
@@ -15,6 +16,6 @@ export function RunNote({ run, onChange }) {
     if (await edit(run.id, { note: text })) onChange(await api.run(run.id));
   };
   return html`<section><h3>Note</h3>
-    <textarea class="input sheet-note" rows=${Math.min(Math.max(text.split("\n").length, 2), 12)} placeholder="What did you try, and what came of it?" aria-label="Note" value=${text}
+    <textarea class="input sheet-note" rows=${Math.min(Math.max(text.split("\n").length, 2), 12)} readonly=${!mayChange.value} title=${mayChange.value ? undefined : LOOKING} placeholder=${mayChange.value ? "What did you try, and what came of it?" : ""} aria-label="Note" value=${text}
       onInput=${(/** @type {Event} */ event) => setText(/** @type {HTMLTextAreaElement} */ (event.target).value)} onBlur=${keep}></textarea></section>`;
 }

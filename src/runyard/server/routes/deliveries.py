@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import time
 from typing import Annotated
 
 import msgspec
@@ -10,12 +11,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from runyard.client import Client
-from runyard.client.remote.transport import MSGPACK
+from runyard.client.remote.transport import MSGPACK, REST_HEADER
 from runyard.client.remote.wire import encode
 from runyard.errors import NotFound, UsageError
 from runyard.journal import EDITS
 from runyard.journal.pieces import Piece, is_stream
-from runyard.server.asking import LARGEST_INTEGER, Now
+from runyard.server.asking import LARGEST_INTEGER, Now, client_now
 from runyard.server.bodies import inflated
 from runyard.server.permissions import LARGEST_DELIVERY_BYTES
 from runyard.server.receiving import Intake
@@ -40,12 +41,15 @@ _Number = Annotated[int, Path(ge=0, le=LARGEST_INTEGER)]
         }
     },
 )
-async def deliver(request: Request, client: Now) -> Response:
+async def deliver(request: Request) -> Response:
     """Pieces of journals, as MessagePack: a list of [run, attempt, stream, offset, bytes]. May be sent as deflate.
 
     What a receipt says is kept is on the disk. The next piece of a stream begins at the offset of the last receipt.
+    The header `X-Runyard-Rest` tells after how many seconds the next delivery is welcome.
     """
+    client = client_now(request)  # hundreds of times a second: asking for it as a dependency takes longer
     intake: Intake = request.app.state.intake
+    began = time.monotonic()
     pieces = _pieces(await inflated(request, largest_bytes=LARGEST_DELIVERY_BYTES))
     if not client.index.scope.is_everything:
         await run_in_threadpool(_require_visible, client, pieces)
@@ -54,7 +58,8 @@ async def deliver(request: Request, client: Now) -> Response:
     if size:
         request.app.state.watcher.note({piece.run_id for piece in pieces})
         request.app.state.meter.note_delivered(size)
-    return Response(encode(receipts), media_type=MSGPACK)
+    rest_s = intake.pace.note(time.monotonic() - began)
+    return Response(encode(receipts), media_type=MSGPACK, headers={REST_HEADER: f"{rest_s:.3f}"})
 
 
 @router.get(

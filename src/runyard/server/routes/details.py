@@ -10,6 +10,7 @@ from starlette.responses import Response
 from runyard.client import Client
 from runyard.database.schema import artifacts, media
 from runyard.errors import NotFound, UsageError
+from runyard.index.merge import OWN_LABELS
 from runyard.index.rows import from_ns
 from runyard.index.states import StreamState
 from runyard.index.writing import load_states
@@ -68,6 +69,7 @@ def _details(client: Client, run_id: str) -> dict[str, Any]:
     failed = [(number, state.failed) for (number, _), state in sorted(states.items()) if state.failed]
     environments = [(number, s.environment) for (number, _), s in sorted(states.items()) if s.environment]
     return run_document(row) | {
+        "labels": {name: text for name, text in row.labels.items() if not name.startswith(OWN_LABELS)},
         "attempts": attempts,
         "traceback": failed[-1][1].traceback if failed and failed[-1][0] == row.attempt else "",
         "environment": environments[-1][1] if environments else None,

@@ -19,7 +19,7 @@ from runyard.client.trash import folder_size
 from runyard.database.schema import runs
 from runyard.server import models
 from runyard.server.answers import answer
-from runyard.server.asking import Body, Home, Limit, Offset, Project, Watched
+from runyard.server.asking import LARGEST_INTEGER, Body, Home, Limit, Offset, Project, Watched
 from runyard.server.routes.projects import declared_metrics
 from runyard.server.routes.runs import run_document
 
@@ -28,6 +28,8 @@ router = APIRouter(tags=["disk"])
 _KEPT_S = 30.0
 _LARGEST = 50
 Days = Annotated[float, Query(ge=0, le=cleaning.LONGEST_DAYS, description="Only of runs that ended so long ago.")]
+
+Keep = Annotated[float | None, Query(ge=0, le=LARGEST_INTEGER, description="The size that each project keeps.")]
 
 
 class Measured:
@@ -93,13 +95,16 @@ def disk(client: Home, measured: Sizes, project: Project = None) -> Response:
 
 
 @router.get("/disk/cleaning", response_model=models.Cleaning)
-def preview(client: Home, rule: Rule, older_than_days: Days = 30.0, project: Project = None) -> Response:
+def preview(
+    client: Home, rule: Rule, older_than_days: Days = 30.0, project: Project = None, keep_bytes: Keep = None
+) -> Response:
     """What a rule would take, with its bytes; changes nothing.
 
     `checkpoints`: of runs that ended so long ago, are not the best of their grid and have no tag. `failed`: runs that
-    ended so long ago without completing and have no tag. `trash`: all of the trash, whatever its age.
+    ended so long ago without completing and have no tag. `trash`: all of the trash, whatever its age. With `keep_bytes`
+    checkpoints go, the oldest first, until a project has no more; so do, by `files`, whole runs with what they stored.
     """
-    planned = _planned(client, rule, older_than_days, project)
+    planned = _planned(client, rule, older_than_days, project, keep_bytes)
     named = [{name: getattr(item, name) for name in item.__struct_fields__} for item in planned.items[:_LARGEST]]
     return answer(
         {
@@ -120,6 +125,7 @@ class Clean(Body):
     rule: Annotated[Rule, Field(strict=False)]
     older_than_days: Annotated[float, Field(ge=0, le=cleaning.LONGEST_DAYS, strict=False)] = 30.0
     project: Annotated[str | None, Field(max_length=200)] = None
+    keep_bytes: Annotated[float | None, Field(ge=0, le=LARGEST_INTEGER, strict=False)] = None
     plan: Annotated[str, Field(max_length=64)]
 
 
@@ -129,7 +135,7 @@ def clean(client: Home, watcher: Watched, measured: Sizes, asked: Clean) -> Resp
 
     Checkpoints and failed runs go into the trash: the actions `restore_checkpoints` and `restore` bring them back.
     """
-    planned = _planned(client, asked.rule, asked.older_than_days, asked.project)
+    planned = _planned(client, asked.rule, asked.older_than_days, asked.project, asked.keep_bytes)
     freed = cleaning.carry_out(client, planned, expected=asked.plan)
     measured.forget()
     ids = [item.id for item in planned.items]
@@ -137,13 +143,15 @@ def clean(client: Home, watcher: Watched, measured: Sizes, asked: Clean) -> Resp
     return answer({"count": len(ids), "size_bytes": planned.size_bytes, "freed_bytes": freed, "ids": ids})
 
 
-def _planned(client: Client, rule: Rule, days: float, project: str | None) -> cleaning.Plan:
+def _planned(client: Client, rule: Rule, days: float, project: str | None, keep_bytes: float | None) -> cleaning.Plan:
     @cache
     def goals(name: str) -> dict[str, str]:
         return {each["key"]: each["goal"] for each in declared_metrics(client, name)}
 
     now = datetime.now(UTC)
-    return cleaning.plan(client, rule, now=now, older_than_days=days, project=project, goals=goals)
+    return cleaning.plan(
+        client, rule, now=now, older_than_days=days, project=project, goals=goals, keep_bytes=keep_bytes
+    )
 
 
 @router.get("/trash", response_model=models.Trash)

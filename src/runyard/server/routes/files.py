@@ -10,7 +10,7 @@ from urllib.parse import quote
 import msgspec
 from fastapi import APIRouter, Path, Query
 from sqlalchemy import select
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, Response, StreamingResponse
 
 from runyard.client.runs import read_media
 from runyard.database.schema import media as media_table
@@ -86,8 +86,7 @@ def artifact(
     client: Home, sha256: str, name: Annotated[str, Query(max_length=2000, description="Name of the download.")] = ""
 ) -> Response:
     """A file by its content."""
-    path = client.artifacts.path(sha256)
-    if not path.is_file() or not client.index.may_read(sha256):
+    if not client.artifacts.has(sha256) or not client.index.may_read(sha256):
         raise NotFound(f"The content {sha256[:12]}… is not in this home.")
     shown = "".join(c for c in name.replace("\\", "/").rpartition("/")[2] if c.isprintable()).strip(". ") or sha256[:12]
     headers = {
@@ -95,7 +94,10 @@ def artifact(
         "Cache-Control": _FOR_GOOD,
         "Content-Disposition": f"attachment; filename*=utf-8''{quote(shown[:200].encode('utf-8', 'replace'), safe='')}",
     }
-    return FileResponse(path, media_type=_UNKNOWN, headers=headers)
+    if client.artifacts.is_elsewhere(sha256):  # it is on its way to the reader before all of it is here
+        size, pieces = client.artifacts.stream(sha256)
+        return StreamingResponse(pieces, media_type=_UNKNOWN, headers=headers | {"Content-Length": str(size)})
+    return FileResponse(client.artifacts.path(sha256), media_type=_UNKNOWN, headers=headers)
 
 
 def _media_row(row: dict[str, object]) -> MediaRow:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from fastapi import APIRouter
 from sqlalchemy import case, func, select
 from starlette.responses import Response
@@ -12,6 +13,7 @@ from runyard.database.schema import runs
 from runyard.errors import RunyardError, UsageError
 from runyard.index.rows import from_ns
 from runyard.project.project import load_project
+from runyard.project.template.overview import CIState, KnownCI, folder_of, template_of
 from runyard.records import RunState
 from runyard.server import models
 from runyard.server.answers import answer
@@ -51,11 +53,25 @@ def _projects(client: Client) -> list[dict[str, Any]]:
     with client.database.read() as tx:
         found = [dict(row) for row in tx.execute(_PROJECTS.where(client.index.scope.condition())).mappings()]
     found.sort(key=lambda row: (-row["last_ns"], row["name"]))
+    pipelines = KnownCI(client.home).all()
     return [
         {key: row[key] for key in ("name", "runs", "running", "waiting", "failed")}
         | {"last_at": from_ns(row["last_ns"]), "metrics": declared_metrics(client, row["name"])}
+        | _state(client, row["name"], pipelines)
         for row in found
     ]
+
+
+def _state(client: Client, project: str, pipelines: dict[str, CIState]) -> dict[str, Any]:
+    """Its last run, its template as its folder says if that is on this machine, and what is known of CI."""
+    newest = next(iter(client.index.find(None, project=project, limit=1)), None)
+    template = template_of(folder_of(client, newest)) if newest else None
+    ci = pipelines.get(project)
+    return {
+        "last_run": {"id": newest.id, "name": newest.name, "state": str(newest.state)} if newest else None,
+        "template": msgspec.structs.asdict(template) if template else None,
+        "ci": {"state": ci.state, "at": ci.at} if ci else None,
+    }
 
 
 def declared_metrics(client: Client, project: str) -> list[dict[str, str]]:

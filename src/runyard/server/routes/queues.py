@@ -14,6 +14,7 @@ from runyard.client.estimating import Estimator
 from runyard.client.reservations import LONGEST_H, Reservation
 from runyard.database.schema import runs
 from runyard.errors import NotFound
+from runyard.hosts import host_name
 from runyard.index import RunRow
 from runyard.queue import Eta, QueueRow
 from runyard.queue.queue import WORKER_SILENT_S
@@ -46,7 +47,7 @@ def queue(client: Home, machines: Slots, project: Project = None) -> Response:
     common: dict[str, Any] = {
         "paused": paused,
         "workers": [each for each in client.queue.workers() if each.seen_at > now - WORKER_SILENT_S],
-        "slots": machines.documents()[0]["slots"],
+        "slots": [slot for machine in machines.documents() for slot in machine["slots"]],
         "capacity": machines.capacity(),
     }
 
@@ -65,7 +66,8 @@ def queue(client: Home, machines: Slots, project: Project = None) -> Response:
 
 @router.get("/machines", response_model=models.Machines)
 def machines(client: Home, machines: Slots) -> Response:
-    """This machine: its slots, who is on them, and how busy they are."""
+    """Every machine: its slots, who is on them, and how busy they are. That of the server comes first; others as their
+    workers tell every 15 seconds, or as far as the runs there tell."""
     found = machines.documents()
     if client.index.scope.is_everything:
         return answer({"machines": found})
@@ -84,9 +86,9 @@ class Wish(Body):
 @router.put("/machines/{host}/slots/{slot}/reservation", response_model=models.Reservation)
 def reserve(client: Home, watcher: Watched, machines: Slots, host: _Name, slot: _Name, wish: Wish) -> Response:
     """Keep the queue off a slot for some hours, from now on. A run that is on it goes on; one's own is replaced."""
-    found = machines.slot(host, slot)
+    name, label = machines.slot(host, slot)
     made = client.reservations.reserve(
-        host=host, slot=found.name, label=found.label, user=client.by, hours=wish.hours, now=time.time(), why=wish.why
+        host=host, slot=name, label=label, user=client.by, hours=wish.hours, now=time.time(), why=wish.why
     )
     return _told_of(made, watcher, machines)
 
@@ -109,7 +111,15 @@ def estimate(client: Client, machines: Machines, rows: list[QueueRow], paused: d
         return Eta()
     views = {row.run_id: _view(client, row.run_id) for row in rows if row.state == "leased"}
     estimator = Estimator(client.index)
-    return estimator.estimate(rows, views, paused=paused, capacity=machines.capacity(), now=time.time())
+    now = time.time()
+    return estimator.estimate(
+        rows,
+        views,
+        paused=paused,
+        capacity=machines.capacity(),
+        now=now,
+        reservations=client.reservations.active(now=now, host=host_name()),
+    )
 
 
 def _row(row: QueueRow, name: str, place: int | None, why: str, times: Eta) -> dict[str, Any]:

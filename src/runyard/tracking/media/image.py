@@ -25,9 +25,18 @@ def encode_image(image: Any) -> tuple[bytes, dict[str, Any]]:
     Raises:
         UsageError: the shape or the type is none of these.
     """
-    pixels = _as_bytes(_as_array(image))
+    pixels = pixels_of(image)
     height, width, channels = pixels.shape
     return encode_png(pixels), {"width": width, "height": height, "channels": channels}
+
+
+def pixels_of(image: Any) -> NDArray[np.uint8]:
+    """The pixels of an image as `encode_image` takes it, shape (H, W, 1 | 3 | 4).
+
+    Raises:
+        UsageError: the shape or the type is none of these.
+    """
+    return _as_bytes(_as_array(image))
 
 
 def encode_png(pixels: NDArray[np.uint8]) -> bytes:

@@ -1,5 +1,13 @@
 """Models on disk, without pickle: one file per framework, each imported when a model of it turns up."""
 
-from runyard.tracking.models.folder import load_model, read_manifest, save_model
+from runyard.tracking.models.folder import (
+    MANIFEST,
+    Manifest,
+    load_model,
+    read_manifest,
+    save_model,
+    verify_files,
+    write_manifest,
+)
 
-__all__ = ["load_model", "read_manifest", "save_model"]
+__all__ = ["MANIFEST", "Manifest", "load_model", "read_manifest", "save_model", "verify_files", "write_manifest"]

@@ -30,8 +30,8 @@ def save(model: Any, folder: Path) -> None:
         np.savez(file, allow_pickle=False, **{name: np.asarray(value) for name, value in model.items()})
 
 
-def load(folder: Path, *, into: Any, trusted: Iterable[str]) -> Any:
-    del into, trusted  # arrays need neither
+def load(folder: Path, *, into: Any, trusted: Iterable[str], device: str | None) -> Any:
+    del into, trusted, device  # arrays need none of it
     with np.load(folder / FILE, allow_pickle=False) as arrays:
         return {name: arrays[name] for name in arrays.files}
 

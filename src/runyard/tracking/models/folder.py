@@ -20,7 +20,10 @@ MANIFEST_FORMAT = 1
 
 # Asked in this order: a model of Keras may be a module of PyTorch, an estimator of XGBoost is one of scikit-learn, a
 # dict of tensors is also a dict. A new framework is one file and one entry.
-FRAMEWORKS = ("keras", "torch", "xgboost", "lightgbm", "sklearn", "arrays")
+FRAMEWORKS = ("keras", "torch", "xgboost", "lightgbm", "sklearn", "onnx", "arrays")
+
+# What may be added to a model, or written anew, without making it another one.
+_BESIDE_THE_MODEL = ("golden/", "MODEL_CARD.md")
 
 
 class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +40,22 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     versions: dict[str, str]
     files: dict[str, FileEntry]
     meta: dict[str, Any] = {}  # JSON-like, the caller's own
+    # What `runyard package` adds, so that the folder tells everything without the run:
+    origin: dict[str, Any] = {}  # project, run, config, code, versions
+    interface: dict[str, Any] = {}  # JSON schemas of input and output
+    metrics: dict[str, dict[str, float | None]] = {}  # by name: last, best …
+    threshold: float | None = None
+    parity: dict[str, Any] = {}  # of a converted model: how far its answers are from the original's
+
+    @property
+    def id(self) -> str:
+        """Twelve hex digits that follow from the bytes of the model alone."""
+        lines = [
+            f"{name} {entry.sha256}"
+            for name, entry in sorted(self.files.items())
+            if not name.startswith(_BESIDE_THE_MODEL)
+        ]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
 
 
 class Framework(Protocol):
@@ -50,7 +69,7 @@ class Framework(Protocol):
         """Write the model's files into the empty folder."""
         ...
 
-    def load(self, folder: Path, *, into: Any, trusted: Iterable[str]) -> Any:
+    def load(self, folder: Path, *, into: Any, trusted: Iterable[str], device: str | None) -> Any:
         """Read what `save` wrote."""
         ...
 
@@ -62,7 +81,8 @@ class Framework(Protocol):
 def save_model(model: Any, folder: "str | Path", *, meta: dict[str, Any] | None = None) -> Manifest:
     """Write a model and its manifest into a new or empty folder.
 
-    `model` is a module or state dict of PyTorch, an estimator of scikit-learn, or a dict of NumPy arrays.
+    `model` is a module or state dict of PyTorch, an estimator of scikit-learn, a model of ONNX, or a dict of NumPy
+    arrays.
 
     Raises:
         UsageError: no framework here can save such a model without pickle, or the folder is not empty.
@@ -74,23 +94,31 @@ def save_model(model: Any, folder: "str | Path", *, meta: dict[str, Any] | None 
         raise UsageError(f"{target} is not empty. Choose another folder for the model.")
     name, framework = _framework_of(model)
     framework.save(model, target)
-    files = {
-        file.relative_to(target).as_posix(): FileEntry(sha256=_sha256(file), size_bytes=file.stat().st_size)
-        for file in sorted(target.rglob("*"))
-        if file.is_file()
-    }
     manifest = Manifest(
         framework=name,
         type=f"{type(model).__module__}.{type(model).__qualname__}",
         versions={"python": sys.version.split()[0], **framework.versions()},
-        files=files,
+        files={},
         meta=dict(meta or {}),
     )
-    (target / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
+    return write_manifest(target, manifest)
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
+    """Write manifest.json with the checksums of all other files that lie in the folder now."""
+    files = {
+        file.relative_to(folder).as_posix(): FileEntry(sha256=_sha256(file), size_bytes=file.stat().st_size)
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and file != folder / MANIFEST
+    }
+    manifest = msgspec.structs.replace(manifest, files=files)
+    (folder / MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n")
     return manifest
 
 
-def load_model(folder: "str | Path", *, into: Any = None, trusted: Iterable[str] = ()) -> Any:
+def load_model(
+    folder: "str | Path", *, into: Any = None, trusted: Iterable[str] = (), device: str | None = None
+) -> Any:
     """Read a model that `save_model` (or `run.save_model`) wrote.
 
     Args:
@@ -98,6 +126,8 @@ def load_model(folder: "str | Path", *, into: Any = None, trusted: Iterable[str]
         into: a module of PyTorch that gets the weights and is returned; without it the state dict is returned.
         trusted: full names of types that a model of scikit-learn may hold besides those of scikit-learn, NumPy
             and SciPy, e.g. "weld.model.Scaler".
+        device: "cpu", "cuda" or "cuda:1": the module goes there, for inference, and a function of NumPy arrays comes
+            back, as it does for a model in ONNX. Other frameworks take no notice.
 
     Raises:
         NotFound: there is no manifest.
@@ -108,13 +138,22 @@ def load_model(folder: "str | Path", *, into: Any = None, trusted: Iterable[str]
     """
     source = Path(folder)
     manifest = read_manifest(source)
+    verify_files(source, manifest)
+    return _framework(manifest.framework).load(source, into=into, trusted=trusted, device=device)
+
+
+def verify_files(folder: Path, manifest: Manifest) -> None:
+    """Compare the files of a model folder with the checksums in its manifest.
+
+    Raises:
+        ServiceError: a file is missing or was changed after the model was saved.
+    """
     for name, entry in manifest.files.items():
-        file = source / name
+        file = folder / name
         if Path(name).is_absolute() or ".." in Path(name).parts or not file.is_file():
             raise ServiceError(f"{file}, which the model's manifest names, is not there. Fetch the model again.")
         if _sha256(file) != entry.sha256:
             raise ServiceError(f"{file} was changed or damaged after the model was saved. Fetch the model again.")
-    return _framework(manifest.framework).load(source, into=into, trusted=trusted)
 
 
 def read_manifest(folder: "str | Path") -> Manifest:

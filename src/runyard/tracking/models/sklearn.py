@@ -21,8 +21,8 @@ def save(model: Any, folder: Path) -> None:
     _skops_io().dump(model, folder / FILE)
 
 
-def load(folder: Path, *, into: Any, trusted: Iterable[str]) -> Any:
-    del into  # an estimator brings its own structure
+def load(folder: Path, *, into: Any, trusted: Iterable[str], device: str | None) -> Any:
+    del into, device  # an estimator brings its own structure, and computes on the CPU
     skops_io = _skops_io()
     found = skops_io.get_untrusted_types(file=folder / FILE)
     refused = sorted(set(found) - set(trusted) - {name for name in found if _is_known(name)})

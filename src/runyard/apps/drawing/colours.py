@@ -1,0 +1,24 @@
+"""Colours and sizes, taken from the dashboard's tokens, so that all that we draw looks alike."""
+
+import re
+from functools import cache
+from pathlib import Path
+
+_TOKENS = Path(__file__).parents[2] / "dashboard" / "styles" / "tokens.css"
+_LIGHT = re.compile(r":root\s*{(.*?)}", re.DOTALL)
+
+
+@cache
+def tokens_css() -> str:
+    """The declarations of the light theme, as CSS of `:root`."""
+    found = _LIGHT.search(_TOKENS.read_text(encoding="utf-8"))
+    assert found, f"{_TOKENS} has no :root"
+    return f":root {{{found[1]}}}"
+
+
+@cache
+def colour(name: str) -> str:
+    """The value of a token of the light theme: `colour("accent")`."""
+    found = re.search(rf"--{re.escape(name)}:\s*([^;]+);", tokens_css())
+    assert found, f"there is no token --{name}"
+    return found[1].strip()

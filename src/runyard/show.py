@@ -1,0 +1,22 @@
+"""A page for the customer, made of a few calls, and the same as data.
+
+    import runyard.show as rs
+    from src.inference import predict
+
+    app = rs.App(title="Weld seam inspection", customer="Demo GmbH", predict=predict)
+    app.page_try(samples="tests/data")
+    app.page_threshold(costs={"missed defect": 120, "false alarm": 4}, unit="€ per 1000 parts")
+    app.page_errors()
+    app.page_compare()
+    app.page_report()
+    app.run()
+
+`python run.py explore` opens it. What its pages show is also to be had as plain values: `measure`, `Scored`,
+`errors`, `compare`, `trials`, over the answer of `run.predictions()`.
+"""
+
+from runyard.apps.evaluation import Costs, Doubts, Scored, compare, errors, measure
+from runyard.apps.show.app import App
+from runyard.apps.show.trying import trials
+
+__all__ = ["App", "Costs", "Doubts", "Scored", "compare", "errors", "measure", "trials"]
