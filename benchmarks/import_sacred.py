@@ -2,8 +2,8 @@
 
     python -m benchmarks.import_sacred [--runs 1000] [--points 200] [--mongo mongodb://host:port]
 
-The runs lie in folders as FileStorageObserver writes them: two metrics, a config, output, a source that all share and an
-artifact each. With `--mongo` the same runs are put into a database of that server and imported from there, too; what
+The runs lie in folders as FileStorageObserver writes them: two metrics, a config, output, a source that all share, an
+artifact. With `--mongo` the same runs are put into a database of that server and imported from there, too; what
 that costs is mostly the server's. Beside it stands the limit: reading the same files and parsing their JSON.
 """
 
@@ -124,7 +124,9 @@ def main() -> None:
         if given.mongo:
             put(given.mongo, "runyard_bench", given.runs, given.points)
             first, again = imported_s(f"{given.mongo.rstrip('/')}/runyard_bench", Path(work), given.runs)
-            print(f"from MongoDB: {first:.1f} s ({first / given.runs * 1e3:.1f} ms a run); the same again {again:.1f} s")
+            print(
+                f"from MongoDB: {first:.1f} s ({first / given.runs * 1e3:.1f} ms a run); the same again {again:.1f} s"
+            )
 
 
 if __name__ == "__main__":

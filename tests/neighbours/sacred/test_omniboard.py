@@ -38,7 +38,11 @@ pytestmark = [pytest.mark.slow]
 def omniboard(mongo: str, db: Any) -> Iterator[str]:
     """The address of an Omniboard that shows the test's database."""
     port = free_port()
-    command = [f"{FOLDER}/node_modules/.bin/omniboard", "-m", f"{mongo.removeprefix('mongodb://').rstrip('/')}:{db.name}"]
+    command = [
+        f"{FOLDER}/node_modules/.bin/omniboard",
+        "-m",
+        f"{mongo.removeprefix('mongodb://').rstrip('/')}:{db.name}",
+    ]
     process = subprocess.Popen(
         command, env={**os.environ, "PORT": str(port)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
