@@ -100,24 +100,18 @@ def mongo_server(python: Path, folder: Path, *, port: int | None = None) -> Iter
     """A server with data in `folder`, from its first answer on; gives its address."""
     port = port or free_port()
     command = [str(python.parent / "secantusd-py"), "--host", "127.0.0.1", "--port", str(port), "--standalone"]
-    process = subprocess.Popen(
-        [*command, "--storage-path", str(folder)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": ""},
-    )
+    uri = f"mongodb://127.0.0.1:{port}/"
+    with (folder.parent / f"{folder.name}.log").open("wb") as log:
+        process = subprocess.Popen(
+            [*command, "--storage-path", str(folder)], stdout=log, stderr=log, env={**os.environ, "PYTHONPATH": ""}
+        )
     try:
-        assert process.stderr is not None
-        for line in process.stderr:
-            if f"listening on 127.0.0.1:{port}" in line:
-                break
-        else:
-            raise AssertionError("the server ended before it listened")
-        yield f"mongodb://127.0.0.1:{port}/"
+        with MongoClient[dict[str, Any]](uri, serverSelectionTimeoutMS=60_000) as client:
+            client.admin.command("ping")  # waits until it answers
+        yield uri
     finally:
         process.terminate()
-        process.communicate(timeout=30)
+        process.wait(timeout=30)
 
 
 def free_port() -> int:

@@ -1,5 +1,6 @@
 """The real Sacred writes through our observer."""
 
+import re
 import signal
 from pathlib import Path
 
@@ -134,6 +135,16 @@ def test_a_home_that_cannot_be_written_leaves_the_experiment_alone(sacred: Path,
     printed = run_sacred(sacred, tmp_path, OBSERVED + "print(ex.run().status)\n")
 
     assert "COMPLETED" in printed
+
+
+def test_the_example_of_the_documentation_runs(sacred: Path, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "coming-from-sacred.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+
+    run_sacred(sacred, tmp_path, example)
+
+    (run,) = recorded(tmp_path)
+    assert (run.project, run.state, run.summary["loss"].count) == ("weld-seam", "COMPLETED", 10)
 
 
 @pytest.mark.parametrize("first", [True, False])
