@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from runyard.database.text import Key, Words
 
-INDEX_VERSION = 1
+INDEX_VERSION = 2
 QUEUE_VERSION = 2
 ACCOUNTS_VERSION = 1
 
@@ -67,6 +67,8 @@ runs = Table(
     Column("code_id", Words),
     Column("fingerprint", Key, nullable=False),
     Column("data", Words),
+    Column("parent", Key),
+    Column("source", Words),
     Column("is_trashed", Boolean(create_constraint=False), nullable=False),
     # is_trashed comes last: in front it looks like a narrow filter to the planner, and holds for nearly all runs
     Index("runs_by_creation", "created_ns", "id", "is_trashed"),
@@ -79,6 +81,7 @@ runs = Table(
     Index("runs_by_grid", "grid", "fingerprint"),
     Index("runs_by_config", "config_id"),
     Index("runs_by_group", "group"),
+    Index("runs_by_parent", "parent"),
     sqlite_with_rowid=False,
 )
 

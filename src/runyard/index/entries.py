@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 from runyard.database import insert_missing, upsert
 from runyard.database.schema import run_config, run_documents, run_metrics, run_tags, runs
 from runyard.index.diff import flatten
-from runyard.index.merge import Merged, decode_merged, encode_merged, merge, nested
+from runyard.index.merge import Merged, decode_merged, encode_merged, merge, nested, parent_of
 from runyard.index.rows import MetricSummary, to_ns
 from runyard.records import RunSpec, decode_spec
 
@@ -138,6 +138,8 @@ def _run_columns(spec: RunSpec, merged: Merged) -> dict[str, Any]:
         "code_id": spec.code.code_id,
         "fingerprint": merged.fingerprint,
         "data": spec.data,
+        "parent": parent_of(spec, merged),
+        "source": spec.source,
         "is_trashed": merged.is_trashed,
     }
 

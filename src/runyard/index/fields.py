@@ -41,6 +41,8 @@ COLUMNS: dict[str, tuple[str, Kind]] = {
     "config_id": ("config_id", "text"),
     "code_id": ("code_id", "text"),
     "fingerprint": ("fingerprint", "text"),
+    "parent": ("parent", "text"),
+    "source": ("source", "text"),
     "seed": ("seed", "number"),
     "attempt": ("attempt", "number"),
     "duration_s": ("duration_s", "number"),

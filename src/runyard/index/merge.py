@@ -132,7 +132,7 @@ def run_row(spec: RunSpec, merged: Merged) -> RunRow:
         seed=spec.seed,
         config=nested(spec.config, merged.config),
         labels=merged.labels,
-        parent=merged.labels.get(PARENT_LABEL) or spec.parent,
+        parent=parent_of(spec, merged),
         source=spec.source,
         config_id=spec.config_id,
         group=spec.group,
@@ -147,6 +147,11 @@ def run_row(spec: RunSpec, merged: Merged) -> RunRow:
         data=spec.data,
         code=spec.code,
     )
+
+
+def parent_of(spec: RunSpec, merged: Merged) -> str | None:
+    """The id of the run that this one is a part of."""
+    return merged.labels.get(PARENT_LABEL) or spec.parent
 
 
 def nested(config: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:

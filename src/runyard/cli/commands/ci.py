@@ -7,7 +7,17 @@ import typer
 
 from runyard.cli.options import Json
 
-app = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="What CI calls: report metrics, queue a test.")
+app = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
+
+
+@app.callback()
+def ci() -> None:
+    """What CI calls: report metrics, queue a test.
+
+    \b
+    runyard ci report --baseline main --metrics metrics.txt
+    runyard ci run -- python -m pytest tests/integration
+    """
 
 
 @app.command("report")

@@ -46,10 +46,20 @@ def package(
     )
 
 
-image_app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="The container: build it, test it, hand it over."
-)
+image_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 app.add_typer(image_app, name="image")
+
+
+@image_app.callback()
+def image() -> None:
+    """The container: build it, test it, hand it over.
+
+    \b
+    runyard image build best --tag weld-seam:1.2
+    runyard image test weld-seam:1.2
+    runyard image save weld-seam:1.2
+    """
+
 
 Tag = Annotated[str, typer.Argument(metavar="IMAGE", help="As `image build` has named it.", show_default=False)]
 ChosenEngine = Annotated[

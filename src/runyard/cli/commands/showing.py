@@ -9,8 +9,19 @@ from runyard.cli import completion
 from runyard.cli.options import Json
 
 app = typer.Typer(rich_markup_mode=None)
-demo = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="A demo that runs without a network.")
+demo = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
 app.add_typer(demo, name="demo")
+
+
+@demo.callback()
+def demos() -> None:
+    """A demo that runs without a network.
+
+    \b
+    runyard demo pack best
+    runyard demo check demo-weld-seam-8fk2
+    """
+
 
 Runs = Annotated[list[str], typer.Argument(metavar="RUN...", autocompletion=completion.run, show_default=False)]
 Compare = Annotated[
