@@ -114,6 +114,7 @@ def test_importing_again_brings_nothing_twice_and_stores_sources_once(
     assert len(sources) == 1  # Sacred stored them once for each run
 
 
+@pytest.mark.slow
 def test_the_command_line_imports_with_its_exit_code(written: Path, mongo: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "runyard", "import", "sacred"]
     where = surroundings(tmp_path)

@@ -236,6 +236,7 @@ def test_sacred_goes_on_numbering_after_our_runs(
     assert sorted(each["_id"] for each in db["runs"].find()) == [1, 2]
 
 
+@pytest.mark.slow
 def test_a_database_that_is_away_is_waited_for_told_once_and_caught_up_with(
     sacred: Path, client: Client, tmp_path: Path
 ) -> None:
