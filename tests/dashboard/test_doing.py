@@ -120,17 +120,30 @@ def test_a_waiting_run_is_dragged_in_front_of_another_and_to_the_end(demo: Serve
     page = _open(visit, demo, "#/queue")
     table = page.get_by_role("table", name="Waiting")
     table.locator(".list-row").first.wait_for()
-    ids = "[...document.querySelectorAll('[aria-label=Waiting] .run-link')].map(link => link.href)"
-    before = page.evaluate(ids)
+    before = _waiting(page)
+    users = dict(before)
 
     table.locator(".list-row").nth(4).drag_to(table.locator(".list-row").nth(2), target_position={"x": 200, "y": 6})
 
-    moved = [*before[:2], before[4], *before[2:4], *before[5:]]
-    _until_equal(page, ids, moved)
+    of_whom = users[before[4][0]]
+    mine = [run for run, user in before if user == of_whom]
+    mine.remove(before[4][0])
+    mine.insert(sum(user == of_whom for _, user in before[:2]), before[4][0])
+    _until(lambda: [run for run, user in _waiting(page) if user == of_whom] == mine, page)  # users take turns
+    last = _waiting(page)[1][0]
     _drag_to_the_end(page)
-    queued = [href for href in moved if href != moved[1]]
-    queued.insert(6, moved[1])  # held runs stand below those that can start
-    _until_equal(page, ids, queued)
+    # held runs stand below those that can start
+    _until(lambda: [run for run, user in _waiting(page, can_start=True) if user == users[last]][-1] == last, page)
+
+
+def _waiting(page: "Page", *, can_start: bool = False) -> list[tuple[str, str]]:
+    """The waiting runs as they stand there: their links and whose they are."""
+    rows = page.evaluate(
+        "[...document.querySelectorAll('[aria-label=Waiting] .list-row')].map("
+        "row => [row.querySelector('.run-link').href, row.innerText])"
+    )
+    found = [(href, "anna" if "anna" in text else "jon", "Release" in text) for href, text in rows]
+    return [(href, user) for href, user, is_held in found if not (can_start and is_held)]
 
 
 def _drag_to_the_end(page: "Page") -> None:
@@ -145,12 +158,12 @@ def _drag_to_the_end(page: "Page") -> None:
     page.mouse.up()
 
 
-def _until_equal(page: "Page", expression: str, wanted: object) -> None:
+def _until(holds: Callable[[], bool], page: "Page") -> None:
     for _ in range(100):
-        if page.evaluate(expression) == wanted:
+        if holds():
             return
         page.wait_for_timeout(50)
-    assert page.evaluate(expression) == wanted
+    assert holds()
 
 
 def test_priority_hold_and_pause_change_the_queue(demo: Server, visit: Visit) -> None:
