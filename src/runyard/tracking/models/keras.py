@@ -1,7 +1,6 @@
 """Models of Keras 3, in its own format: a zip of JSON and weights, read in its safe mode."""
 
 from collections.abc import Iterable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -35,4 +34,6 @@ def load(folder: Path, *, into: Any, trusted: Iterable[str], device: str | None 
 
 
 def versions() -> dict[str, str]:
-    return {"keras": version("keras")}
+    import keras
+
+    return {"keras": str(keras.__version__)}

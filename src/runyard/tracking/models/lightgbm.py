@@ -1,7 +1,6 @@
 """Boosters of LightGBM, and those of its estimators, as text."""
 
 from collections.abc import Iterable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -30,4 +29,6 @@ def load(folder: Path, *, into: Any, trusted: Iterable[str], device: str | None 
 
 
 def versions() -> dict[str, str]:
-    return {"lightgbm": version("lightgbm")}
+    import lightgbm
+
+    return {"lightgbm": str(lightgbm.__version__)}

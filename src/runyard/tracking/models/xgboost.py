@@ -1,7 +1,6 @@
 """Boosters of XGBoost, and its estimators, as UBJSON, which is data alone."""
 
 from collections.abc import Iterable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -27,4 +26,6 @@ def load(folder: Path, *, into: Any, trusted: Iterable[str], device: str | None 
 
 
 def versions() -> dict[str, str]:
-    return {"xgboost": version("xgboost")}
+    import xgboost  # its distribution may have another name
+
+    return {"xgboost": str(xgboost.__version__)}
