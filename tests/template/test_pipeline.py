@@ -168,4 +168,4 @@ def test_broken_data_loader_turns_the_pipeline_red_with_a_readable_reason(progra
     assert done.returncode == 1
     assert "FAIL" in done.stdout + done.stderr
     assert "test_images_keep_their_shape_type_and_range" in done.stdout + done.stderr
-    assert "not less than or equal to 1.0" in done.stdout + done.stderr
+    assert "image goes from 0 to 2, and 0 to 1 is declared" in done.stdout + done.stderr
