@@ -587,5 +587,6 @@ def test_a_batch_waits_for_requests_that_are_arriving_and_not_for_nobody() -> No
         await asyncio.gather(waiting, batcher.submit([3]))
         batcher.close()
 
-    asyncio.run(story())
+    with ThreadPoolExecutor(1) as thread:  # the browser of other tests has a loop in this one
+        thread.submit(asyncio.run, story()).result()
     assert sizes == [1, 3]
