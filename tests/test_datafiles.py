@@ -8,7 +8,7 @@ import pytest
 
 from runyard import datafiles
 from runyard.client.travel import stored_by_journals
-from runyard.datafiles import changed_files, fingerprint, is_same, named_paths, read_listing
+from runyard.datafiles import changed_files, fingerprint, is_same, read_listing
 from runyard.journal import HOST, JournalWriter, RunFolder
 from runyard.journal.events import DataSeen
 from runyard.records import DataSource
@@ -96,14 +96,6 @@ def test_names_that_are_no_text_are_kept_apart(tmp_path: Path) -> None:
         Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).write_bytes(b"")
 
     assert sorted(read_listing(fingerprint("x", tmp_path).listing)) == ["\\xfe", "\\xff"]
-
-
-def test_data_option_replaces_what_the_config_names() -> None:
-    config = {"data": {"root": "images", "size": 3}, "other": None}
-    keys = ("data.root", "data.size", "other", "data.root.deep", "missing")
-
-    assert named_paths(config, keys, None) == [("data.root", "images")]
-    assert named_paths(config, keys, "/mnt") == [("--data", "/mnt")]
 
 
 def test_a_damaged_list_is_refused() -> None:

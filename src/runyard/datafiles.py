@@ -8,15 +8,14 @@ of change count.
 import hashlib
 import os
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
 from runyard.records import DataSource
 
-DATA_OPTION = "--data"
 SAMPLES = "tests/data"  # where a project keeps the data of its tests
 MOST_READ_BYTES = 256 << 20  # about half a second of one core
 MOST_READ_FILES = 50_000
@@ -40,14 +39,6 @@ class _File(NamedTuple):
     path: str
     size_bytes: int
     time_ns: int
-
-
-def named_paths(config: Mapping[str, Any], keys: Sequence[str], data: str | None) -> list[tuple[str, str]]:
-    """What names data, and the paths as they are written; `data` replaces all those of the config."""
-    if data is not None:
-        return [(DATA_OPTION, data)]
-    found = [(key, _value_at(config, key)) for key in keys]
-    return [(key, path) for key, path in found if isinstance(path, str)]
 
 
 def fingerprint(
@@ -161,12 +152,3 @@ def _hash(lines: Iterator[str]) -> str:
     for line in lines:
         digest.update(line.encode())
     return digest.hexdigest()
-
-
-def _value_at(config: Mapping[str, Any], key: str) -> Any:
-    value: Any = config
-    for part in key.split("."):
-        if not isinstance(value, Mapping):
-            return None
-        value = value.get(part)
-    return value

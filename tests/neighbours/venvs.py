@@ -1,19 +1,19 @@
 """Virtual environments of their own for the clients of others, made once and kept.
 
-They lie in RUNYARD_TEST_VENVS, else in the user's cache. `.ci/run` makes them ahead: `python -m tests.neighbours.venvs`
+They lie in RUNYARD_TEST_CACHE, else in the user's cache. `.ci/run` makes them ahead: `python -m tests.neighbours.venvs`
 Packages that are large and that the project's own environment has (PyTorch) are seen from there.
 """
 
 import fcntl
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
 
-FOLDER_VARIABLE = "RUNYARD_TEST_VENVS"
+from tests import fetched
+
 _TIMEOUT_S = 280
 _READY = ".ready"
 
@@ -56,7 +56,7 @@ def python_of(packages: tuple[str, ...], *, sees_ours: bool = False) -> Path:
         NotInstalled: they cannot be installed.
     """
     name = hashlib.sha256("\n".join((sys.version, *packages, str(sees_ours))).encode()).hexdigest()[:16]
-    folder = _root() / name
+    folder = fetched.folder() / name
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_suffix(".lock").open("w") as lock:  # several test processes may want it at once
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -86,12 +86,6 @@ def _make(folder: Path, packages: tuple[str, ...], *, sees_ours: bool) -> None:
     if sees_ours:
         (site,) = folder.glob("lib/python*/site-packages")
         (site / "zz-ours.pth").write_text(sysconfig.get_path("purelib") + "\n")
-
-
-def _root() -> Path:
-    named = os.environ.get(FOLDER_VARIABLE)
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(named) if named else cache / "runyard-tests"
 
 
 if __name__ == "__main__":

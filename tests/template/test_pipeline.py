@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 
 import runyard
 from runyard.project.new import new
+from tests import fetched
 
 VERSION = "4.75.1"
 SOURCE = Path(runyard.__file__).parents[1]
@@ -54,10 +55,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
         pytest.skip("needs rsync: apt-get install rsync")
     root = Path(nodejs.__file__).parent
     node, npm = root / "bin" / "node", root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    kept = (
-        Path(os.environ.get("RUNYARD_TEST_CACHE", Path.home() / ".cache" / "runyard-tests"))
-        / f"gitlab-ci-local-{VERSION}"
-    )
+    kept = fetched.folder() / f"gitlab-ci-local-{VERSION}"
     index = kept / "node_modules" / "gitlab-ci-local" / "dist" / "index.js"
     if not index.is_file():
         draft = tmp_path_factory.mktemp("npm")  # others may fetch it at the same time

@@ -122,6 +122,23 @@ class Known:
     state: str | None = None  # how it had ended when it was last told
 
 
+@dataclass(kw_only=True)
+class Imported:
+    """What became of all runs of an import.
+
+    Attributes:
+        new: how many were made; `continued`: gone on with; `known`: here already, whole.
+        points: how many points were brought, where that is counted.
+        problems: a sentence for each thing that could not be read, with its place.
+    """
+
+    new: int = 0
+    continued: int = 0
+    known: int = 0
+    points: int = 0
+    problems: list[str] = field(default_factory=list)
+
+
 def run_id_of(project: str, source: str, clash: int = 0) -> RunId:
     """The id that a foreign run has here; `clash` counts the ids before it that other runs have."""
     return run_id_from(hashlib.sha256(f"{project}\0{source}\0{clash}".encode(errors="replace")).digest())

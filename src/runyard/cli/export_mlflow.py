@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from runyard.bridges.mlflow import exporting
 from runyard.cli import documents, formats, screen, target
-from runyard.cli.import_mlflow import tell_skipped
 from runyard.cli.progress import progress_bar
+from runyard.cli.skipped import tell_skipped
 
 
 def export_mlflow(uri: str, *, runs: Sequence[str], where: str | None, experiment: str | None, as_json: bool) -> None:

@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import typer
-
 from runyard.bridges.mlflow.importing import reader_of, take_in
 from runyard.cli import documents, formats, screen, target
 from runyard.cli.progress import progress_bar
+from runyard.cli.skipped import tell_skipped
 
 DEFAULT_PROJECT = "mlflow"
-_MOST_SHOWN = 50
 
 
 def import_mlflow(
@@ -37,13 +35,3 @@ def import_mlflow(
             f"{done.known} were here already."
         )
     tell_skipped(done.problems)
-
-
-def tell_skipped(problems: Sequence[str]) -> None:
-    """What was skipped, with its place; anything at all makes it exit code 1."""
-    for problem in problems[:_MOST_SHOWN]:
-        screen.remark(f"Skipped: {screen.plain(problem)}")
-    if len(problems) > _MOST_SHOWN:
-        screen.remark(f"… and {len(problems) - _MOST_SHOWN} more; --json lists all.")
-    if problems:
-        raise typer.Exit(1)

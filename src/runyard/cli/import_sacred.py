@@ -1,12 +1,9 @@
 """`runyard import sacred`: runs of Sacred become runs here."""
 
-import typer
-
 from runyard.bridges.sacred.importing import DEFAULT_PROJECT, reader_of, take_in
 from runyard.cli import documents, formats, screen, target
 from runyard.cli.progress import progress_bar
-
-_MOST_SHOWN = 50
+from runyard.cli.skipped import tell_skipped
 
 
 def import_sacred(source: str, *, project: str | None, prefix: str | None, as_json: bool) -> None:
@@ -30,9 +27,4 @@ def import_sacred(source: str, *, project: str | None, prefix: str | None, as_js
             f"{formats.plural(done.new, 'run')} with {done.points:,} points imported into {screen.plain(into)}; "
             f"{done.continued} gone on with, {done.known} were here already."
         )
-    for problem in done.problems[:_MOST_SHOWN]:
-        screen.remark(f"Skipped: {screen.plain(problem)}")
-    if len(done.problems) > _MOST_SHOWN:
-        screen.remark(f"… and {len(done.problems) - _MOST_SHOWN} more; --json lists all.")
-    if done.problems:
-        raise typer.Exit(1)
+    tell_skipped(done.problems)

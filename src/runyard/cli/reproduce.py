@@ -20,7 +20,7 @@ from runyard.cli.choices import EnvironmentOf
 from runyard.client import Client, differences
 from runyard.client.reproducing import ABSOLUTE, RELATIVE, MetricComparison, Tolerance, compare_metrics
 from runyard.client.runs import TrackedRun
-from runyard.datafiles import DATA_OPTION, named_paths
+from runyard.config.datapaths import DATA_OPTION, named_paths
 from runyard.errors import NotFound, ProjectNotFound, RunyardError, ServiceError, UsageError
 from runyard.hosts import host_name, user_name
 from runyard.journal.events import Environment

@@ -29,7 +29,7 @@ from runyard.errors import JournalDamaged, NotFound
 from runyard.index import entries, finding, folders
 from runyard.index.fields import Condition
 from runyard.index.merge import ended_attempts
-from runyard.index.rows import ArtifactRow, MediaRow, RunRow, from_ns
+from runyard.index.rows import ArtifactRow, MediaRow, RunRow, artifact_row, from_ns
 from runyard.index.scope import EVERYTHING, Scope
 from runyard.index.states import MetricState
 from runyard.journal import EDITS, Home, RunFolder
@@ -370,19 +370,8 @@ class Index:
         self.require(run_id)
         order = (artifacts.c.attempt, artifacts.c.time_ns, artifacts.c.offset)
         with self.database.read() as tx:
-            return [
-                ArtifactRow(
-                    run_id=RunId(row["run_id"]),
-                    attempt=row["attempt"],
-                    name=row["name"],
-                    sha256=row["sha256"],
-                    size_bytes=row["size_bytes"],
-                    kind=row["kind"],
-                    meta=msgspec.msgpack.decode(row["meta"]),
-                    at=from_ns(row["time_ns"]),
-                )
-                for row in tx.execute(select(artifacts).where(artifacts.c.run_id == run_id).order_by(*order)).mappings()
-            ]
+            found = tx.execute(select(artifacts).where(artifacts.c.run_id == run_id).order_by(*order))
+            return [artifact_row(row) for row in found.mappings()]
 
     def may_read(self, sha256: str) -> bool:
         """Whether content belongs to a run that may be seen, or was logged by none, as the code of runs.

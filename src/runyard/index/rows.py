@@ -1,5 +1,6 @@
 """What the index answers with."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -118,6 +119,20 @@ class ArtifactRow(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     meta: dict[str, Any]
     at: datetime
+
+
+def artifact_row(row: Mapping[Any, Any]) -> ArtifactRow:
+    """A row of the table `artifacts`."""
+    return ArtifactRow(
+        run_id=RunId(row["run_id"]),
+        attempt=row["attempt"],
+        name=row["name"],
+        sha256=row["sha256"],
+        size_bytes=row["size_bytes"],
+        kind=row["kind"],
+        meta=msgspec.msgpack.decode(row["meta"]),
+        at=from_ns(row["time_ns"]),
+    )
 
 
 def from_ns(time_ns: int) -> datetime:

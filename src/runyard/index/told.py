@@ -7,9 +7,8 @@ import msgspec
 from sqlalchemy import Connection, select
 
 from runyard.database.schema import artifacts, streams
-from runyard.index.rows import ArtifactRow, from_ns
+from runyard.index.rows import ArtifactRow, artifact_row
 from runyard.index.states import decode_state, order
-from runyard.records import RunId
 
 Point = tuple[int, int, float]  # step, time in nanoseconds since 1970 (UTC), value
 
@@ -52,16 +51,5 @@ def artifacts_of_kind(tx: Connection, run_ids: Sequence[str], kind: str) -> dict
         ours = table.c.run_id.in_(run_ids[begin : begin + _AT_ONCE])
         rows = select(table).where(ours, table.c.kind == kind)
         for row in tx.execute(rows.order_by(table.c.run_id, table.c.attempt, table.c.offset)).mappings():
-            found.setdefault(row["run_id"], []).append(
-                ArtifactRow(
-                    run_id=RunId(row["run_id"]),
-                    attempt=row["attempt"],
-                    name=row["name"],
-                    sha256=row["sha256"],
-                    size_bytes=row["size_bytes"],
-                    kind=row["kind"],
-                    meta=msgspec.msgpack.decode(row["meta"]),
-                    at=from_ns(row["time_ns"]),
-                )
-            )
+            found.setdefault(row["run_id"], []).append(artifact_row(row))
     return found

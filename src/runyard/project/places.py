@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from runyard.client.machine import read_machine
-from runyard.datafiles import DATA_OPTION, named_paths
+from runyard.config.datapaths import DATA_OPTION, named_paths
 from runyard.errors import UsageError
 
 _NAME = "@"

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from runyard.datafiles import named_paths
+from runyard.config.datapaths import named_paths
 from runyard.errors import ProjectNotFound, UsageError
 from runyard.project.importing import import_from, project_modules
 from runyard.project.places import Places, find_data

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import msgspec
 
+from runyard.config.datapaths import named_paths
 from runyard.datafiles import (
     SAMPLES,
     Fingerprint,
     changed_files,
     fingerprint,
     is_same,
-    named_paths,
     read_listing,
 )
 from runyard.journal import Home

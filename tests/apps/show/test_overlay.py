@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from runyard.apps.show.overlay import has_overlay, overlaid, picture_of
-from runyard.apps.show.trying import columns_of, trials
+from runyard.apps.show.trying import trials
+from runyard.project.answers import columns_of
 
 GRAY = np.full((10, 20, 3), 100, np.uint8)
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from runyard.bridges.intake import Imported
 from runyard.bridges.mlflow.exporting import MARK, bring
-from runyard.bridges.mlflow.importing import Imported, reader_of, take_in
+from runyard.bridges.mlflow.importing import reader_of, take_in
 from runyard.cli.main import run
 from runyard.client import Client, open_client
 from runyard.errors import ServiceError, UsageError

@@ -13,7 +13,8 @@ import pytest
 from bson import ObjectId
 from pymongo import MongoClient
 
-from runyard.bridges.sacred.importing import Imported, reader_of, take_in
+from runyard.bridges.intake import Imported
+from runyard.bridges.sacred.importing import reader_of, take_in
 from runyard.client import Client
 from runyard.client.runs import output_of
 from runyard.index import RunRow

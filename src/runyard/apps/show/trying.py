@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runyard.apps.show.overlay import overlaid, picture_of
+from runyard.project.answers import columns_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,19 +43,6 @@ def trials(
         inputs: what the project's `read` returned: names and inputs.
     """
     return [_trial(model, predict, name, value) for name, value in inputs]
-
-
-def columns_of(output: Any) -> dict[str, Any]:
-    """The fields of what `predict` returned for one input, by name."""
-    if isinstance(output, dict):
-        return output
-    if hasattr(output, "_asdict"):
-        return dict(output._asdict())
-    if hasattr(output, "model_dump"):
-        return dict(output.model_dump())
-    if hasattr(output, "__dataclass_fields__"):
-        return {name: getattr(output, name) for name in output.__dataclass_fields__}
-    return {"prediction": output}
 
 
 def _trial(model: Any, predict: Callable[[Any, list[Any]], Sequence[Any]], name: str, value: Any) -> Trial:

@@ -4,11 +4,10 @@ What was brought is gone on with: a run that had not ended brings what is new, a
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from runyard.bridges.intake import Arriving, Foreign, begin
+from runyard.bridges.intake import Arriving, Foreign, Imported, begin
 from runyard.bridges.mlflow.folder import FolderReader
 from runyard.bridges.mlflow.keys import ours
 from runyard.bridges.mlflow.model import FAILED, FINISHED, KILLED, Points, Reader, TheirRun, Unreadable
@@ -29,16 +28,6 @@ _LONGEST_NAME = 500
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LARGEST_MS = (2**63 - 1) // 1_000_000
 _EARLIEST_MS = 0
-
-
-@dataclass
-class Imported:
-    """What became of all runs. `problems` holds a sentence for each thing that could not be read, with its place."""
-
-    new: int = 0
-    continued: int = 0
-    known: int = 0
-    problems: list[str] = field(default_factory=list)
 
 
 def reader_of(source: str, *, artifacts: Path | None = None) -> Reader:

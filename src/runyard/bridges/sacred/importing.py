@@ -6,14 +6,13 @@ Omniboard has gained since.
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from runyard.bridges.intake import Arriving, Foreign, begin
+from runyard.bridges.intake import Arriving, Foreign, Imported, begin
 from runyard.bridges.sacred.folders import FolderReader, TinyDbReader, is_tinydb
 from runyard.bridges.sacred.names import numbered, series_name, tags_of
 from runyard.bridges.sacred.originals import Original, Reader, Series, Unreadable
@@ -38,17 +37,6 @@ _OPEN = ("QUEUED", "RUNNING")
 _MOST_LABELS = 200
 _LONGEST_LABEL = 500
 _LARGEST_STEP = 2**63 - 1
-
-
-@dataclass
-class Imported:
-    """What became of all runs. `problems` holds a sentence for each thing that could not be read, with its place."""
-
-    new: int = 0
-    continued: int = 0
-    known: int = 0
-    points: int = 0
-    problems: list[str] = field(default_factory=list)
 
 
 def reader_of(source: str, *, prefix: str | None = None) -> Reader:

@@ -12,6 +12,7 @@ from runyard.cli import screen
 from runyard.cli.target import find_run
 from runyard.client import open_client
 from runyard.errors import MissingExtra, UsageError
+from runyard.project.answers import columns_of
 from runyard.project.models import best_run, fetch_model
 from runyard.project.project import Project, find_project
 
@@ -58,21 +59,9 @@ def _apply(project: Project, model_folder: Path, *, data: Path, out: Path, devic
         raise UsageError(f"{data} cannot be read: {error}") from None
     model = inference.load(model_folder, device)
     outputs = inference.predict(model, [item for _, item in found])
-    rows = [{"input": name, **_columns(output)} for (name, _), output in zip(found, outputs, strict=True)]
+    rows = [{"input": name, **columns_of(output)} for (name, _), output in zip(found, outputs, strict=True)]
     write_table(rows, out)
     screen.say(f"{len(rows)} predictions are in {out}")
-
-
-def _columns(output: Any) -> dict[str, Any]:  # whatever predict() returns
-    if isinstance(output, dict):
-        return output
-    if hasattr(output, "_asdict"):
-        return dict(output._asdict())
-    if hasattr(output, "model_dump"):
-        return dict(output.model_dump())
-    if hasattr(output, "__dataclass_fields__"):
-        return {name: getattr(output, name) for name in output.__dataclass_fields__}
-    return {"prediction": output}
 
 
 def write_table(rows: Sequence[dict[str, Any]], out: Path) -> None:
