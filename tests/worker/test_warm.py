@@ -14,7 +14,8 @@ from runyard.executors import LocalExecutor
 from runyard.project.snapshot import take
 from runyard.records import CodeState, RunId
 from runyard.worker import Worker
-from runyard.worker.worker import REST_S, supervisor_log
+from runyard.worker.starter import supervisor_log
+from runyard.worker.worker import REST_S
 from tests.nvml.machine import FakeMachine
 from tests.supervisor.bench import gone, is_alive
 from tests.worker.yard import InThread, Pipe, Yard, a_client

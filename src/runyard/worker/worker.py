@@ -7,47 +7,30 @@ worker finds their slots taken.
 
 import os
 import secrets
-import select
-import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from types import FrameType
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import psutil
 
 from runyard.client.machine_report import report
 from runyard.client.reservations import Reservation
-from runyard.devices import Busy, Holder, Slot, Taken, busy_reason, cpu_slots, lock_directory, take
-from runyard.devices.slots import cores
-from runyard.errors import (
-    DeviceUnavailable,
-    FormatUnknown,
-    NotFound,
-    ProjectNotFound,
-    RunFinished,
-    RunyardError,
-    ServerAway,
-    ServiceError,
-    UsageError,
-)
-from runyard.executors import Executor, Exit, Handle, LocalExecutor
+from runyard.devices import Slot, busy_reason
+from runyard.errors import FormatUnknown, RunFinished, ServerAway, ServiceError
+from runyard.executors import Executor, Exit, LocalExecutor
 from runyard.hosts import host_name, user_name
 from runyard.journal import HOST, MAIN
-from runyard.project.places import Found, Places, find_data
-from runyard.project.project import load_project
-from runyard.project.snapshot import materialise
-from runyard.queue import HEARTBEAT_S, Capacity, Lease, WorkerRow, demand_of
+from runyard.queue import HEARTBEAT_S, WorkerRow
 from runyard.queue.reports import MachineReport
-from runyard.records import RunId, RunSpec, RunState, WorkerId
-from runyard.supervisor.order import LaunchOrder, encode_order
+from runyard.records import RunId, RunState, WorkerId
 from runyard.supervisor.waiting import USES_GPU
-from runyard.worker.forecast import Forecast, environment_of
+from runyard.worker.alarm import Alarm, on_stop_signals
+from runyard.worker.forecast import Forecast
 from runyard.worker.protocol import WorkerClient
+from runyard.worker.running import Running
+from runyard.worker.slots import MachineSlots
 from runyard.worker.snapshot import Observer, Snapshot
+from runyard.worker.starter import Starter, supervisor_log
 
 POLL_S = 1.0  # between two looks at queue and slots when nothing happens
 REAP_S = 5.0  # between two looks for runs whose supervisor was killed
@@ -57,28 +40,7 @@ REST_S = 0.5  # at least, between the start of a run and the preparation of the 
 
 T = TypeVar("T")
 
-_POLL_WITHOUT_PIDFD_S = 0.1
 _ANY_RUN = {"": b""}  # a spare supervisor without a project
-_FAILED_STARTS = 3  # so many in a row, and it is not the run that is broken
-
-
-@dataclass
-class _Running:
-    lease: Lease
-    spec: RunSpec
-    slots: tuple[Slot, ...]
-    handle: Handle
-    freed_fd: int  # at its end as soon as nobody has the locks of the slots; -1 once that was seen
-    was_asked_to_stop: bool = False
-
-    def has_freed_slots(self) -> bool:
-        return bool(select.select([self.freed_fd], [], [], 0)[0])
-
-    def forget_slots(self) -> None:
-        """The slots are no longer this run's."""
-        if self.freed_fd >= 0:
-            os.close(self.freed_fd)
-        self.freed_fd, self.slots = -1, ()
 
 
 class Worker:
@@ -107,32 +69,24 @@ class Worker:
         poll_s: float = POLL_S,
         say: Callable[[str], object] = lambda text: None,
     ) -> None:
-        lock_directory()  # refuses a bad one now, and not as trouble that may pass
+        self._slots = MachineSlots(slots)
         self.id = worker_id or new_worker_id()
         self._client = client
         self._executor = executor
-        self._all_slots = slots
-        self._slots = [slot for slot in slots if not slot.problem]
         self._clock = clock
         self._poll_s = poll_s
         self._say = say
         self._observer = Observer(client, slots)
         self._forecast = Forecast(client, say=say)
+        self._starter = Starter(client, executor, self._slots, clock=clock, say=say)
         self._is_warm = is_warm
-        self._running: list[_Running] = []
+        self._running: list[Running] = []
         self._stopping = self._announced = 0
         self._reap_at = self._beat_at = self._prepare_at = self._reconsider_at = float("-inf")
-        self._failed_starts = 0
         self._trouble = ""
         self._told: dict[str, float] = {}  # troubles, and when they were told
-        self._wake_read, self._wake_write = os.pipe()
-        for fd in (self._wake_read, self._wake_write):
-            os.set_blocking(fd, False)
-        self._cores_per_slot = cores() / max(1, len(cpu_slots()))
-        self._memory_bytes = psutil.virtual_memory().total
+        self._alarm = Alarm()
         psutil.cpu_percent()  # the first call has nothing to compare with
-        if not self._slots:
-            raise DeviceUnavailable(" ".join(["There is no slot to work with.", *(slot.problem for slot in slots)]))
 
     # ---- living ----
 
@@ -145,7 +99,7 @@ class Worker:
         Raises:
             ServiceError: supervisors cannot be started.
         """
-        with self._signals():
+        with on_stop_signals(self.ask_to_stop):
             try:
                 self._turn(first=True)
                 while not self._is_done(drain=drain):
@@ -181,7 +135,7 @@ class Worker:
     def ask_to_stop(self) -> None:
         """First time: start nothing more, wait for what runs. Second time: ask the runs to stop, too."""
         self._stopping += 1
-        self._wake()  # the loop says so: a signal handler must not print
+        self._alarm.ring()  # the loop says so: a signal handler must not print
 
     def snapshot(self) -> Snapshot:
         """What happens on each slot, what waits, and when it will be done."""
@@ -189,7 +143,7 @@ class Worker:
         reserved = {each.slot: each.sentence() for each in reservations}
         return self._observer.look(
             now=self._clock(),
-            capacity=self._capacity(()),
+            capacity=self._slots.capacity(),
             running=self._used_slots(),
             reason_for=lambda slot: reserved.get(slot.name) or busy_reason(slot),
             reservations=reservations,
@@ -201,9 +155,7 @@ class Worker:
         self._executor.close()
         for each in self._running:
             each.forget_slots()
-        for fd in (self._wake_read, self._wake_write):
-            os.close(fd)
-        self._wake_read = self._wake_write = -1
+        self._alarm.close()
         self._try(lambda: self._client.queue.forget_worker(self.id))
 
     # ---- the loop ----
@@ -250,50 +202,12 @@ class Worker:
     def _is_drained(self) -> bool:
         """Whether nothing waits that could start here, and nobody else on this machine runs what may come back."""
         queue = self._client.queue
-        return queue.startable(self._capacity(())) == 0 and not queue.leases_of_host()
+        return queue.startable(self._slots.capacity()) == 0 and not queue.leases_of_host()
 
     def _wait(self) -> None:
         """Until a slot gets free, a supervisor ends, somebody wakes us, or it is time to look again."""
-        poll = select.poll()
-        poll.register(self._wake_read, select.POLLIN)
         rest_s = self._prepare_at - self._clock()
-        timeout_s = min(self._poll_s, rest_s) if rest_s > 0 else self._poll_s
-        for each in self._running:
-            if each.slots:
-                poll.register(each.freed_fd, select.POLLIN)
-            if each.handle.wait_fd is None:
-                timeout_s = min(timeout_s, _POLL_WITHOUT_PIDFD_S)
-            else:
-                poll.register(each.handle.wait_fd, select.POLLIN)
-        poll.poll(timeout_s * 1000)
-        try:
-            os.read(self._wake_read, 4096)
-        except BlockingIOError:
-            pass
-
-    def _wake(self) -> None:
-        try:
-            os.write(self._wake_write, b"x")
-        except (BlockingIOError, OSError):  # it is awake, or has left
-            pass
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Ctrl-C and SIGTERM are polite requests; outside the main thread nobody can send us any."""
-
-        def ask(number: int, frame: FrameType | None) -> None:
-            self.ask_to_stop()
-
-        try:
-            before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
-        except ValueError:
-            yield
-            return
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+        self._alarm.sleep(min(self._poll_s, rest_s) if rest_s > 0 else self._poll_s, self._running)
 
     # ---- what ended ----
 
@@ -307,37 +221,15 @@ class Worker:
             elif each.slots and each.has_freed_slots():
                 each.forget_slots()  # its supervisor only delivers what is left
 
-    def _settle(self, each: _Running, exit_: Exit) -> None:
+    def _settle(self, each: Running, exit_: Exit) -> None:
         lease = each.lease
         attempt = self._client.home.run(lease.run_id).attempt(lease.attempt)
         if not attempt.journal(HOST).exists():
-            self._not_started(lease, f"its supervisor ended at once ({_how(exit_)})")
+            self._starter.not_started(lease, f"its supervisor ended at once ({_how(exit_)})")
         elif not exit_.is_clean:
             self._reap_at = float("-inf")  # it may have left a run behind that nobody watches
         else:
-            self._failed_starts = 0
-
-    def _not_started(self, lease: Lease, why: str) -> None:
-        """Give the run back; after some of these in a row it is us who are broken, and no run should suffer."""
-        self._client.queue.give_back(lease.run_id, lease.worker_id, lease.attempt)
-        self._drop_if_ended(lease.run_id)
-        self._failed_starts += 1
-        self._say(f"Run {lease.run_id} could not be started: {why}.")
-        if self._failed_starts >= _FAILED_STARTS:
-            raise ServiceError(
-                f"{self._failed_starts} runs in a row could not be started: {why}. "
-                f"What supervisors print is kept in {supervisor_log(self._client.home.path)}."
-            )
-
-    def _drop_if_ended(self, run_id: RunId) -> bool:
-        """Take a run out of the queue that was cancelled between our claim and its start."""
-        try:
-            is_over = RunState(self._client.index.get(run_id).state).is_ended
-        except NotFound:
-            is_over = True
-        if is_over:
-            self._client.queue.remove(run_id)
-        return is_over
+            self._starter.has_worked()
 
     def _announce_stop(self) -> None:
         if self._stopping == self._announced:
@@ -380,18 +272,21 @@ class Worker:
 
     def _fill(self, now: float) -> None:
         """Start runs as long as one fits the free slots; give back the locks that no run wanted."""
-        if self._client.queue.startable(self._capacity(())) == 0:
+        if self._client.queue.startable(self._slots.capacity()) == 0:
             return
-        free = self._take_free_slots(now)
+        reserved = {each.slot for each in self._reservations(now)}
+        free = self._slots.take_free(but=reserved | self._used_slots().keys(), now=now)
         try:
             while free:
-                lease = self._client.queue.claim_next(
-                    self.id, self._capacity([taken.slot for taken in free]), now=self._clock()
-                )
+                capacity = self._slots.capacity([taken.slot for taken in free])
+                lease = self._client.queue.claim_next(self.id, capacity, now=self._clock())
                 if lease is None:
                     break
-                for used in self._start(lease, free):
-                    free.remove(used)
+                started = self._starter.start(lease, free)
+                if started is not None:
+                    self._running.append(started)
+                    self._prepare_at = self._clock() + REST_S
+                    free = [taken for taken in free if taken.slot not in started.slots]
         finally:
             for taken in free:
                 taken.lock.release()
@@ -399,33 +294,20 @@ class Worker:
     def _prepare(self) -> None:
         """Have the next run on each busy slot ready; what nobody is waiting for is given up."""
         warm_ups: dict[str, bytes] = {}
-        if self._running and not self._stopping and self._client.queue.startable(self._capacity(())):
+        if self._running and not self._stopping and self._client.queue.startable(self._slots.capacity()):
             training = [each for each in self._running if self._trains(each)]
             if self._is_warm:
                 alone = [each.slots[0] for each in training if len(each.slots) == 1]
-                warm_ups = self._forecast.warm_ups(alone, lambda slot: self._capacity([slot]))
+                warm_ups = self._forecast.warm_ups(alone, lambda slot: self._slots.capacity([slot]))
             if not warm_ups and len(training) == len(self._running):
                 warm_ups = _ANY_RUN
         for place, exit_ in self._executor.prepare(warm_ups).items():
             if exit_.code == USES_GPU:
                 self._forecast.refuse(place)
 
-    def _trains(self, each: _Running) -> bool:
+    def _trains(self, each: Running) -> bool:
         """Whether its imports are over: two that import the same at once would take twice as long."""
         return self._client.home.run(each.lease.run_id).attempt(each.lease.attempt).journal(MAIN).exists()
-
-    def _take_free_slots(self, now: float) -> list[Taken]:
-        ours = self._used_slots()
-        holder = Holder(pid=os.getpid(), user=user_name(), what="a worker that looks for its next run", since=now)
-        reserved = {each.slot for each in self._reservations(now)}
-        free = []
-        for slot in self._slots:
-            if slot.name in ours or slot.name in reserved:
-                continue
-            found = take(slot, holder)
-            if not isinstance(found, Busy):
-                free.append(found)
-        return free
 
     def _reservations(self, now: float) -> list[Reservation]:
         """Of slots of this machine that somebody has for himself."""
@@ -435,128 +317,9 @@ class Worker:
             self._tell(f"Nobody can say what is reserved: {problem}")
             return []
 
-    def _start(self, lease: Lease, free: Sequence[Taken]) -> list[Taken]:
-        """Start a run on some of the free slots; return those that it has now."""
-        try:
-            spec = self._client.receive(lease.run_id)
-        except NotFound:
-            self._client.queue.remove(lease.run_id)
-            return []
-        except ServerAway:
-            raise  # nobody is to blame; what was claimed is given back when the server answers again
-        except RunyardError as error:
-            self._client.queue.give_back(lease.run_id, lease.worker_id, lease.attempt)
-            self._client.queue.hold([lease.run_id], why=str(error))
-            self._say(f"Run {lease.run_id} is held: {error}")
-            return []
-        if self._drop_if_ended(lease.run_id):
-            return []
-        try:
-            data = self._find_data(spec)
-        except ServerAway:
-            raise
-        except (OSError, RunyardError) as error:
-            self._not_started(lease, str(error))
-            return []
-        if data.missing:
-            self._refuse(lease, spec, " ".join(data.missing))
-            return []
-        used = self._choose(spec, free)
-        freed_fd, held_fd = os.pipe()
-        try:
-            order = self._order(lease, spec, used, held_fd, data.used)
-            place = used[0].slot.name if len(used) == 1 else ""
-            handle = self._executor.start(encode_order(order), fds=order.lock_fds, place=place)
-        except (OSError, RunyardError) as error:
-            os.close(freed_fd)
-            if isinstance(error, ServerAway):
-                raise
-            self._not_started(lease, str(error))
-            return []
-        finally:
-            os.close(held_fd)
-        holder = Holder(
-            pid=handle.pid or os.getpid(), user=user_name(), what=spec.name, run_id=lease.run_id, since=self._clock()
-        )
-        for taken in used:
-            taken.lock.describe(holder)
-            taken.lock.release()  # the supervisor has it now
-        self._prepare_at = self._clock() + REST_S
-        self._running.append(_Running(lease, spec, tuple(taken.slot for taken in used), handle, freed_fd))
-        return used
-
     def _used_slots(self) -> dict[str, RunId]:
         """The runs that were started here and still have a slot, by the slot's name."""
         return {slot.name: each.lease.run_id for each in self._running for slot in each.slots}
-
-    def _choose(self, spec: RunSpec, free: Sequence[Taken]) -> list[Taken]:
-        """The slots for a run: the smallest GPUs that are large enough, so that large ones stay free for large runs."""
-        demand = demand_of(
-            self._capacity([taken.slot for taken in free]), gpus=spec.resources.gpus, cpus=spec.resources.cpus
-        )
-        if not demand.gpus:
-            return [taken for taken in free if not taken.slot.is_gpu][: demand.cpu_slots]
-        needed = spec.resources.gpu_memory_bytes or 0
-        large_enough = [taken for taken in free if taken.slot.is_gpu and taken.slot.memory_bytes >= needed]
-        return sorted(large_enough, key=lambda taken: taken.slot.memory_bytes)[: demand.gpus]
-
-    def _order(
-        self, lease: Lease, spec: RunSpec, used: Sequence[Taken], held_fd: int, data: dict[str, str]
-    ) -> LaunchOrder:
-        """What the supervisor is told. `held_fd` travels with the locks, so that we see when they are free."""
-        slots = [taken.slot for taken in used]
-        names = tuple(slot.name for slot in slots)
-        return LaunchOrder(
-            run_id=lease.run_id,
-            home=str(self._client.home.path),
-            attempt=lease.attempt,
-            devices=names,
-            device_names=tuple(slot.device_name or slot.label for slot in slots),
-            env=environment_of(spec, slots, code=self._code_of(spec)),
-            lock_fds=(*(taken.lock.fd for taken in used), held_fd),
-            worker_id=self.id,
-            data=data,
-        )
-
-    def _find_data(self, spec: RunSpec) -> Found:
-        """Where the run's data lie here; relative paths start where it works, else in the code that came with it."""
-        code = self._code_of(spec)
-        folder = Path(spec.project_dir)
-        try:
-            keys = load_project(code or folder).data_roots
-        except (
-            ProjectNotFound,
-            UsageError,
-        ):  # it has no settings that can be read, so nothing is known of its data
-            keys = ()
-        if not keys and spec.data is None:
-            return Found({}, ())
-        return find_data(Places.of_machine(), keys, spec.config, spec.data, folders=[folder, *([code] if code else [])])
-
-    def _refuse(self, lease: Lease, spec: RunSpec, why: str) -> None:
-        """Leave a run to machines that have its data."""
-        self._client.queue.refuse(
-            lease.run_id, lease.worker_id, lease.attempt, host=host_name(), why=why, now=self._clock()
-        )
-        self._say(f"Run {lease.run_id} ({spec.name}) is left to other machines, and tried again later: {why}")
-
-    def _code_of(self, spec: RunSpec) -> Path | None:
-        """Where the child imports from: the code of the moment at which the run was queued."""
-        if spec.code.snapshot is None:
-            return None
-        return materialise(spec.code.snapshot, self._client.artifacts, self._client.home)
-
-    def _capacity(self, free: Sequence[Slot]) -> Capacity:
-        return Capacity(
-            gpu_memory_bytes=tuple(slot.memory_bytes for slot in free if slot.is_gpu),
-            all_gpu_memory_bytes=tuple(slot.memory_bytes for slot in self._slots if slot.is_gpu),
-            cpu_slots=sum(not slot.is_gpu for slot in free),
-            all_cpu_slots=sum(not slot.is_gpu for slot in self._slots),
-            cores_per_slot=self._cores_per_slot,
-            cores=cores(),
-            memory_bytes=self._memory_bytes,
-            host=host_name(),
-        )
 
     def _row(self, now: float) -> WorkerRow:
         return WorkerRow(
@@ -565,14 +328,14 @@ class Worker:
             user=user_name(),
             pid=os.getpid(),
             home=str(self._client.home.path),
-            slots=tuple(slot.name for slot in self._slots),
+            slots=tuple(slot.name for slot in self._slots.usable),
             seen_at=now,
             report=self._report(),
         )
 
     def _report(self) -> MachineReport | None:
         try:
-            return report(self._all_slots, disk=self._client.home.path)
+            return report(self._slots.all, disk=self._client.home.path)
         except (OSError, psutil.Error):  # a worker without numbers works as well
             return None
 
@@ -580,11 +343,6 @@ class Worker:
 def local_worker(client: WorkerClient, slots: Sequence[Slot], **options: Any) -> Worker:  # options: those of Worker
     """A worker that starts its supervisors on this machine and keeps what they print in the home."""
     return Worker(client, LocalExecutor(log=supervisor_log(client.home.path)), slots, **options)
-
-
-def supervisor_log(home: Path) -> Path:
-    """Where supervisors of a home print what nobody else would hear."""
-    return home / "supervisors.log"
 
 
 def new_worker_id() -> WorkerId:
