@@ -15,29 +15,25 @@ from itertools import pairwise
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, and_, delete, func, insert, literal, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, or_, select, true, update
 
 from runyard.database import Database, again_after_deadlock, insert_missing, lock_queue, lock_runs, upsert
 from runyard.database.schema import paused_projects, queue, refusals, workers
 from runyard.errors import LeaseLost, NotFound
 from runyard.hosts import host_name
 from runyard.queue import placements, shares
-from runyard.queue.capacity import Capacity, fits, wanted_gpus
+from runyard.queue.capacity import Capacity, fits
+from runyard.queue.choice import ORDER, next_fitting, startable
 from runyard.queue.leases import LEASE_S, Lease
 from runyard.queue.placements import Placement
 from runyard.queue.reports import MachineReport
-from runyard.queue.rows import Counts, QueueRow, Standing, WorkerRow
+from runyard.queue.rows import HELD, LEASED, WAITING, Counts, QueueRow, Standing, WorkerRow
 from runyard.records import RunId, RunSpec, RunState, WorkerId
-
-WAITING = "waiting"
-HELD = "held"
-LEASED = "leased"
 
 WORKER_SILENT_S = 3 * LEASE_S  # after that a worker is not listed any more
 
 _EPOCH = datetime(2020, 1, 1, tzinfo=UTC)  # positions are seconds since then; small numbers leave more room between two
 _STEP = 1e-6  # between runs that were created at the same time
-_ORDER = (queue.c.priority.desc(), queue.c.position, queue.c.run_id)
 
 
 class Queue:
@@ -129,7 +125,7 @@ class Queue:
         """
         with self._writing(connection) as tx:
             shared = shares.read_shares(tx)
-            next_ = _next_fitting(tx, capacity, self._seen, shared).with_for_update(skip_locked=True)
+            next_ = next_fitting(tx, capacity, self._seen, shared).with_for_update(skip_locked=True)
             row = tx.execute(next_).one_or_none()
             if row is None:
                 return None
@@ -371,7 +367,7 @@ class Queue:
         Among several users that is the order for as long as none of the executing runs ends; each end gives its user
         an earlier turn.
         """
-        statement = select(queue).where(self._seen).order_by((queue.c.state == LEASED).desc(), *_ORDER)
+        statement = select(queue).where(self._seen).order_by((queue.c.state == LEASED).desc(), *ORDER)
         with self._database.read() as tx:
             found = [QueueRow(**row._mapping) for row in tx.execute(statement)]
             n_leased = sum(row.state == LEASED for row in found)
@@ -406,14 +402,14 @@ class Queue:
 
     def startable(self, capacity: Capacity) -> int:
         """How many waiting runs this worker could start if all its slots were free."""
-        statement = select(func.count()).select_from(queue).where(self._seen, *_startable(), fits(capacity.when_idle()))
+        statement = select(func.count()).select_from(queue).where(self._seen, *startable(), fits(capacity.when_idle()))
         with self._database.read() as tx:
             return int(tx.scalar(statement) or 0)
 
     def next_fitting(self, capacity: Capacity) -> RunId | None:
         """The run that `claim_next` would lease now; it may be another one in a moment."""
         with self._database.read() as tx:
-            row = tx.execute(_next_fitting(tx, capacity, self._seen, shares.read_shares(tx))).one_or_none()
+            row = tx.execute(next_fitting(tx, capacity, self._seen, shares.read_shares(tx))).one_or_none()
         return RunId(row.run_id) if row else None
 
     # ---- workers ----
@@ -536,44 +532,6 @@ def _known(tx: Connection, run_ids: Sequence[str]) -> set[str]:
     return known
 
 
-def _startable() -> tuple[Any, Any]:  # conditions; SQLAlchemy's type for them has no shorter name
-    return queue.c.state == WAITING, queue.c.project.not_in(select(paused_projects.c.project))
-
-
-def _next_fitting(tx: Connection, capacity: Capacity, seen: ColumnElement[bool], shared: shares.Shares) -> Select[Any]:
-    rank = shares.rank(shared)
-    statement = select(queue).where(seen, *_startable(), fits(capacity)).order_by(*_in_turn(rank)).limit(1)
-    large = _large_ahead(tx, capacity, seen, rank)
-    if large is not None:  # without this, small runs would take every GPU that becomes free, and it would wait for ever
-        priority, place, position = large
-        is_equal, is_older = queue.c.priority == priority, queue.c.position < position
-        is_next = is_older if rank is None else or_(rank < place, and_(rank == place, is_older))
-        ahead = or_(queue.c.priority > priority, and_(is_equal, is_next))
-        statement = statement.where(or_(wanted_gpus(capacity) == 0, ahead))
-    return statement
-
-
-def _large_ahead(
-    tx: Connection, capacity: Capacity, seen: ColumnElement[bool], rank: ColumnElement[int] | None
-) -> tuple[int, int, float] | None:
-    """Where the first run stands that needs more GPUs than are free now, but not more than there are."""
-    if len(capacity.all_gpu_memory_bytes) < 2:
-        return None
-    statement = (
-        select(queue.c.priority, (literal(0) if rank is None else rank).label("place"), queue.c.position)
-        .where(seen, *_startable(), wanted_gpus(capacity) > 1, fits(capacity.when_idle()), ~fits(capacity))
-        .order_by(*_in_turn(rank))
-        .limit(1)
-    )
-    row = tx.execute(statement).one_or_none()
-    return (row.priority, row.place, row.position) if row else None
-
-
-def _in_turn(rank: ColumnElement[int] | None) -> tuple[ColumnElement[Any], ...]:  # columns of several types
-    highest, *within = _ORDER
-    return _ORDER if rank is None else (highest, rank, *within)
-
-
 def _refusals(tx: Connection) -> dict[str, tuple[str, ...]]:
     """What machines said, by run."""
     found: dict[str, tuple[str, ...]] = {}
@@ -597,7 +555,7 @@ def _lease_lost(tx: Connection, run_id: str, attempt: int) -> LeaseLost:
 
 
 def _of_grid(tx: Connection, grid: str, state: str) -> list[RunId]:
-    statement = select(queue.c.run_id).where(queue.c.grid == grid, queue.c.state == state).order_by(*_ORDER)
+    statement = select(queue.c.run_id).where(queue.c.grid == grid, queue.c.state == state).order_by(*ORDER)
     return [RunId(run_id) for run_id in tx.scalars(statement)]
 
 
@@ -609,5 +567,5 @@ def _require(tx: Connection, run_id: str) -> None:
 def _places(tx: Connection) -> list[Placement]:
     """Everything that does not execute yet, in the order in which it will."""
     statement = select(queue.c.run_id, queue.c.priority, queue.c.position).where(queue.c.state != LEASED)
-    rows = tx.execute(statement.order_by(*_ORDER))
+    rows = tx.execute(statement.order_by(*ORDER))
     return [Placement(RunId(row.run_id), row.priority, row.position) for row in rows]

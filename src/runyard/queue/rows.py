@@ -7,6 +7,10 @@ import msgspec
 from runyard.queue.reports import MachineReport
 from runyard.records import RunId, WorkerId
 
+WAITING = "waiting"
+HELD = "held"
+LEASED = "leased"
+
 
 class QueueRow(msgspec.Struct, frozen=True, kw_only=True):
     """A run in the queue. `state` is "waiting", "held" or "leased"."""
