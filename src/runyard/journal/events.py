@@ -104,6 +104,13 @@ class FileLogged(Event, frozen=True, kw_only=True, tag="file"):
     meta: dict[str, Any] = {}
 
 
+class ChildBegan(Event, frozen=True, kw_only=True, tag="child_began"):
+    """A process of the run began a run below it in the same home; the supervisor of this one watches that, too."""
+
+    run: str
+    pid: Int
+
+
 class Warned(Event, frozen=True, kw_only=True, tag="warned"):
     """Something a person should know, e.g. that points were dropped."""
 
@@ -259,8 +266,8 @@ class Kept(Event, frozen=True, kw_only=True, tag="kept"):
 
 AnyEvent = (
     Opened | Finished | Failed | StopObeyed | Tagged | Noted | Configured | Labelled | Progress | Media | FileLogged
-    | Warned | Started | Environment | CodeSeen | DataSeen | Output | OutputDropped | ArtifactStored | ArtifactRemoved
-    | Ended
+    | ChildBegan | Warned | Started | Environment | CodeSeen | DataSeen | Output | OutputDropped | ArtifactStored
+    | ArtifactRemoved | Ended
     | Renamed | Filed | StopRequested | Requeued | Held | Released | Reordered | Trashed | Restored
     | Kept
 )  # fmt: skip

@@ -45,7 +45,7 @@ def supervise(order: LaunchOrder, *, waiting: "Waiting | None" = None, connect: 
     home = Home.open(order.home)
     attempt, spec = _find(home.run(order.run_id), order.attempt)
     with Signals() as signals:
-        journal = _open_journal(attempt)
+        journal = open_journal(attempt)
         try:
             return _run_child(order, spec, attempt, journal, signals, connect or _connect_to(home), waiting)
         finally:
@@ -69,10 +69,10 @@ def watch(run_dir: Path, pid: int, *, started: float | None = None, connect: "Co
     home = Home(run_dir.parent.parent)
     order = LaunchOrder(run_id=spec.id, home=str(home.path), attempt=attempt.number)
     with Signals() as signals:
-        journal = _open_journal(attempt)
+        journal = open_journal(attempt)
         try:
             subject = find_watched(pid, started=started, journal=attempt.journal(MAIN))
-            journal.event(_started(order, spec, attempt))
+            journal.event(first_words(order, spec, attempt))
             return Supervision(
                 Commission(
                     order=order,
@@ -99,8 +99,13 @@ def _find(folder: RunFolder, number: int) -> tuple[Attempt, RunSpec]:
     return folder.attempt(number), spec
 
 
-def _open_journal(attempt: Attempt) -> JournalWriter:
-    """Create host.journal and lock it, which tells everybody on this machine that the attempt is supervised."""
+def open_journal(attempt: Attempt) -> JournalWriter:
+    """Create host.journal and lock it, which tells everybody on this machine that the attempt is supervised.
+
+    Raises:
+        ConflictError: it was started before.
+        OSError: the disk did not take it.
+    """
     attempt.path.mkdir(parents=True, exist_ok=True)
     path = attempt.journal(HOST)
     problem = f"Attempt {attempt.number} of run {attempt.run.id} was started before; a new try needs a new attempt."
@@ -140,7 +145,7 @@ def _run_child(
     others = _children_before() if order.foreground else frozenset()
     environment = child_environment(order, run_dir=attempt.run.path)
     oom_before = oom_kills()
-    journal.event(_started(order, spec, attempt))
+    journal.event(first_words(order, spec, attempt))
     began = time.monotonic()
     if waiting is not None and waiting.begin(order, spec, run_dir=attempt.run.path, signals=signals):
         pid, reader, is_warm = waiting.pid, waiting.output_fd, True
@@ -223,7 +228,7 @@ def _fetch_checkpoints(
         client.close()
     if cause is None:
         return None
-    journal.event(_started(order, decode_spec(attempt.run.spec.read_bytes()), attempt))
+    journal.event(first_words(order, decode_spec(attempt.run.spec.read_bytes()), attempt))
     ended = tell_end(Facts(cause=cause), time_ns=time.time_ns())
     journal.event(ended)
     return ended
@@ -260,7 +265,8 @@ def _not_started(journal: JournalWriter, error: OSError) -> Ended:
     return ended
 
 
-def _started(order: LaunchOrder, spec: RunSpec, attempt: Attempt) -> Started:
+def first_words(order: LaunchOrder, spec: RunSpec, attempt: Attempt) -> Started:
+    """The first words of a supervisor."""
     return Started(
         time_ns=time.time_ns(),
         host=host_name(),

@@ -60,6 +60,11 @@ class Delivery:
                 self._client = self._connect()
             return self._client
 
+    @property
+    def has_trouble(self) -> bool:
+        """Whether the last try went wrong."""
+        return not self._knows_offsets
+
     def deliver_some(self, *, at_once: bool = False) -> bool:
         """Deliver one piece of every stream that grew; whether all of them have arrived.
 

@@ -45,23 +45,19 @@ class Sampler:
         since: float,
         cpu_s: Mapping[int, float] = MappingProxyType({}),
     ) -> None:
-        self._journal = journal
+        self._rows = HostRows(journal, since=since)
         self._members = members
         self._disk = disk
         self._gpus = gpus
-        self._since = since
-        self._schema: Schema | None = None
         self._cpu_s = dict(cpu_s)
         self._sampled_at = time.monotonic()
         psutil.cpu_percent()  # the first call only sets the beginning of the interval
 
-    def sample(self) -> None:
-        """Measure everything and write it down."""
+    def sample(self) -> dict[str, float]:
+        """Measure everything, write it down, and give it."""
         values = {**self._host(), **self._processes(), **self._devices()}
-        if self._schema is None:
-            self._schema = self._journal.declare(tuple(values))
-        now = time.time()
-        self._journal.append(self._schema.encode(int(now - self._since), int(now * 1e9), list(values.values())))
+        self._rows.write(values)
+        return values
 
     def _host(self) -> dict[str, float]:
         memory = psutil.virtual_memory()
@@ -109,6 +105,22 @@ class Sampler:
                 value = getattr(found, field, None)
                 values[f"sys/gpu{number}/{key}"] = math.nan if value is None else float(value)
         return values
+
+
+class HostRows:
+    """What was measured, as rows of one journal. `since` is when its run was asked for, in seconds since 1970."""
+
+    def __init__(self, journal: JournalWriter, *, since: float) -> None:
+        self._journal = journal
+        self._since = since
+        self._schema: Schema | None = None
+
+    def write(self, values: Mapping[str, float]) -> None:
+        """One row; the same keys each time."""
+        if self._schema is None:
+            self._schema = self._journal.declare(tuple(values))
+        now = time.time()
+        self._journal.append(self._schema.encode(int(now - self._since), int(now * 1e9), list(values.values())))
 
 
 def gpu_uuids(devices: Iterable[str]) -> tuple[str, ...]:

@@ -26,6 +26,8 @@ class Exit:
 class Subject(Protocol):
     """The process of an attempt. Nothing here blocks."""
 
+    pid: int
+
     @property
     def exit_fd(self) -> int | None:
         """Readable when it has ended; None where the system offers no such thing."""

@@ -14,45 +14,44 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from runyard.errors import LeaseLost, RunyardError
 from runyard.git import read_state
 from runyard.hosts import user_name
-from runyard.journal import MAIN, Attempt, Home, JournalWriter
+from runyard.journal import Attempt, Home, JournalWriter
 from runyard.journal.events import (
-    AnyEvent,
+    ChildBegan,
     CodeSeen,
     DataSeen,
     Ended,
+    Environment,
     Event,
-    Failed,
-    FileLogged,
-    Finished,
-    Opened,
     Output,
     OutputDropped,
-    StopObeyed,
     Warned,
 )
 from runyard.records import RunSpec, RunState
 from runyard.supervisor.checkpoints import CheckpointRounds
 from runyard.supervisor.datawatch import DataWatch
 from runyard.supervisor.delivery import Connect, Delivery
-from runyard.supervisor.endings import Cause, CauseKind, Closing, Facts, tell_end
+from runyard.supervisor.endings import Cause, CauseKind, Facts, tell_end
 from runyard.supervisor.environment import describe_environment
 from runyard.supervisor.errands import Errands
-from runyard.supervisor.files import LoggedFiles
+from runyard.supervisor.followed import Followed
 from runyard.supervisor.oom import have_risen, oom_kills
 from runyard.supervisor.order import LaunchOrder
 from runyard.supervisor.output import FLUSH_S, Capture
 from runyard.supervisor.requests import StopRequests
 from runyard.supervisor.sampling import SAMPLE_S, Sampler, gpu_uuids
 from runyard.supervisor.signals import Signals
-from runyard.supervisor.streams import Follower
 from runyard.supervisor.subject import Child, Exit, Subject
 from runyard.supervisor.timetable import Timetable
+
+if TYPE_CHECKING:
+    from runyard.supervisor.children import Children
 
 DELIVER_S = 0.7
 DATA_S = 5.0  # at the end of a run, for looking at its data
@@ -110,7 +109,12 @@ class Supervision:
         )
         self._errands = Errands()
         self._delivery = Delivery(commission.attempt, connect=commission.connect, warn=self._warn_from_errand)
-        self._files = LoggedFiles(commission.attempt, journal=commission.journal, delivery=self._delivery)
+        self._followed = Followed(
+            commission.attempt, journal=commission.journal, delivery=self._delivery, on_child=self._on_child
+        )
+        self._files = self._followed.files
+        self._children: Children | None = None  # most runs have none
+        self._seen: tuple[Environment | None, CodeSeen | None] = (None, None)
         self._checkpoints = CheckpointRounds(
             lambda: self._delivery.client,
             run_id=self._spec.id,
@@ -124,9 +128,6 @@ class Supervision:
         self._capture = Capture()
         self._output_fd = commission.output_fd
         self._tee = self._is_foreground
-        self._followers: dict[str, Follower] = {}
-        self._closing: dict[str, Closing] = {}  # what each stream said last about its end
-        self._rank_pids: set[int] = set()
         self._cause: Cause | None = None
         self._is_described = False
         self._is_released = False
@@ -140,7 +141,7 @@ class Supervision:
         """Watch until the process and all that belongs to it has ended; write down and deliver how."""
         self._open()
         try:
-            while self._exit() is None and MAIN not in self._watched_closing():
+            while self._exit() is None and not self._has_watched_closed():
                 self._turn()
             self._is_over = True
             ended = self._end(self._exit() or Exit(), time_ns=time.time_ns())
@@ -153,8 +154,11 @@ class Supervision:
                 if ended.state != RunState.COMPLETED and self._is_of_server:
                     self._bring_last_checkpoints()
             self._deliver_rest()
+            self._watch_children_to_their_ends()
             return ended
         finally:
+            if self._children is not None:
+                self._children.close()
             self._selector.close()
             self._subject.close()
             self._survived(self._errands.hear)
@@ -174,7 +178,7 @@ class Supervision:
         if self._output_fd is not None:
             self._selector.register(self._output_fd, selectors.EVENT_READ, self._read_output)
             timetable.every(FLUSH_S, self._flush_output, first=now + FLUSH_S)
-        sampler = Sampler(
+        self._sampler = Sampler(
             self._journal,
             members=self._subject.members,
             disk=self._given.attempt.path,
@@ -185,7 +189,7 @@ class Supervision:
         timetable.every(LOOK_S, self._look, first=now)
         timetable.once(now + DELIVER_S, self._deliver)
         timetable.once(now + DESCRIBE_S, self._describe)
-        timetable.every(SAMPLE_S, sampler.sample, first=now + 1.0)
+        timetable.every(SAMPLE_S, self._sample, first=now + 1.0)
         if order.worker_id is not None:
             timetable.every(HEARTBEAT_S, self._heartbeat, first=now + HEARTBEAT_S)
             if self._is_of_server:
@@ -214,9 +218,9 @@ class Supervision:
     def _exit(self) -> Exit | None:
         return self._subject.poll()
 
-    def _watched_closing(self) -> dict[str, Closing]:
+    def _has_watched_closed(self) -> bool:
         """A process that is only watched may go on after its run: a notebook finishes many."""
-        return {} if isinstance(self._subject, Child) else self._closing
+        return self._followed.has_closed and not isinstance(self._subject, Child)
 
     # ---- output ----
 
@@ -273,22 +277,15 @@ class Supervision:
         request = self._requests.look()
         if request is not None:
             self._stop(Cause(kind=CauseKind.REQUEST, by=request.by, why=request.why))
-        for stream in self._given.attempt.streams():
-            if stream not in self._followers and _is_of_training(stream):
-                self._followers[stream] = Follower(self._given.attempt.journal(stream))
-        for stream, follower in self._followers.items():
-            for event in follower.read():
-                self._note(stream, event)
+        self._followed.look()
         self._files.move()
         self._tell_data()
+        self._look_at_children()
 
-    def _note(self, stream: str, event: AnyEvent) -> None:
-        if isinstance(event, Finished | Failed | StopObeyed):
-            self._closing[stream] = event
-        elif isinstance(event, FileLogged):
-            self._files.add(event)
-        elif isinstance(event, Opened) and stream.startswith("rank"):
-            self._rank_pids.add(event.pid)
+    def _sample(self) -> None:
+        values = self._sampler.sample()
+        if self._children is not None:
+            self._children.sample(values)
 
     def _deliver(self) -> None:
         self._errands.begin("deliver", self._delivery.deliver_some, self._rest)
@@ -333,19 +330,21 @@ class Supervision:
 
     def _describe(self) -> None:
         """Environment, data and code: slow, so this comes when the child is on its way."""
+        if self._is_described:
+            return
         self._is_described = True
         if self._data is not None:
             self._data.start()
         order = self._given.order
         gpus = gpu_uuids(order.devices)
-        self._tell(
-            describe_environment(
-                self._given.environment,
-                gpus=order.device_names if gpus else (),
-                driver=_driver() if gpus else "",
-                interpreter=order.python,
-            )
+        environment = describe_environment(
+            self._given.environment,
+            gpus=order.device_names if gpus else (),
+            driver=_driver() if gpus else "",
+            interpreter=order.python,
         )
+        self._seen = (environment, None)
+        self._tell(environment)
         if self._spec.code.commit is None and self._spec.project_dir:
             self._tell_code(Path(self._spec.project_dir))
 
@@ -371,15 +370,15 @@ class Supervision:
         state = read_state(folder)
         if state is None or state.commit is None:
             return
-        self._tell(
-            CodeSeen(
-                time_ns=time.time_ns(),
-                commit=state.commit,
-                branch=state.branch or "",
-                is_dirty=state.is_dirty,
-                diff=self._delivery.store_bytes(state.diff, name="the diff") if state.diff else "",
-            )
+        code = CodeSeen(
+            time_ns=time.time_ns(),
+            commit=state.commit,
+            branch=state.branch or "",
+            is_dirty=state.is_dirty,
+            diff=self._delivery.store_bytes(state.diff, name="the diff") if state.diff else "",
         )
+        self._seen = (self._seen[0], code)
+        self._tell(code)
 
     # ---- ending it ----
 
@@ -409,7 +408,7 @@ class Supervision:
         if self._cause is not None or self._is_over:
             return
         self._cause = cause
-        self._subject.ask_to_stop(self._rank_pids)
+        self._subject.ask_to_stop(self._followed.rank_pids)
         self._timetable.once(time.monotonic() + self._spec.grace_s, self._subject.kill)
 
     def _end(self, found: Exit, *, time_ns: int) -> Ended:
@@ -419,10 +418,9 @@ class Supervision:
             self._clear_tree(self._subject)
         if found.exit_code == 0:  # a failure is told first, since it may hold the rest of its grid
             self._release_slots()
-        for action in (self._finish_output, self._look, self._follow_to_the_end, self._files.move):
+        for action in (self._finish_output, self._look, self._followed.read_all, self._files.move):
             self._survived(action)
-        if not self._is_described:
-            self._survived(self._describe)
+        self._survived(self._describe)
         if self._data is not None:
             self._data.wait(DATA_S)
             if not self._data.is_ready:
@@ -430,6 +428,7 @@ class Supervision:
             self._survived(self._tell_data)
         ended = tell_end(self._facts(found), time_ns=time_ns)
         self._tell(ended)
+        self._survived(lambda: self._end_children(found))
         return ended
 
     def _release_slots(self) -> None:
@@ -457,18 +456,11 @@ class Supervision:
                 child.kill()
             self._turn(0.02)
 
-    def _follow_to_the_end(self) -> None:
-        for stream, follower in self._followers.items():
-            for event in follower.read_all():
-                self._note(stream, event)
-
     def _facts(self, found: Exit) -> Facts:
-        own = self._closing.get(MAIN)
-        failed = next((event for event in self._closing.values() if isinstance(event, Failed)), None)
         return Facts(
             exit_code=found.exit_code,
             signal=found.signal,
-            closing=own or failed,
+            closing=self._followed.closing,
             cause=self._cause,
             time_limit_s=self._spec.resources.time_limit_s,
             oom_killed=have_risen(self._given.oom_before, oom_kills()),
@@ -490,6 +482,7 @@ class Supervision:
                 self._pause(0.05)
         self._files.finish()
         self._awaited("rest", self._deliver_at_once)
+        self._deliver_children(deadline)
 
     def _deliver_at_once(self) -> bool:
         return self._delivery.deliver_some(at_once=True)
@@ -512,6 +505,75 @@ class Supervision:
         for key, _ in self._selector.select(wait_s):
             self._survived(key.data)
 
+    # ---- runs below this one ----
+
+    def _on_child(self, event: ChildBegan) -> None:
+        if self._children is None:
+            from runyard.supervisor.children import Children  # late: few runs have any
+
+            self._children = Children(
+                self._given.attempt.run, connect=lambda: self._delivery.client, warn=self._warn_from_errand
+            )
+            self._timetable.once(time.monotonic() + DELIVER_S, self._deliver_for_children)
+            self._survived(self._describe)  # it has imported what it needs, and they get the same description
+        self._children.begin(event)
+        self._children.describe(*self._seen)
+
+    def _look_at_children(self) -> None:
+        children = self._children
+        if children is None:
+            return
+        for pid, cause in children.look(self._timetable):
+            if pid != self._subject.pid:
+                children.ask_to_stop(pid)
+            elif self._is_over:
+                self._subject.ask_to_stop(())
+            else:
+                self._stop(cause)  # it is the very process of this run
+        children.settle()
+
+    def _deliver_for_children(self) -> None:
+        assert self._children is not None  # it put this into the timetable
+        self._errands.begin("deliver children", self._children.deliver, self._rest_of_children)
+
+    def _rest_of_children(self, _have_arrived: bool) -> None:
+        self._timetable.once(time.monotonic() + DELIVER_S, self._deliver_for_children)
+
+    def _end_children(self, found: Exit) -> None:
+        """Nothing of the run's processes is left; a process that is only watched may go on."""
+        children = self._children
+        if children is None or self._exit() is None:
+            return
+        oom_killed = have_risen(self._given.oom_before, oom_kills())
+        children.end_all(found, pid=self._subject.pid, cause=self._cause, oom_killed=oom_killed)
+
+    def _watch_children_to_their_ends(self) -> None:
+        """The run was finished before runs below it, and its process goes on with them."""
+        children = self._children
+        if children is None or not children.are_open:
+            return
+        self._timetable = Timetable()
+        now = time.monotonic()
+        self._timetable.every(LOOK_S, self._look_at_children, first=now)
+        self._timetable.once(now + DELIVER_S, self._deliver_for_children)
+        while children.are_open and self._exit() is None and not self._is_hurried:
+            self._turn()
+        self._survived(lambda: self._end_children(self._exit() or Exit()))
+        self._deliver_children(time.monotonic() + FINAL_DELIVERY_S)
+
+    def _deliver_children(self, deadline: float) -> None:
+        children = self._children
+        if children is None:
+            return
+        self._survived(children.settle)
+        while not children.are_home and not self._is_hurried:
+            is_brought = self._awaited("rest of children", lambda: children.deliver(at_once=True))
+            self._survived(children.settle)
+            if (is_brought and children.are_open) or time.monotonic() > deadline:
+                return
+            if not is_brought:
+                self._pause(0.05)
+
     # ---- words ----
 
     def _tell(self, event: Event) -> None:
@@ -522,10 +584,6 @@ class Supervision:
 
     def _warn_from_errand(self, text: str) -> None:
         self._errands.say(lambda: self._warn(text))
-
-
-def _is_of_training(stream: str) -> bool:
-    return stream == MAIN or stream.startswith(("main-", "rank"))
 
 
 def _checkpoints_every_s() -> float:

@@ -7,6 +7,7 @@ database here, and nothing to wait for at exit: what a call has written is in th
 """
 
 import os
+from _thread import get_ident
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import index
 from pathlib import Path
@@ -103,6 +104,7 @@ class Run:
         self.data = spec.data
         self.attempt = attempt
         self.dir = self._folder.path
+        self._thread = get_ident()
         self.resumed: bool = attempt > 1 and _has_entries(self._folder.checkpoints)
 
     @classmethod
@@ -538,6 +540,12 @@ class Run:
             self._event(StopObeyed(time_ns=time_ns(), reason=reason, signalled=self._stop.is_set))
         else:
             self._event(Finished(time_ns=time_ns()))
+
+    def _inherit_stop(self, parent: "Run") -> None:
+        """Of a run that begins below another one: what was asked of that is asked of this one, too."""
+        self._decides_itself = parent._decides_itself
+        if parent._stop.is_set:
+            self._stop.tell()
 
     def _tells_the_end(self) -> bool:
         """Whether this process speaks for the run (or its rank): a forked or spawned helper does not."""

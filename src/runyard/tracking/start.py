@@ -7,10 +7,11 @@ the process ends the run truthfully: an exception that nobody catches, `sys.exit
 import atexit
 import os
 import sys
+from _thread import get_ident
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from time import monotonic, sleep, strftime
+from time import monotonic, sleep, strftime, time_ns
 from types import TracebackType
 from typing import Any, NoReturn
 
@@ -18,6 +19,7 @@ import msgspec
 
 from runyard.errors import UsageError
 from runyard.journal import Home
+from runyard.journal.events import ChildBegan
 from runyard.records import RunSpec, encode_spec, new_run_id
 from runyard.tracking.complaints import say
 from runyard.tracking.run import Run, current_run
@@ -47,8 +49,7 @@ def start_run(
         tags: to find it by.
         home: where the run is kept; RUNYARD_HOME or ~/.runyard if left out.
         parent: the run that this one is a part of, e.g. the search of which it is a trial. It stays open, this one
-            becomes a run of its own beside it, and shall be finished before the next. Each costs about a second of
-            processor time in the background, so this waits a little where several are still being put away.
+            becomes a run of its own beside it, which the same supervisor watches.
 
     Returns:
         The run, also usable as a context manager. A run that is open in this process already is returned as it is
@@ -67,20 +68,29 @@ def start_run(
     if under and parent is None:
         run = before or Run.attach(under, int(os.environ.get(ATTEMPT_VARIABLE, "1")), config=config)
     else:
-        if before is not None and before is not parent:
+        if before is not None and before is not parent and (parent is None or before._thread == get_ident()):
             before.finish()
         spec = _spec(project, config, name=name, tags=tags)
         if parent is not None:
             spec = msgspec.structs.replace(spec, parent=parent.id)
             home = home or parent.dir.parent.parent
+        where = Home.open(home)
+        watched = _watched_run(parent, where) if parent is not None else None
+        if parent is not None and watched is None:
             _wait_for_room()
-        folder = _make_folder(Home.open(home), spec)
+        folder = _make_folder(where, spec)
         run = Run.attach(
             folder, 1, config=config, rank=0
         )  # nobody tells ranks of a foreign script apart: each is a run
-        supervisor = _start_supervisor(folder)
         if parent is not None:
-            _of_children.add(supervisor)
+            run._inherit_stop(parent)
+        if watched is not None:
+            watched._event(ChildBegan(time_ns=time_ns(), run=run.id, pid=os.getpid()))
+            _watched_with[run.id] = watched
+        else:
+            supervisor = _watching[run.id] = _start_supervisor(folder)
+            if parent is not None:
+                _of_children.add(supervisor)
     _end_with_the_process()
     return run
 
@@ -171,6 +181,18 @@ def _start_supervisor(folder: Path) -> int | None:
     return started
 
 
+def _watched_run(parent: Run, home: Home) -> Run | None:
+    """The run whose supervisor can watch those below `parent`, too; None if they need one of their own."""
+    run = _watched_with.get(parent.id, parent)
+    if run.is_finished or run.dir.parent != home.runs:
+        return None
+    is_ours = str(run.dir) == os.environ.get(RUN_DIR_VARIABLE) or run._spec.kind == "external"  # else it is --inline
+    _reap()
+    return run if is_ours and (_watching.get(run.id) in _supervisors or run._attempt.is_supervised()) else None
+
+
+_watching: dict[str, int | None] = {}  # process ids of supervisors by the run that each was started for
+_watched_with: dict[str, Run] = {}  # by the id of a run below it, the one whose supervisor watches that, too
 _MOST_OF_CHILDREN = 4  # a loop over short children would fill the machine with their supervisors
 _LONGEST_WAIT_S = 5.0  # for one of them: it may have to wait for a server itself
 _supervisors: list[int] = []  # process ids; they are our children until they are waited for
