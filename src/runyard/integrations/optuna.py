@@ -10,7 +10,7 @@ from typing import Any
 import optuna
 
 from runyard.integrations.following import readable, the_run
-from runyard.tracking import Run, start_run
+from runyard.tracking import Run, current_run, start_run
 
 
 class RunyardCallback:
@@ -22,13 +22,14 @@ class RunyardCallback:
 
     def __init__(self, run: Run | None = None, *, children: bool = True) -> None:
         """Log to `run`, or to the run that is open; without `children` only to the run itself."""
-        self._given = run
+        self._given = run or current_run()  # now: trials in other threads open runs of their own
         self._children = children
         self._is_told = False
 
     def __call__(self, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:
         """What Optuna calls after each trial."""
-        run = the_run(self._given, "RunyardCallback")
+        run = self._given = the_run(self._given, "RunyardCallback")
+        shall_stop = run.should_stop  # read first: what is logged below would raise otherwise, and this trial be lost
         if not self._is_told:
             self._is_told = True
             run.configure({"optuna": {"study": study.study_name, **_goals(study)}})
@@ -39,7 +40,7 @@ class RunyardCallback:
         if best is not None:
             values["best/value"] = best
         run.log(values, step=trial.number)
-        if run.should_stop:
+        if shall_stop or run.should_stop:
             study.stop()
 
     def _log_child(self, run: Run, study: optuna.Study, trial: optuna.trial.FrozenTrial) -> None:

@@ -31,9 +31,17 @@ _ATTEMPT = 1  # they are never queued, so there is no other one
 class Children:
     """All of one run. Every method is for the thread of the loop but `deliver`, which is an errand."""
 
-    def __init__(self, parent: RunFolder, *, connect: Connect, warn: Callable[[str], None]) -> None:
-        """`connect` gives the client that the supervisor has already; `warn` may be called by any thread."""
+    def __init__(self, parent: RunFolder, *, pid: int, connect: Connect, warn: Callable[[str], None]) -> None:
+        """Nobody is watched yet.
+
+        Args:
+            parent: the run that they are below.
+            pid: its process; only `end_all` ends those that are in it, since its end is known better elsewhere.
+            connect: gives the client that the supervisor has already.
+            warn: may be called by any thread.
+        """
         self._parent = parent
+        self._pid = pid
         self._connect = connect
         self._warn = warn
         self._warned: set[str] = set()
@@ -58,6 +66,8 @@ class Children:
         folder = RunFolder(self._parent.path.parent / event.run)
         try:
             spec = decode_spec(folder.spec.read_bytes())
+            if spec.kind != "external" or spec.parent is None:
+                return
             journal = open_journal(folder.attempt(_ATTEMPT))
         except (OSError, msgspec.MsgspecError, ConflictError, NotFound):
             return
@@ -71,8 +81,13 @@ class Children:
             journal.close()
             raise
 
-    def look(self, timetable: Timetable) -> list[tuple[int, Cause]]:
-        """Take in what they wrote and tell the end of those that are over; return whom to stop and why, by process."""
+    def look(self, timetable: Timetable, cause: Cause | None) -> list[tuple[int, Cause]]:
+        """Take in what they wrote and tell the end of those that are over; return whom to stop and why, by process.
+
+        Args:
+            timetable: where the end of somebody's patience goes.
+            cause: why the supervisor stops the run itself, if it does.
+        """
         asked = []
         for child in list(self._open):  # one of them may have begun others
             request = child.requests.look()
@@ -82,7 +97,8 @@ class Children:
                 timetable.once(time.monotonic() + child.spec.grace_s, child.kill_if_open)
             child.followed.look()
             child.followed.files.move()
-            gone = child.process.poll()
+            gone = child.process.poll() if child.process.pid != self._pid else None
+            child.cause = child.cause or cause
             if child.followed.has_closed or gone is not None:
                 self._end(child, gone or Exit())
         return asked
@@ -101,17 +117,17 @@ class Children:
         for child in self._open:
             child.describe(environment, code)
 
-    def end_all(self, found: Exit, *, pid: int, cause: Cause | None, oom_killed: bool) -> None:
-        """Their process, or the supervisor's patience, has come to its end.
+    def end_all(self, found: Exit, *, cause: Cause | None, oom_killed: bool) -> None:
+        """The run's process, or the supervisor's patience, has come to its end.
 
         Args:
-            found: how the process `pid` ended; of others that is not known.
+            found: how that process ended; of others that is not known.
             cause: why the supervisor ended it, if it did.
         """
         while self._open:  # reading one to its end may bring another one
             child = self._open[0]
             child.cause = child.cause or cause
-            self._end(child, found if child.process.pid == pid else Exit(), oom_killed=oom_killed)
+            self._end(child, found if child.process.pid == self._pid else Exit(), oom_killed=oom_killed)
 
     def deliver(self, *, at_once: bool = False) -> bool:
         """Bring home what is new of each, and let the queue know of those that ended; whether all was brought."""
@@ -214,7 +230,7 @@ class _Child:
             cause=None if has_told else self.cause,
             time_limit_s=self.spec.resources.time_limit_s,
             oom_killed=oom_killed,
-            is_watched=True,
+            is_watched=found == Exit(),
         )
         files = self.followed.files
         files.add_forgotten()

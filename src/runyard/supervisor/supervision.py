@@ -512,7 +512,10 @@ class Supervision:
             from runyard.supervisor.children import Children  # late: few runs have any
 
             self._children = Children(
-                self._given.attempt.run, connect=lambda: self._delivery.client, warn=self._warn_from_errand
+                self._given.attempt.run,
+                pid=self._subject.pid,
+                connect=lambda: self._delivery.client,
+                warn=self._warn_from_errand,
             )
             self._timetable.once(time.monotonic() + DELIVER_S, self._deliver_for_children)
             self._survived(self._describe)  # it has imported what it needs, and they get the same description
@@ -523,7 +526,7 @@ class Supervision:
         children = self._children
         if children is None:
             return
-        for pid, cause in children.look(self._timetable):
+        for pid, cause in children.look(self._timetable, self._cause):
             if pid != self._subject.pid:
                 children.ask_to_stop(pid)
             elif self._is_over:
@@ -545,7 +548,7 @@ class Supervision:
         if children is None or self._exit() is None:
             return
         oom_killed = have_risen(self._given.oom_before, oom_kills())
-        children.end_all(found, pid=self._subject.pid, cause=self._cause, oom_killed=oom_killed)
+        children.end_all(found, cause=self._cause, oom_killed=oom_killed)
 
     def _watch_children_to_their_ends(self) -> None:
         """The run was finished before runs below it, and its process goes on with them."""
