@@ -96,7 +96,12 @@ with mlflow.start_run() as run:
     model.compile(optimizer=keras.optimizers.SGD(0.1), loss="mse")
     x = numpy.ones((8, 2), "float32")
     model.fit(x, x[:, :1], epochs=3, verbose=0, callbacks=[MlflowCallback(run)])
-print(run.info.run_id)
+mlflow.keras.autolog()
+with mlflow.start_run() as auto:
+    model.fit(x, x[:, :1], epochs=2, verbose=0)
+again = mlflow.keras.load_model(f"runs:/{auto.info.run_id}/model")
+assert abs(again.predict(x, verbose=0) - model.predict(x, verbose=0)).max() < 1e-6
+print(run.info.run_id, auto.info.run_id)
 """
 
 OPTUNA = """
@@ -193,12 +198,17 @@ def test_xgboost_is_logged_by_itself_and_its_model_comes_back(tracking: Tracking
 
 
 @pytest.mark.slow
-def test_the_callback_of_keras_logs_epochs(tracking: Tracking, current: Path) -> None:
-    run_id = tracking.python(current, KERAS).split()[-1]
+def test_keras_logs_epochs_by_its_callback_and_by_itself_and_its_model_comes_back(
+    tracking: Tracking, current: Path
+) -> None:
+    run_id, auto = tracking.python(current, KERAS).split()[-2:]
 
     row = tracking.client.index.get(run_id)
     assert row.summary["loss"].count == 3
     assert "model_summary.txt" in {file.name for file in tracking.client.index.artifacts(run_id)}
+    row = tracking.client.index.get(auto)
+    assert (row.summary["loss"].count, row.config["epochs"]) == (2, 2)
+    assert "MLmodel" in {file.name.rpartition("/")[2] for file in tracking.client.index.artifacts(auto)}
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """A server with an empty home, asked over HTTP. Each test has a project of its own, so that all share the server."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.postgresql import TEMPLATE, PostgreSQL, use_database
 from tests.server.serving import Served, serving
 
 _numbers = count(1)
@@ -76,7 +78,30 @@ class Api:
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """One server for all tests of the dialect."""
-    folder: Path = tmp_path_factory.mktemp("mlflow")
+    with _server(tmp_path_factory.mktemp("mlflow")) as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def mlflow_on_postgresql(tmp_path_factory: pytest.TempPathFactory, postgresql_server: PostgreSQL) -> Iterator[Served]:
+    """Another one, whose home has its index in PostgreSQL."""
+    folder = tmp_path_factory.mktemp("mlflow-postgresql")
+    with postgresql_server.database(TEMPLATE) as url:
+        use_database(folder / "home", url)
+        with _server(folder) as served:
+            yield served
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def either_server(request: pytest.FixtureRequest) -> Served:
+    """For what asks the database: each of the two."""
+    name = "mlflow_server" if request.param == "sqlite" else "mlflow_on_postgresql"
+    served: Served = request.getfixturevalue(name)
+    return served
+
+
+@contextmanager
+def _server(folder: Path) -> Iterator[Served]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RUNYARD_LOCK_DIR", str(folder / "locks"))
         patch.setenv("RUNYARD_CPU_SLOTS", "2")
@@ -87,4 +112,9 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.fixture
 def api(mlflow_server: Served) -> Api:
     """A project that nothing is in."""
-    return Api(mlflow_server, f"project-{next(_numbers)}")
+    return a_project(mlflow_server)
+
+
+def a_project(served: Served) -> Api:
+    """A project that nothing is in."""
+    return Api(served, f"project-{next(_numbers)}")

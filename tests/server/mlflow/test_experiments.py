@@ -93,6 +93,8 @@ def test_tags_are_set_replaced_and_deleted(api: Api) -> None:
     api.refused(
         "experiments/set-experiment-tag", "exceeds the maximum length", experiment_id=number, key="k", value="v" * 5001
     )
+    api.post("experiments/set-experiment-tag", experiment_id=number, key="k" * 250, value="v" * 5000)
+    api.post("experiments/set-experiment-tag", experiment_id=number, key="empty", value="")
 
 
 def test_the_newest_comes_first_and_orders_can_be_asked_for(api: Api) -> None:
@@ -104,6 +106,10 @@ def test_the_newest_comes_first_and_orders_can_be_asked_for(api: Api) -> None:
     assert names(api, order_by=["name ASC"]) == ["Default", "a", "b", "c"]
     assert names(api, order_by=["name DESC"], max_results=2) == ["c", "b"]
     assert names(api, order_by=["experiment_id"]) == ["Default", "b", "a", "c"]
+    assert names(api, order_by=["last_update_time DESC", "creation_time"])[-1] == "Default"
+    assert names(api, order_by=["tags.none"]) == ["c", "a", "b", "Default"]  # what is equal: the highest id first
+    by_get = api.get("experiments/search", max_results=2, order_by=["name DESC", "experiment_id ASC"])
+    assert [each["name"] for each in by_get["experiments"]] == ["c", "b"]
 
 
 @pytest.mark.parametrize(
@@ -117,6 +123,8 @@ def test_the_newest_comes_first_and_orders_can_be_asked_for(api: Api) -> None:
         ("tags.team IS NOT NULL", ["alpha"]),
         ("creation_time > 0 AND attribute.name = 'beta'", ["beta"]),
         ("creation_time = 0", []),
+        ("tags.`team` != 'y' AND last_update_time > 1600000000000", ["alpha"]),
+        ("tags.\"team\" ILIKE 'X'", ["alpha"]),
     ],
 )
 def test_filters(api: Api, text: str, found: list[str]) -> None:

@@ -2,7 +2,14 @@
 
 import pytest
 
-from tests.server.mlflow.conftest import Api
+from tests.server.mlflow.conftest import Api, a_project
+from tests.server.serving import Served
+
+
+@pytest.fixture
+def api(either_server: Served) -> Api:
+    """A project on each of the two databases."""
+    return a_project(either_server)
 
 
 def history(api: Api, run_id: str, key: str = "m", **more: object) -> list[tuple[int, int, object]]:

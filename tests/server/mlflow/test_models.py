@@ -163,6 +163,14 @@ def test_models_that_a_run_made_and_read_are_told(api: Api) -> None:
     assert run["inputs"] == {"model_inputs": [{"model_id": read}]}
 
 
+@pytest.mark.parametrize("document", [{}, {"status": "LOST"}])
+def test_a_model_gets_a_state_that_there_is(api: Api, document: dict[str, str]) -> None:
+    answer = api.send("PATCH", f"/api/2.0/mlflow/logged-models/{a_model(api)}", json=document)
+
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
+    assert "'status'" in answer.json()["message"]
+
+
 @pytest.mark.parametrize("name", ["a/b", "a:b", "a.b", "a%b", "'a'"])
 def test_a_name_of_a_model_must_be_one(api: Api, name: str) -> None:
     api.refused("logged-models", "Invalid model name", experiment_id="0", name=name)
@@ -219,6 +227,17 @@ def test_limits_of_a_dataset(api: Api, field: str, length: int) -> None:
     api.refused(
         "runs/log-inputs", "exceeds the maximum length", run_id=api.run(), datasets=[a_dataset(**{field: "x" * length})]
     )
+
+
+def test_a_dataset_just_within_the_limits_is_taken(api: Api) -> None:
+    run_id = api.run()
+
+    api.post(
+        "runs/log-inputs", run_id=run_id, datasets=[a_dataset(name="n" * 500, digest="d" * 36, source="s" * 65_535)]
+    )
+
+    (found,) = api.get("runs/get", run_id=run_id)["run"]["inputs"]["dataset_inputs"]
+    assert len(found["dataset"]["source"]) == 65_535
 
 
 def test_what_a_dataset_lacks_is_named(api: Api) -> None:

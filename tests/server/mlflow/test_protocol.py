@@ -52,8 +52,10 @@ def test_a_run_may_be_named_by_its_old_name(api: Api) -> None:
     run_id = api.run()
 
     found = api.get("runs/get", run_uuid=run_id)["run"]["info"]
+    api.post("runs/log-metric", run_uuid=run_id, key="m", value=1, timestamp=1)
 
     assert found["run_id"] == found["run_uuid"] == run_id
+    assert api.data(run_id)["metrics"] == {"m": 1}
 
 
 def test_whole_numbers_come_as_numbers_or_digits_and_go_as_numbers(api: Api) -> None:
@@ -64,6 +66,46 @@ def test_whole_numbers_come_as_numbers_or_digits_and_go_as_numbers(api: Api) -> 
     run = api.get("runs/get", run_id=run_id)["run"]
     assert run["info"]["start_time"] == 1234
     assert run["data"]["metrics"] == [{"key": "m", "value": 0.5, "timestamp": 77, "step": 3}]
+
+
+def test_the_page_of_mlflow_is_told_the_same(api: Api) -> None:
+    run_id = api.run()
+    paths = {(each.method, each.path) for each in ENDPOINTS}
+
+    core = {(method, path) for method, path in paths if path.startswith("/api/2.0/mlflow/")}
+    assert {(method, f"/ajax-{path[1:]}") for method, path in core} <= paths
+    assert api.send("GET", "/ajax-api/2.0/mlflow/runs/get", params={"run_id": run_id}).json() == api.get(
+        "runs/get", run_id=run_id
+    )
+
+
+def test_a_type_may_name_its_encoding(api: Api) -> None:
+    answer = api.send(
+        "POST",
+        "/api/2.0/mlflow/experiments/create",
+        content=b'{"name": "x"}',
+        headers={"Content-Type": "application/json; charset=utf-8"},
+    )
+
+    assert answer.status_code == 200
+
+
+def test_a_foreign_host_is_refused(api: Api) -> None:
+    answer = api.send("GET", "/api/2.0/mlflow/experiments/search", headers={"Host": "evil.example"})
+
+    assert answer.status_code == 421  # which clients do not try again
+
+
+def test_numbers_that_python_writes_into_json_are_understood(api: Api) -> None:
+    run_id = api.run()
+    body = f'{{"run_id": "{run_id}", "key": "m", "value": NaN, "timestamp": 1}}'.encode()
+
+    answer = api.send(
+        "POST", "/api/2.0/mlflow/runs/log-metric", content=body, headers={"Content-Type": "application/json"}
+    )
+
+    assert (answer.status_code, answer.json()) == (200, {})
+    assert api.data(run_id)["metrics"] == {"m": "NaN"}
 
 
 def test_unknown_fields_are_ignored(api: Api) -> None:
@@ -105,6 +147,21 @@ def test_numbers_that_json_lacks_are_words(api: Api, sent: str, back: object) ->
         ("runs/log-batch", {"run_id": "x", "metrics": [{"key": "a", "value": 1}]}, "'metrics[0].timestamp'"),
         ("runs/log-batch", {"run_id": "x", "params": [{"value": "1"}]}, "required parameter 'params[0].key'"),
         ("runs/log-batch", {"run_id": "x", "tags": {"a": "b"}}, "parameter 'tags' supplied"),
+        ("runs/log-batch", {"run_id": "x", "params": [{"key": "a"}]}, "required parameter 'params[0].value'"),
+        ("runs/log-parameter", {"run_id": "x", "key": "k"}, "required parameter 'value'"),
+        ("runs/set-tag", {"run_id": "x", "key": "k"}, "required parameter 'value'"),
+        ("runs/delete-tag", {"run_id": "x"}, "required parameter 'key'"),
+        ("runs/delete", {}, "required parameter 'run_id'"),
+        ("runs/restore", {}, "required parameter 'run_id'"),
+        ("runs/log-inputs", {}, "required parameter 'run_id'"),
+        ("runs/outputs", {"run_id": "x", "models": [{"model_id": "m"}]}, "required parameter 'models[0].step'"),
+        ("experiments/restore", {}, "required parameter 'experiment_id'"),
+        ("experiments/update", {"new_name": "x"}, "required parameter 'experiment_id'"),
+        ("experiments/set-experiment-tag", {"experiment_id": "0", "key": "k"}, "required parameter 'value'"),
+        ("experiments/delete-experiment-tag", {"experiment_id": "0"}, "required parameter 'key'"),
+        ("experiments/search", {"max_results": 50_001}, "parameter 'max_results' supplied"),
+        ("experiments/search", {"max_results": 0}, "parameter 'max_results' supplied"),
+        ("logged-models", {"name": "x"}, "required parameter 'experiment_id'"),
         ("experiments/get", {}, ""),
     ],
 )

@@ -1,11 +1,21 @@
 """Runs over HTTP: what is written, what is refused, and what Runyard shows of it."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import pytest
 
 from runyard.client.reaper import FOREIGN_SILENT_S
-from tests.server.mlflow.conftest import Api
+from tests.server.mlflow.conftest import Api, a_project
+from tests.server.serving import Served
+
+MODEL = '{"artifact_path": "m", "flavors": {}, "utc_time_created": "x", "run_id": "y"}'
+
+
+@pytest.fixture
+def api(either_server: Served) -> Api:
+    """A project on each of the two databases."""
+    return a_project(either_server)
 
 
 def test_a_new_run_runs_and_has_a_name(api: Api) -> None:
@@ -192,6 +202,52 @@ def test_limits_of_a_batch(api: Api, batch: dict[str, object], part: str) -> Non
     api.refused("runs/log-batch", part, run_id=api.run(), **batch)
 
 
+def test_what_is_just_within_the_limits_is_taken(api: Api) -> None:
+    run_id, key = api.run(), "k" * 250
+    metrics = [{"key": key, "value": n, "timestamp": n, "step": n} for n in range(800)]
+    params = [{"key": key, "value": "v" * 6000}] + [{"key": f"p{n}", "value": ""} for n in range(99)]
+    tags = [{"key": key, "value": "t" * 8000}] + [{"key": f"t{n}", "value": ""} for n in range(99)]
+
+    assert api.post("runs/log-batch", run_id=run_id, metrics=metrics, params=params, tags=tags) == {}
+
+    data = api.data(run_id)
+    assert (data["metrics"][key], len(data["params"][key]), len(data["tags"][key])) == (799, 6000, 8000)
+    assert len(data["params"]) == 100
+    more = [{"key": "m", "value": n, "timestamp": n, "step": n} for n in range(1000)]
+    api.post("runs/log-batch", run_id=run_id, metrics=more)
+
+
+@pytest.mark.parametrize("name", ["a\nb", "\u2028", "x" * 400])
+def test_a_name_in_a_batch_is_one_that_the_run_can_have(api: Api, name: str) -> None:
+    run_id = api.run()
+
+    api.post("runs/log-batch", run_id=run_id, tags=[{"key": "mlflow.runName", "value": name}])
+
+    assert api.served.client.index.get(run_id).name.isprintable()
+
+
+def test_many_clients_write_at_once_and_nothing_is_lost(api: Api) -> None:
+    shared, n_clients, n_batches = api.run(), 3, 3
+    own = [api.run() for _ in range(n_clients)]
+
+    def work(number: int) -> None:
+        for batch in range(n_batches):
+            steps = range(batch * 20, batch * 20 + 20)
+            for run_id in (shared, own[number]):
+                metrics = [{"key": f"m{number}", "value": n, "timestamp": n, "step": n} for n in steps]
+                params = [{"key": f"p{number}-{batch}", "value": "1"}]
+                api.post("runs/log-batch", run_id=run_id, metrics=metrics, params=params)
+
+    with ThreadPoolExecutor(n_clients) as pool:
+        list(pool.map(work, range(n_clients)))
+
+    for run_id, keys in ((shared, range(n_clients)), *((own[number], [number]) for number in range(n_clients))):
+        assert len(api.data(run_id)["params"]) == n_batches * len(keys)
+        for number in keys:
+            points = api.get("metrics/get-history", run_id=run_id, metric_key=f"m{number}")["metrics"]
+            assert [point["step"] for point in points] == list(range(n_batches * 20))
+
+
 @pytest.mark.parametrize("key", ["../a", "/a", "a//b", "./a", "a/../b", "a\\b", "a$", "a\n", "", "a#b", "."])
 def test_keys_are_clean_relative_paths(api: Api, key: str) -> None:
     run_id = api.run()
@@ -234,6 +290,10 @@ def test_a_deleted_run_takes_nothing_and_comes_back(api: Api) -> None:
         ("set-tag", {"key": "a", "value": "1"}),
         ("log-batch", {}),
         ("update", {"status": "FINISHED"}),
+        ("delete-tag", {"key": "a"}),
+        ("log-inputs", {"datasets": []}),
+        ("outputs", {"models": [{"model_id": "m-0", "step": 1}]}),
+        ("log-model", {"model_json": MODEL}),
     ):
         api.refused(f"runs/{path}", "The run ID must be in the 'active' state", run_id=run_id, **more)
     assert api.found("") == []
@@ -268,10 +328,9 @@ def test_a_run_of_another_project_is_not_there(api: Api) -> None:
 
 def test_a_model_of_an_old_client_is_kept_in_a_tag(api: Api) -> None:
     run_id = api.run()
-    model = '{"artifact_path": "m", "flavors": {}, "utc_time_created": "x", "run_id": "y"}'
 
     for _ in range(2):
-        api.post("runs/log-model", run_id=run_id, model_json=model)
+        api.post("runs/log-model", run_id=run_id, model_json=MODEL)
 
     assert api.data(run_id)["tags"]["mlflow.log-model.history"].count('"artifact_path"') == 2
     api.refused("runs/log-model", "missing mandatory fields", run_id=run_id, model_json="{}")

@@ -3,14 +3,14 @@
 import pytest
 
 from runyard.server.mlflow.search import _is_like
-from tests.server.mlflow.conftest import Api
+from tests.server.mlflow.conftest import Api, a_project
 from tests.server.serving import Served
 
 
 @pytest.fixture(scope="module")
-def filled(mlflow_server: Served) -> Api:
+def filled(either_server: Served) -> Api:
     """Three runs: "low" with loss 0.1, "high" with 0.9, "none" without; told apart in all other ways, too."""
-    api = Api(mlflow_server, "searched")
+    api = Api(either_server, "searched")
     low = api.run(run_name="low", start_time=1000, user_id="anna", tags=[{"key": "team", "value": "Red"}])
     high = api.run(run_name="high", start_time=3000, user_id="bert", tags=[{"key": "team", "value": "blue"}])
     api.run(run_name="none", start_time=2000, user_id="anna")
@@ -51,6 +51,14 @@ def filled(mlflow_server: Served) -> Api:
         ("created >= 3000", {"high"}),
         ("end_time = 5000", {"low"}),
         ("run_name = 'low'", {"low"}),
+        ("run_id != 'x' AND run_id LIKE '%'", {"low", "high", "none"}),
+        ("attributes.run_id IN ('x')", set()),
+        ("user_id ILIKE 'AN%' AND status NOT IN ('FINISHED')", {"none"}),
+        ("datasets.digest = 'd1' AND datasets.name != 'x'", {"low"}),
+        ("datasets.context NOT IN ('eval') AND datasets.name ILIKE 'MN%'", {"low"}),
+        ("metrics.odd >= 0", {"high"}),  # NaN is neither
+        ("params.model.depth ILIKE '1_' AND tags.team IS NOT NULL", {"high"}),
+        ("tags.team IS NULL", {"none"}),
         ("`run name` LIKE '%o%'", {"low", "none"}),
         ("attributes.`Run name` ILIKE 'LO%'", {"low"}),
         ("user_id = 'anna'", {"low", "none"}),
@@ -121,6 +129,22 @@ def test_pages(filled: Api) -> None:
     assert "next_page_token" not in second
     assert "next_page_token" not in filled.post("runs/search", experiment_ids=["0"], max_results=3)
     filled.refused("runs/search", "page token belongs to another query", filter="status = 'RUNNING'", **more)
+
+
+def test_runs_that_began_together_are_sorted_by_their_ids(either_server: Served) -> None:
+    api = a_project(either_server)
+    made = [api.run(start_time=1000) for _ in range(4)]
+
+    found = api.post("runs/search", experiment_ids=["0"], order_by=["metrics.none"])["runs"]
+
+    assert [run["info"]["run_id"] for run in found] == sorted(made)
+
+
+def test_a_found_run_shows_what_it_read_and_made(filled: Api) -> None:
+    (run,) = filled.post("runs/search", experiment_ids=["0"], filter="run_name = 'low'")["runs"]
+
+    assert run == filled.get("runs/get", run_id=run["info"]["run_id"])["run"]
+    assert run["inputs"]["dataset_inputs"][0]["dataset"]["name"] == "mnist"
 
 
 def test_experiments_that_are_not_there_have_no_runs(filled: Api) -> None:

@@ -33,3 +33,12 @@ def test_who_may_only_look_writes_nothing(shared_team: Team) -> None:
 
     assert (answer.status_code, answer.json()["error_code"]) == (403, "PERMISSION_DENIED")
     assert "needs the role 'member'" in answer.json()["message"]
+
+
+def test_who_is_nobody_is_told_so_in_the_dialect(shared_team: Team) -> None:
+    nobody = shared_team.ask("POST", f"/mlflow/{OPEN}{SEARCH}", None, {"experiment_ids": ["0"]})
+    wrong = shared_team.ask("POST", f"/mlflow/{OPEN}{SEARCH}", None, {}, headers={"Authorization": "Bearer ry_none"})
+
+    for answer in (nobody, wrong):
+        assert (answer.status_code, answer.json()["error_code"]) == (401, "UNAUTHENTICATED")
+        assert answer.json()["message"]

@@ -12,7 +12,7 @@ from runyard.server.mlflow import ids, names
 from runyard.server.mlflow.asked import Asked, now_ms
 from runyard.server.mlflow.catalog import Experiment, every, keep, of_id, runs_of
 from runyard.server.mlflow.errors import EXISTS, MISSING, MlflowError, invalid_value, too_long
-from runyard.server.mlflow.forms import INT, NEEDED, PAIRS, TEXT, TEXTS, Field, Form, one_of, pairs
+from runyard.server.mlflow.forms import INT, NEEDED, PAIRS, SAID, TEXT, TEXTS, Field, Form, one_of, pairs
 from runyard.server.mlflow.pages import check_limit, page
 from runyard.server.mlflow.search import Language, matching, parse_filter, parse_orders, sorted_by
 
@@ -32,7 +32,7 @@ CREATE: Form = {"name": NEEDED, "artifact_location": TEXT, "tags": PAIRS}
 BY_ID: Form = {"experiment_id": NEEDED}
 BY_NAME: Form = {"experiment_name": NEEDED}
 UPDATE: Form = {"experiment_id": NEEDED, "new_name": NEEDED}
-SET_TAG: Form = {"experiment_id": NEEDED, "key": NEEDED, "value": TEXT}
+SET_TAG: Form = {"experiment_id": NEEDED, "key": NEEDED, "value": SAID}
 DELETE_TAG: Form = {"experiment_id": NEEDED, "key": NEEDED}
 SEARCH: Form = {
     "max_results": INT, "filter": TEXT, "order_by": TEXTS, "view_type": Field("enum"), "page_token": TEXT,

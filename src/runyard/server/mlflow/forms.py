@@ -28,6 +28,7 @@ class Field:
 
     kind: Kind = "text"
     is_required: bool = False
+    may_be_empty: bool = False  # of a text that is required
     of: Mapping[str, "Field"] = field(default_factory=dict)
 
 
@@ -35,6 +36,7 @@ Form = Mapping[str, Field]
 
 TEXT = Field()
 NEEDED = Field(is_required=True)
+SAID = Field(is_required=True, may_be_empty=True)
 INT = Field("int")
 TEXTS = Field("list")
 PAIRS = Field("list", of={"key": TEXT, "value": TEXT})
@@ -93,7 +95,7 @@ def _read(document: Mapping[str, Any], form: Form, place: str) -> dict[str, Any]
     for name, known in form.items():
         value = document.get(name)
         if value is None or value == "":
-            if known.is_required:
+            if known.is_required and (value is None or not known.may_be_empty):
                 raise missing_value(place + name)
             if value is None:
                 continue

@@ -13,9 +13,9 @@ from runyard.journal.events import Configured
 from runyard.server.mlflow import names
 from runyard.server.mlflow.asked import Asked
 from runyard.server.mlflow.errors import MlflowError, invalid_value, missing_value
-from runyard.server.mlflow.forms import INT, NEEDED, TEXT, Field, Form
+from runyard.server.mlflow.forms import INT, NEEDED, SAID, TEXT, Field, Form
 from runyard.server.mlflow.pens import Pen, Row
-from runyard.server.mlflow.runs import check_ms, put_tags
+from runyard.server.mlflow.runs import check_ms, put_tags, shown
 
 _MOST_METRICS = 1000
 _MOST_OTHERS = 100
@@ -32,7 +32,7 @@ _METRIC: Form = {
     "dataset_name": TEXT,
     "dataset_digest": TEXT,
 }
-_PAIR: Form = {"key": NEEDED, "value": TEXT}
+_PAIR: Form = {"key": NEEDED, "value": SAID}
 METRIC: Form = {"run_id": NEEDED, **_METRIC}
 PARAMETER: Form = {"run_id": NEEDED, **_PAIR}
 BATCH: Form = {
@@ -81,7 +81,7 @@ def log_batch(asked: Asked) -> dict[str, Any]:
         if metrics:
             pen.write(rows=_rows(metrics))
     if name:
-        asked.client.rename(asked.run_id, name[:300])
+        asked.client.rename(asked.run_id, shown(name))
     _keep_for_models(asked, metrics)
     return {}
 

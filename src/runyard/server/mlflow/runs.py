@@ -25,7 +25,20 @@ from runyard.server.mlflow import catalog, datasets, ids, models, moods, names
 from runyard.server.mlflow.asked import Asked, now_ms
 from runyard.server.mlflow.catalog import NOTED
 from runyard.server.mlflow.errors import MISSING, MlflowError, invalid_value
-from runyard.server.mlflow.forms import INT, LARGEST_INT, NEEDED, PAIRS, TEXT, TEXTS, Field, Form, number, one_of, pairs
+from runyard.server.mlflow.forms import (
+    INT,
+    LARGEST_INT,
+    NEEDED,
+    PAIRS,
+    SAID,
+    TEXT,
+    TEXTS,
+    Field,
+    Form,
+    number,
+    one_of,
+    pairs,
+)
 from runyard.server.mlflow.pages import check_limit, page
 from runyard.server.mlflow.pens import SOURCE, Pen
 from runyard.server.mlflow.search import Language, matching, parse_filter, parse_orders, sorted_by
@@ -63,7 +76,7 @@ _LANGUAGE = Language(
 CREATE: Form = {"experiment_id": TEXT, "user_id": TEXT, "run_name": TEXT, "start_time": INT, "tags": PAIRS}
 BY_ID: Form = {"run_id": NEEDED}
 UPDATE: Form = {"run_id": NEEDED, "status": Field("enum"), "end_time": INT, "run_name": TEXT}
-SET_TAG: Form = {"run_id": NEEDED, "key": NEEDED, "value": TEXT}
+SET_TAG: Form = {"run_id": NEEDED, "key": NEEDED, "value": SAID}
 DELETE_TAG: Form = {"run_id": NEEDED, "key": NEEDED}
 SEARCH: Form = {
     "experiment_ids": TEXTS, "filter": TEXT, "run_view_type": Field("enum"), "max_results": INT, "order_by": TEXTS,
@@ -151,7 +164,7 @@ def create(asked: Asked) -> dict[str, Any]:
     spec = RunSpec(
         id=new_run_id(),
         project=asked.project,
-        name=_shown(name),
+        name=shown(name),
         created_at=datetime.now(UTC),
         kind="external",
         source=SOURCE,
@@ -196,7 +209,7 @@ def update(asked: Asked) -> dict[str, Any]:
             pen.write(Labelled(time_ns=time.time_ns(), put={_NAME: name}))
             pen.labels[_NAME] = name
     if name:
-        asked.client.rename(run_id, _shown(name))
+        asked.client.rename(run_id, shown(name))
     asked.note([run_id])
     return {"run_info": one(asked, run_id, catalog.every(asked)).info}
 
@@ -227,7 +240,7 @@ def set_tag(asked: Asked) -> dict[str, Any]:
     with asked.writing() as pen:
         put_tags(pen, {key: value})
     if key == _NAME and value:
-        asked.client.rename(asked.run_id, _shown(value))
+        asked.client.rename(asked.run_id, shown(value))
     return {}
 
 
@@ -260,8 +273,8 @@ def search(asked: Asked) -> dict[str, Any]:
     found.sort(key=lambda each: each.info.get("start_time", 0), reverse=True)
     ordered = sorted_by(matching(found, clauses, Found.values), orders, Found.values)
     question = [sorted(wanted), asked.get("filter"), asked.get("order_by"), view]
-    shown, token = page(ordered, limit=limit, token=asked.get("page_token"), question=question)
-    answer: dict[str, Any] = {"runs": [document(asked, each) for each in shown]} if shown else {}
+    listed, token = page(ordered, limit=limit, token=asked.get("page_token"), question=question)
+    answer: dict[str, Any] = {"runs": [document(asked, each) for each in listed]} if listed else {}
     return answer | ({"next_page_token": token} if token else {})
 
 
@@ -337,6 +350,11 @@ def check_ms(moment: int | None, name: str) -> int | None:
     return moment
 
 
+def shown(name: str) -> str:
+    """A name as Runyard's runs may have it."""
+    return "".join(each if each.isprintable() else " " for each in name).strip()[:300] or "unnamed"
+
+
 # ---- how ----
 
 
@@ -388,11 +406,6 @@ def _run_name(given: str | None, tagged: str | None) -> str:
             f"(run_name='{given}', mlflow.runName='{tagged}')."
         )
     return given or tagged or moods.new_name()
-
-
-def _shown(name: str) -> str:
-    """A name as Runyard's runs may have it."""
-    return "".join(each if each.isprintable() else " " for each in name).strip()[:300] or "unnamed"
 
 
 def _plain(value: object) -> str:
