@@ -26,7 +26,17 @@ def test_fit_is_logged_by_batch_and_epoch_and_its_best_model_is_kept(tmp_path: P
         MODEL
         + """
 run = runyard.start_run("weld")
-model.fit(x, y, epochs=3, batch_size=16, validation_split=0.25, verbose=0, callbacks=[RunyardCallback(every_batches=1)])
+class Worse(keras.callbacks.Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        if epoch == 2:
+            self.model.set_weights([-10 * weight for weight in self.model.get_weights()])
+callbacks = [Worse(), RunyardCallback(every_batches=1)]
+held_out = x[48:], y[48:]
+told = model.fit(
+    x[:48], y[:48], epochs=3, batch_size=16, validation_data=held_out, verbose=0, callbacks=callbacks
+).history["val_loss"]
+best = keras.saving.load_model(run.checkpoint_dir / "best.keras").evaluate(*held_out, verbose=0)[0]
+assert abs(best - min(told)) < 1e-5 < told[2] - best, (best, told)
 run.finish()
 """,
     )

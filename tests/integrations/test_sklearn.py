@@ -70,3 +70,30 @@ with runyard.start_run("iris", name="which C"):
     assert candidates[0].summary["mean_test_score"].last == search.summary["search/best_score"].last
     assert candidates[0].config["C"] == search.config["sklearn"]["best"]["C"]
     assert len(candidates[0].series("fold/test_score").values) == 3
+
+
+def test_a_signal_ends_a_search_before_its_next_fold(tmp_path: Path) -> None:
+    (run,) = run_script(
+        tmp_path,
+        DATA
+        + """
+import os, signal
+n_fits = 0
+class Slow(LogisticRegression):
+    def fit(self, X, y):
+        global n_fits
+        n_fits += 1
+        os.kill(os.getpid(), signal.SIGTERM)
+        return super().fit(X, y)
+run = runyard.start_run("iris")
+try:
+    GridSearchCV(Slow(), {"C": [0.01, 1, 10]}, cv=3).fit(x, y)
+except runyard.StopRun as asked:
+    run.log_text("fits", str(n_fits))
+    run.finish(asked)
+""",
+    )
+
+    assert run.state == "INTERRUPTED"
+    assert run.config["sklearn"]["class"] == "GridSearchCV"
+    assert "search/score" not in run.summary

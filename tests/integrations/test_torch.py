@@ -40,3 +40,34 @@ optimizer.step()
     assert {(row.key, row.step) for row, _ in run.media()} == {
         (key, step) for key in ("gradients/weight", "weights/weight") for step in (0, 4)
     }
+
+
+def test_a_signal_ends_the_loop_at_the_next_step_that_is_logged(tmp_path: Path) -> None:
+    (run,) = run_script(
+        tmp_path,
+        """
+import os, runyard, signal, torch
+from runyard.integrations.torch import watch
+model = torch.nn.Linear(3, 1)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+with runyard.start_run("weld") as run:
+    run.configure({"lr": 0.1})
+    watch(model, optimizer, every_steps=1, histograms_every_steps=0)
+    for step in range(50):
+        optimizer.zero_grad()
+        model(torch.ones(1, 3)).sum().backward()
+        if step == 2:
+            run.save_model(model)
+            os.kill(os.getpid(), signal.SIGTERM)
+        try:
+            optimizer.step()
+        except runyard.StopRun as asked:
+            run.finish(asked)
+            break
+""",
+    )
+
+    assert run.state == "INTERRUPTED"
+    assert list(run.series("train/lr").steps) == [0, 1]
+    assert run.config["lr"] == 0.1
+    assert "model/manifest.json" in {file.name for file in run.artifacts()}

@@ -29,8 +29,14 @@ def test_the_trainer_logs_metrics_settings_and_its_model(tmp_path: Path) -> None
         tmp_path,
         MODEL
         + """
-args = TrainingArguments(num_train_epochs=2, eval_strategy="epoch", save_strategy="no", learning_rate=1e-3, **given)
-Trainer(model, args, train_dataset=data, eval_dataset=data, callbacks=[RunyardCallback()]).train()
+import shutil
+args = TrainingArguments(
+    num_train_epochs=2, eval_strategy="epoch", save_strategy="epoch", learning_rate=1e-3,
+    load_best_model_at_end=True, greater_is_better=True, metric_for_best_model="loss", **given,
+)
+trainer = Trainer(model, args, train_dataset=data, eval_dataset=data, callbacks=[RunyardCallback()])
+trainer.train()
+shutil.copy(os.path.join(trainer.state.best_model_checkpoint, "model.safetensors"), "best.safetensors")
 """,
     )
 
@@ -40,7 +46,11 @@ Trainer(model, args, train_dataset=data, eval_dataset=data, callbacks=[RunyardCa
     assert run.summary["epoch"].last == 2
     assert run.config["transformers"]["trainer"]["learning_rate"] == 1e-3
     assert run.config["transformers"]["model"]["hidden_size"] == 8
-    assert {"model/model.safetensors", "model/config.json"} <= {file.name for file in run.artifacts()}
+    files = {file.name: file.path for file in run.artifacts()}
+    assert {"model/model.safetensors", "model/config.json"} <= set(files)
+    kept = files["model/model.safetensors"]
+    assert kept is not None
+    assert kept.read_bytes() == (tmp_path / "best.safetensors").read_bytes()
 
 
 def test_a_signal_ends_the_training_after_the_step_with_a_checkpoint(tmp_path: Path) -> None:

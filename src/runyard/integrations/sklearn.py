@@ -34,7 +34,8 @@ def autolog(run: Run | None = None, *, children: int = CHILDREN, keeps_model: bo
     Logged are the estimator and its parameters (section `sklearn` of the config), metrics on the training data
     (`train/…`), the model, and of a search the table of all candidates and the best of them as runs below it.
     Only the outermost `fit` counts, not those of the steps of a pipeline or the folds of a search; while one is
-    under way, those of other threads are taken for parts of it.
+    under way, those of other threads are taken for parts of it. A stop request ends a search before its next fold,
+    if that is fitted in this process (`n_jobs=1`), and anything else after its `fit`.
 
     Args:
         run: where to.
@@ -72,6 +73,12 @@ class Autolog:
         self, _type: type[BaseException] | None, _exception: BaseException | None, _trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def heed_stop(self) -> None:
+        """Raise StopRun if somebody stops the run: a search may go on for hours, and its folds are fitted here."""
+        run = self._run or current_run()
+        if run is not None:
+            run.log({})
 
     def follow(self, estimator: Any, fit: Callable[[], Any], data: tuple[Any, Any]) -> Any:
         """Execute `fit`, and log it."""
@@ -142,7 +149,10 @@ def _wrap(cls: type) -> None:
     @functools.wraps(fit)
     def logged(self: Any, X: Any, *args: Any, **named: Any) -> Any:  # scikit-learn passes it by name
         active = _active
-        if active is None or not hasattr(self, "predict") or not _depth.acquire(blocking=False):
+        if active is None or not hasattr(self, "predict"):
+            return fit(self, X, *args, **named)
+        if not _depth.acquire(blocking=False):
+            active.heed_stop()
             return fit(self, X, *args, **named)
         try:
             target = args[0] if args else named.get("y")

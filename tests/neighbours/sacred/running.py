@@ -100,6 +100,7 @@ def mongo_server(python: Path, folder: Path, *, port: int | None = None) -> Iter
     """A server with data in `folder`, from its first answer on; gives its address."""
     port = port or free_port()
     command = [str(python.parent / "secantusd-py"), "--host", "127.0.0.1", "--port", str(port), "--standalone"]
+    command.append("--enable-test-commands")  # MongoDB's own way to be slow or to refuse, see `failing`
     uri = f"mongodb://127.0.0.1:{port}/"
     with (folder.parent / f"{folder.name}.log").open("wb") as log:
         process = subprocess.Popen(
@@ -112,6 +113,18 @@ def mongo_server(python: Path, folder: Path, *, port: int | None = None) -> Iter
     finally:
         process.terminate()
         process.wait(timeout=30)
+
+
+@contextmanager
+def failing(uri: str, commands: list[str], **how: Any) -> Iterator[None]:  # `how` as configureFailPoint has it
+    """The server refuses these commands, or answers late, until the block ends."""
+    with MongoClient[dict[str, Any]](uri) as client:
+        point = {"configureFailPoint": "failCommand"}
+        client.admin.command(point | {"mode": "alwaysOn", "data": {"failCommands": commands, **how}})
+        try:
+            yield
+        finally:
+            client.admin.command(point | {"mode": "off"})
 
 
 def free_port() -> int:

@@ -17,9 +17,10 @@ from runyard.bridges.intake import Imported
 from runyard.bridges.sacred.importing import reader_of, take_in
 from runyard.client import Client
 from runyard.client.runs import output_of
+from runyard.errors import UsageError
 from runyard.index import RunRow
 from runyard.records import RunState
-from tests.neighbours.sacred.running import surroundings
+from tests.neighbours.sacred.running import run_sacred, surroundings
 
 BEGAN = datetime(2020, 5, 3, 12, 0)  # UTC, as Sacred writes it
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -317,3 +318,42 @@ def test_a_damaged_folder_gives_what_can_be_read(written: Path, client: Client, 
     assert len(points(client, damaged, "loss")[0]) == 20
     names = {file.name for row in rows(client) for file in client.index.artifacts(row.id)}
     assert "secret" not in names
+
+
+def test_a_queued_run_in_a_folder_is_queued_here(sacred: Path, client: Client, tmp_path: Path) -> None:
+    program = "ex.observers.append(FileStorageObserver('fs'))\nex.run(options={'--queue': True})\n"
+    run_sacred(sacred, tmp_path, program)
+
+    assert imported(client, str(tmp_path / "fs")).problems == []
+
+    client.refresh()
+    (row,) = rows(client)
+    assert (row.state, row.config["lr"]) == (RunState.QUEUED, 0.1)
+    assert abs(row.created_at - datetime.now(UTC)) < timedelta(minutes=10)  # what jsonpickle made of the time
+
+
+@pytest.mark.parametrize("name", ["config.json", "info.json", "metrics.json"])
+def test_each_cut_file_is_named_and_the_rest_is_here(written: Path, client: Client, tmp_path: Path, name: str) -> None:
+    shutil.copytree(written / "fs", tmp_path / "fs")
+    place = tmp_path / "fs" / "1" / name
+    place.write_text(place.read_text()[:-10])
+
+    done = imported(client, str(tmp_path / "fs"))
+
+    assert done.new == 2
+    (problem,) = done.problems
+    assert problem.startswith(f"{place} cannot be read")
+    row = next(each for each in rows(client) if each.name.endswith(" 1"))
+    assert row.state is RunState.COMPLETED
+    assert ("lr" in row.config, "info.window" in row.labels, "loss" in row.summary) == (
+        name != "config.json",
+        name != "info.json",
+        name != "metrics.json",
+    )
+
+
+def test_a_cut_tinydb_is_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "metadata.json").write_text('{"runs": {"1": {"_id"')
+
+    with pytest.raises(UsageError, match=r"metadata\.json cannot be read as TinyDB"):
+        reader_of(str(tmp_path))

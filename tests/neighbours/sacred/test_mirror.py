@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,10 +20,10 @@ from pymongo.errors import PyMongoError
 from runyard.bridges.intake import Foreign, begin
 from runyard.bridges.sacred.documents import MOST_OUTPUT_BYTES, MOST_POINTS
 from runyard.bridges.sacred.mirroring import LARGEST_FILE_BYTES, Mirror
-from runyard.client import Client
+from runyard.client import Client, open_client
 from runyard.errors import ConflictError
 from runyard.records import RunState
-from tests.neighbours.sacred.running import free_port, mongo_server, run_sacred, surroundings
+from tests.neighbours.sacred.running import failing, free_port, mongo_server, run_sacred, surroundings
 
 BEGAN = datetime(2026, 5, 3, 12, 0, tzinfo=UTC)
 ENDED = BEGAN + timedelta(hours=1)
@@ -78,6 +79,9 @@ def test_a_document_has_all_that_sacred_and_omniboard_need(mirror: Mirror, clien
     assert document["fail_trace"] == ["Traceback…\n", "ValueError: no"]
     assert document["captured_out"] == "epoch 1\n"
     assert document["omniboard"] == {"tags": ["a", "b"], "notes": "look"}
+    assert document["meta"]["comment"] == "look"
+    assert document["info"]["runyard"]["id"] == run.id
+    assert [("run_id", 1), ("name", 1)] in [list(each["key"].items()) for each in db["metrics"].list_indexes()]
     (metric,) = db["metrics"].find()
     assert document["info"]["metrics"] == [{"name": "val.acc", "id": str(metric["_id"])}]
     assert (metric["run_id"], metric["steps"], str(metric["values"])) == (1, [0, 1, 1], "[0.5, nan, inf]")
@@ -97,6 +101,9 @@ def test_a_queued_run_is_queued_there_and_has_every_field(mirror: Mirror, client
 
     (document,) = db["runs"].find()
     assert (document["status"], document["artifacts"], document["captured_out"]) == ("QUEUED", [], "")
+    assert set(document["experiment"]) == {"name", "base_dir", "sources", "dependencies", "repositories", "mainfile"}
+    assert document["resources"] == []
+    assert {"config", "host", "meta", "info", "command", "format"} <= set(document)
     assert document["heartbeat"] is None
     assert "start_time" not in document
 
@@ -254,11 +261,56 @@ def test_a_database_that_is_away_is_waited_for_told_once_and_caught_up_with(
         assert process.stderr.readline().startswith("Waiting: ")
         with mongo_server(sacred, tmp_path / "mongo", port=port):
             assert "1 run new" in process.stdout.readline()
+        assert process.stderr.readline().startswith("Waiting: ")  # it went away in the middle
+        a_run(client, 2)
+        with mongo_server(sacred, tmp_path / "mongo", port=port):
+            assert "1 run new" in process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            told = process.communicate(timeout=30)[1]
     finally:
-        process.send_signal(signal.SIGINT)
-        told = process.communicate(timeout=30)[1]
+        process.kill()
+        process.wait(timeout=30)
     assert process.returncode == 0
-    assert told.count("Waiting") <= 1  # the second time, when the server ended
+    assert "Waiting" not in told  # once each time
+
+
+@pytest.mark.parametrize(
+    "how",
+    [{"errorCode": 13}, {"errorCode": 10107}, {"blockConnection": True, "blockTimeMS": 1000}],
+    ids=["read-only", "secondary", "slow"],
+)
+def test_a_database_that_takes_nothing_is_caught_up_with(
+    client: Client, mongo: str, db: Any, how: dict[str, Any]
+) -> None:
+    run_id = a_run(client, ended=False)
+    before = client.index.get(run_id), sorted(client.folder(run_id).path.rglob("*"))
+    uri = f"{mongo}{db.name}?socketTimeoutMS=300&retryWrites=false&serverSelectionTimeoutMS=300"
+    with closing(Mirror(client, uri)) as mirror:
+        with failing(mongo, ["insert", "update", "createIndexes"], **how):
+            for _ in range(2):
+                with pytest.raises(PyMongoError):
+                    mirror.look()
+        assert (client.index.get(run_id), sorted(client.folder(run_id).path.rglob("*"))) == before
+
+        look = mirror.look()
+
+    assert look.problems == []
+    assert [each["info"]["runyard"]["id"] for each in db["runs"].find()] == [run_id]
+    assert db["metrics"].find_one()["steps"] == [0, 1, 2]
+
+
+def test_mirrors_that_number_at_once_take_no_number_twice(mongo: str, db: Any, tmp_path: Path) -> None:
+    def mirrored(number: int) -> None:
+        with closing(open_client(tmp_path / f"home-{number}")) as home:
+            for each in range(5):
+                a_run(home, each)
+            with closing(Mirror(home, mongo + db.name)) as mirror:
+                assert mirror.look().problems == []
+
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(mirrored, range(3)))
+
+    assert sorted(each["_id"] for each in db["runs"].find({}, {"_id": 1})) == list(range(1, 16))
 
 
 def test_a_look_that_fails_leaves_the_runs_alone(client: Client) -> None:
