@@ -284,7 +284,7 @@ def test_a_database_that_takes_nothing_is_caught_up_with(
 ) -> None:
     run_id = a_run(client, ended=False)
     before = client.index.get(run_id), sorted(client.folder(run_id).path.rglob("*"))
-    uri = f"{mongo}{db.name}?socketTimeoutMS=300&retryWrites=false&serverSelectionTimeoutMS=300"
+    uri = f"{mongo}{db.name}?socketTimeoutMS=300&retryWrites=false&serverSelectionTimeoutMS=20000"
     with closing(Mirror(client, uri)) as mirror:
         with failing(mongo, ["insert", "update", "createIndexes"], **how):
             for _ in range(2):
@@ -303,7 +303,7 @@ def test_mirrors_that_number_at_once_take_no_number_twice(mongo: str, db: Any, t
     def mirrored(number: int) -> None:
         with closing(open_client(tmp_path / f"home-{number}")) as home:
             for each in range(5):
-                a_run(home, each)
+                a_run(home, number * 10 + each)
             with closing(Mirror(home, mongo + db.name)) as mirror:
                 assert mirror.look().problems == []
 
