@@ -49,7 +49,6 @@ class Tracking:
         own = {"MLFLOW_TRACKING_URI": self.uri, "MLFLOW_TRACKING_TOKEN": self.token, "HOME": str(self.folder)}
         own |= {"PATH": f"{python.parent}:{os.environ['PATH']}", "GIT_PYTHON_REFRESH": "quiet", "OMP_NUM_THREADS": "1"}
         own |= {"MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
-        own["MLFLOW_REQUIREMENTS_INFERENCE_TIMEOUT"] = "1"  # it imports each saved model once more, to list packages
         done = subprocess.run(
             [str(python), "-W", "ignore", *arguments],
             env=own | more, cwd=self.folder, capture_output=True, text=True, timeout=280, check=False,

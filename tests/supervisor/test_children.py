@@ -236,7 +236,7 @@ def test_one_that_outlives_its_parent_is_watched_to_its_end(script: Script) -> N
 
 @pytest.mark.parametrize("script", ["""
     trial = runyard.start_run("weld", name="trial", parent=study)
-    time.sleep(4)
+    input()
 """], indirect=True)  # fmt: skip
 def test_what_is_measured_of_the_process_is_measured_of_those_that_take_long(script: Script) -> None:
     trial = script.run("trial")
