@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from runyard.apps.demo.packing import APP_FOLDER, SCRIPT
+from runyard.apps.demo.layout import APP_FOLDER, SCRIPT
 from runyard.apps.demo.rehearsing import chosen
 from runyard.apps.evaluation import Costs, Doubts, Scored, errors
 from runyard.apps.words import Words
