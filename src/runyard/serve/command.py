@@ -45,7 +45,9 @@ def run(service: Service, arguments: Sequence[str] | None = None) -> int:
 
 def serve(service: Service, host: str, port: int) -> int:
     """Answer requests until SIGTERM or SIGINT; what is in flight then is finished first."""
-    import uvicorn  # late: `check` and `batch` need no server
+    import uvicorn  # late, as the next: `check` and `batch` need no server
+
+    from runyard.serve.connections import Connection
 
     listener = listen(host, port)
     config = uvicorn.Config(
@@ -54,6 +56,7 @@ def serve(service: Service, host: str, port: int) -> int:
         access_log=False,
         server_header=False,
         ws="none",
+        http=Connection,
         timeout_graceful_shutdown=PATIENCE_S,
     )
     address = f"http://{host}:{listener.getsockname()[1]}"
