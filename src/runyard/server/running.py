@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from runyard import hosts
 from runyard.errors import UsageError
+from runyard.serve.connections import Connection
 from runyard.server.watching import Watcher
 
 FIRST_PORT = 8765
@@ -75,6 +76,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 ws="none",
+                http=Connection,
                 proxy_headers=False,  # whom to believe is decided by `addressing.py`
                 timeout_graceful_shutdown=_PATIENCE_S,
                 log_config=None,
