@@ -25,15 +25,13 @@ from runyard.serve.computing import Computer
 from runyard.serve.interface import FORM, JSON
 from runyard.serve.loading import Loaded, open_model, wrong_answers
 from runyard.serve.measuring import CONTENT_TYPE, Measurements
+from runyard.serve.pictures import guard_pictures
 from runyard.serve.receiving import Receiver
 from runyard.serve.refusals import Refused
 from runyard.serve.service import Service
 
 SMALL_BYTES = 1 << 15  # JSON below this is read in the event loop: a thread would cost more
-MOST_PIXELS = 25_000_000  # a small file can claim to be a huge image; Pillow refuses twice as many as this
 _FOLDERS = re.compile(r"(?<![\w./:])/(?:[^\s/'\":;,]+/)+")
-
-_PROGRAMS = ("EPS",)  # kinds of images that Pillow hands to a program, Ghostscript
 
 _REFUSALS = {
     "400": "The body cannot be read.",
@@ -127,7 +125,7 @@ class Serving:
             self.settled.set()
 
     def _try_to_load(self) -> None:
-        _limit_images()
+        guard_pictures()
         try:
             loaded = open_model(self.service, self._tell)
             self._problem = wrong_answers(loaded.checked)
@@ -283,19 +281,6 @@ def _check_site(request: Request) -> None:
 def _without_folders(text: str) -> str:
     """A sentence for whoever asks from outside: files keep their names, and the folders stay on the output."""
     return _FOLDERS.sub("", text)
-
-
-def _limit_images() -> None:
-    """Let Pillow refuse what would take gigabytes to unpack, if the project has it."""
-    try:
-        from PIL import Image
-    except ImportError:
-        return
-    Image.MAX_IMAGE_PIXELS = MOST_PIXELS
-    Image.init()
-    for kind in _PROGRAMS:
-        if kind in Image.ID:
-            Image.ID.remove(kind)
 
 
 def _json(document: Any, status: int = 200) -> Response:
