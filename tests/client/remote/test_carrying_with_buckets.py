@@ -17,6 +17,7 @@ from tests.artifacts.buckets import Buckets, network, started
 from tests.cli.builders import Yard
 from tests.server.serving import Served
 
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # here no statement is asked
 MODEL = os.urandom(6 << 20)  # two parts on their way to the server
 OTHER = os.urandom(3 << 20)
 FILES = {"model.bin": MODEL, "other.bin": OTHER, "notes.txt": b"a note"}
