@@ -1,7 +1,10 @@
 """How much does the inference service cost, beside a bare FastAPI app with the same model?
 
+    python -m benchmarks.serve [--litserve FOLDER]
+
 Both answer the same requests (64 numbers as JSON, a perceptron of 64-1024-1024-10 in NumPy), each from a process of
-its own, in turns, so that a busy machine slows both. LitServe joins in with --litserve PYTHON, which has it.
+its own, in turns, so that a busy machine slows both. With --litserve, LitServe joins in; FOLDER is its virtual
+environment, made if it is missing.
 """
 
 import argparse
@@ -113,11 +116,11 @@ if __name__ == "__main__":
 def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--litserve", metavar="PYTHON", help="an interpreter that has LitServe, NumPy and this model")
+    parser.add_argument("--litserve", type=Path, metavar="FOLDER", help="measure LitServe of this environment, too")
     asked = parser.parse_args()
     programs = {"runyard.serve": (sys.executable, OURS), "bare FastAPI": (sys.executable, BARE)}
     if asked.litserve:
-        programs["LitServe"] = (asked.litserve, LITSERVE)
+        programs["LitServe"] = (litserve_in(asked.litserve.absolute()), LITSERVE)
     rng = np.random.default_rng(0)
     body = json.dumps(rng.random((8, 8)).round(4).tolist()).encode()
     found: dict[str, list[tuple[float, float, float, float]]] = {name: [] for name in programs}
@@ -141,6 +144,16 @@ def main() -> None:
         p50, p99, rate, cost_s = (statistics.median(values) for values in zip(*rounds, strict=True))
         spread = f"({min(each[2] for each in rounds):.0f} to {max(each[2] for each in rounds):.0f})"
         print(f"{name:<16}{p50 * 1e3:>7.2f} ms{p99 * 1e3:>7.2f} ms{rate:>14.0f} {spread:>19}{cost_s * 1e3:>19.2f} ms")
+
+
+def litserve_in(environment: Path) -> str:
+    """The interpreter of an environment that has LitServe; half a minute if it has to be made."""
+    python = environment / "bin" / "python"
+    if not python.exists():
+        print(f"installing LitServe into {environment} …", file=sys.stderr)
+        subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "litserve>=0.2,<0.3", "numpy"], check=True)
+    return str(python)
 
 
 def processor_s(process: psutil.Process) -> float:

@@ -6,7 +6,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from runyard.apps.demo.packing import APP_FOLDER, SCRIPT, Pack
+from runyard.apps.demo.layout import APP_FOLDER, SCRIPT
+from runyard.apps.demo.packing import Pack
 from runyard.apps.facts import FILE as FACTS_FILE
 from runyard.apps.facts import write_facts
 from runyard.apps.show.sources import MODEL_FOLDER, PACK_FILE, RUNS_FOLDER

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from runyard.apps.redaction import GONE, redacted
+from runyard.apps.redaction import GONE, redacted, redacted_together
 from tests.apps.builders import facts, subject
 from tests.apps.seams import inspected, paths
 
@@ -47,6 +47,16 @@ def test_samples_whose_files_are_called_alike_are_numbered() -> None:
 
     assert clean is not None
     assert clean.ids[:2] == ("#1", "#2")
+
+
+def test_one_sample_is_called_the_same_in_all_runs_that_are_compared() -> None:
+    names = [f"/srv/{folder}/a.png" for folder in range(10)]
+
+    one, other = redacted_together([subject(inspected(10, ids=names)), subject(inspected(10, ids=names[::-1]))])
+
+    assert one.predictions
+    assert other.predictions
+    assert one.predictions.ids == other.predictions.ids[::-1] == tuple(f"#{number + 1}" for number in range(10))
 
 
 @pytest.mark.parametrize("name", ["root", "ab", ""])

@@ -5,7 +5,6 @@ import os
 import pty
 import re
 import shutil
-import socket
 import ssl
 import stat
 import subprocess
@@ -18,9 +17,8 @@ from ruamel.yaml import YAML
 
 from runyard.cli.server import Options
 from runyard.cli.server_install import unit
-from runyard.errors import UsageError
 from runyard.server.permissions import API
-from runyard.server.running import is_loopback, listen
+from runyard.server.running import is_loopback
 from tests.cli.builders import environment, runyard
 from tests.cli.running import LINK, Running, running
 
@@ -91,16 +89,6 @@ def test_without_accounts_only_this_machine_is_served(tmp_path: Path) -> None:
 def test_what_is_loopback_is_known() -> None:
     assert [is_loopback(host) for host in ("127.0.0.1", "127.9.9.9", "::1", "localhost")] == [True] * 4
     assert [is_loopback(host) for host in ("0.0.0.0", "::", "192.168.1.5", "box", "127.0.0.1.example")] == [False] * 5
-
-
-def test_an_address_that_is_taken_or_none_is_told() -> None:
-    taken = socket.create_server(("127.0.0.1", 0))
-    with taken, pytest.raises(UsageError, match="cannot be listened at: Address already in use"):
-        listen("127.0.0.1", taken.getsockname()[1], has_accounts=True)
-    with pytest.raises(UsageError, match="no address to listen at"):
-        listen("300.0.0.1", 0, has_accounts=True)
-    with pytest.raises(UsageError, match="cannot be listened at"):
-        listen("192.0.2.1", 0, has_accounts=True)
 
 
 @pytest.mark.parametrize(

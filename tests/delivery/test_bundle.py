@@ -3,9 +3,11 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from runyard.delivery.archive import ImageArchive
@@ -13,6 +15,8 @@ from runyard.delivery.bundle import Bundle, save_bundle
 from runyard.delivery.components import licence_table, read_contents
 from runyard.delivery.engines import Engine, find_engine
 from runyard.errors import ServiceError, UsageError
+from runyard.serve.golden import read_samples
+from runyard.tracking.models import read_manifest, write_manifest
 from tests.delivery.images import BASE, OURS, TAG, engine_that_knows, saved_image
 from tests.serve.small_project import package
 
@@ -95,6 +99,42 @@ def test_a_bundle_is_complete_and_loads_what_was_packed(engine: Engine, tmp_path
     assert (tmp_path / "bin" / "loaded.tar").exists()
     sums = (bundle.folder / "SHA256SUMS").read_text().splitlines()
     assert {line.split("  ", 1)[1] for line in sums} == names - {"SHA256SUMS"}
+
+
+def test_only_what_the_manifest_names_travels_and_only_unharmed(engine: Engine, tmp_path: Path) -> None:
+    model = package(tmp_path / "model")
+    (tmp_path / "private").write_text("a secret")
+    (model / "linked").symlink_to(tmp_path / "private")
+    (model / "golden" / "notes.txt").write_text("of mine")
+
+    made = save_bundle(engine, TAG, tmp_path / "bundle", model=model)
+
+    names = {path.relative_to(made.folder / "model").as_posix() for path in (made.folder / "model").rglob("*")}
+    assert {"manifest.json", "golden"} < names
+    assert not names & {"linked", "golden/notes.txt"}
+    assert load(made.folder).returncode == 0
+    next((model / "golden").glob("*.png")).write_bytes(b"changed")
+    with pytest.raises(ServiceError, match="was changed or damaged"):
+        save_bundle(engine, TAG, tmp_path / "other", model=model)
+    assert not (tmp_path / "other").exists()
+
+
+def test_no_name_of_a_file_becomes_a_line_of_the_checksums_or_a_command(engine: Engine, tmp_path: Path) -> None:
+    model = package(tmp_path / "model")
+    known = read_samples(model)
+    first = known.samples[0]
+    hostile = msgspec.structs.replace(first, content_type="x';reboot;'")
+    samples = msgspec.structs.replace(known, samples=(hostile, *known.samples[1:]))
+    (model / "golden" / "samples.json").write_bytes(msgspec.json.encode(samples))
+    write_manifest(model, read_manifest(model))
+    made = save_bundle(engine, TAG, tmp_path / "bundle", model=model)
+    (line,) = re.findall("^curl -H.*$", (made.folder / "README.en.md").read_text(), re.MULTILINE)
+    assert shlex.split(line)[2] == "Content-Type: x';reboot;'"
+
+    (model / "a\n0  b").write_text("x")
+    write_manifest(model, read_manifest(model))
+    with pytest.raises(ServiceError, match="cannot hold"):
+        save_bundle(engine, TAG, tmp_path / "other", model=model)
 
 
 def test_nothing_is_left_to_fill_in(engine: Engine, tmp_path: Path) -> None:

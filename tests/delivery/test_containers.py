@@ -19,10 +19,12 @@ import pytest
 
 import runyard
 from runyard.serve.golden import Tolerance, differences, read_samples
+from tests.delivery import trying_on_the_page
 from tests.delivery.engine_room import EngineRoom
 from tests.serve.running import free_port
 
 FOLDER = os.environ.get("RUNYARD_CONTAINERS", "")
+AS_SHOWN = Tolerance(absolute=6e-4, relative=0)  # the page shows three digits
 TOOLS = ("podman", "buildah", "debootstrap", "runc")
 
 pytestmark = [
@@ -61,6 +63,13 @@ class Delivery:
     def runyard(self, *words: str) -> Any:
         """A command of the program, and its JSON."""
         return json.loads(self.call("-m", "runyard", *words, "--json"))
+
+    def shown_on_the_page(self) -> dict[str, dict[str, str]]:
+        """What the project's page says of the golden requests, with the model of the same run."""
+        path = os.pathsep.join([str(self.project), self.environment["PYTHONPATH"]])
+        said = self.call(trying_on_the_page.__file__, "model/golden", RUNYARD_SHOW_RUN="last", PYTHONPATH=path)
+        shown: dict[str, dict[str, str]] = json.loads(said.splitlines()[-1])
+        return shown
 
     def podman(self, *words: str) -> str:
         return self.room.call("podman", *words).stdout.strip()
@@ -101,7 +110,7 @@ def test_the_image_proves_itself_read_only_without_network_and_rights(delivery: 
     ]
 
 
-def test_the_container_answers_as_infer_does_and_finishes_what_is_in_flight(delivery: Delivery) -> None:
+def test_container_infer_and_page_answer_alike_and_what_is_in_flight_is_finished(delivery: Delivery) -> None:
     delivery.call(
         *["run.py", "infer", "--model", "model", "--data", "tests/data"], "--out", str(delivery.folder / "infer.csv")
     )
@@ -109,12 +118,16 @@ def test_the_container_answers_as_infer_does_and_finishes_what_is_in_flight(deli
     for line in (delivery.folder / "infer.csv").read_text().splitlines()[1:]:
         name, label, probability = line.split(",")
         inferred[name] = {"label": int(label), "probability": float(probability)}
+    shown = delivery.shown_on_the_page()
     port = free_port()
     options = ["--detach", "--read-only", "--cap-drop", "all", "--env", f"PORT={port}"]
     container = delivery.podman("run", *options, "weld-seam:test")
     try:
         limit = ["python", "-c", _UNTIL_READY]
         delivery.podman("exec", "--env", f"PORT={port}", container, *limit)
+        assert Request(port, method="GET", path="/ready").send_all().answer()[0] == 200
+        assert delivery.podman("exec", container, "id", "-u") == "10001"
+        assert delivery.room.call("podman", "exec", container, "touch", "/app/x", may_fail=True).returncode != 0
         answers = {}
         for sample in read_samples(delivery.project / "model").samples:
             body = (delivery.project / "model" / "golden" / sample.request).read_bytes()
@@ -132,7 +145,14 @@ def test_the_container_answers_as_infer_does_and_finishes_what_is_in_flight(deli
 
     assert (status, differences(inferred["0000.png"], answer, Tolerance())) == (200, [])
     assert code == 0
-    assert all(differences(inferred[name], found, Tolerance()) == [] for name, found in answers.items())
+    assert len(answers) == 8
+    for name, answer in answers.items():
+        assert differences(inferred[name], answer, Tolerance()) == []
+        assert differences(answer, _as_numbers(shown[name]), AS_SHOWN) == []
+
+
+def _as_numbers(shown: dict[str, str]) -> dict[str, float]:
+    return {name: float(text) if "." in text else int(text) for name, text in shown.items()}
 
 
 _UNTIL_READY = """
@@ -159,9 +179,11 @@ def wait_until_nobody_listens(port: int) -> None:
 class Request:
     """One request, byte by byte."""
 
-    def __init__(self, port: int, body: bytes, content_type: str) -> None:
+    def __init__(
+        self, port: int, body: bytes = b"", content_type: str = "", *, method: str = "POST", path: str = "/predict"
+    ) -> None:
         head = (
-            f"POST /predict HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: {content_type}\r\n"
+            f"{method} {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: {content_type}\r\n"
             f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         )
         self._left = head.encode() + body

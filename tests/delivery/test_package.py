@@ -18,7 +18,7 @@ from runyard.serve import ArrayInput
 from runyard.serve.golden import Tolerance, differences, read_samples
 from runyard.tracking.models import load_model, read_manifest, save_model, verify_files
 from tests.cli.builders import environment
-from tests.serve.small_project import Row, inference, package, price, service
+from tests.serve.small_project import Row, inference, package, png, price, service
 
 Features = Annotated[NDArray[np.float32], ArrayInput(shape=(4,))]
 
@@ -74,6 +74,22 @@ def test_packing_again_keeps_the_identity_of_the_model(tmp_path: Path) -> None:
 
     assert again.manifest.id == read_manifest(folder).id
     assert [sample.request for sample in again.samples.samples] == ["grey-0.0.png", "grey-1.0.png"]
+
+
+def test_samples_of_one_name_or_a_hostile_one_get_names_of_their_own(tmp_path: Path) -> None:
+    samples = tmp_path / "samples"
+    for number, name in enumerate(["a/x.png", "b/x.png", "b/x;rm -rf $HOME.png", "b/x\n0  y.png", "Straße (1).png"]):
+        (samples / name).parent.mkdir(parents=True, exist_ok=True)
+        (samples / name).write_bytes(png(number / 5))
+
+    save_model({"factor": np.float64(1)}, tmp_path / "saved")
+    asked = PackageOrder(model=tmp_path / "saved", inference=inference(), samples=samples)
+
+    packed = make_package(asked, tmp_path / "packed")
+
+    names = [sample.request for sample in packed.samples.samples]
+    assert sorted(names) == ["003.png", "004.png", "005.png", "Straße (1).png", "x.png"]
+    assert service(tmp_path / "packed").run(["check"]) == 0
 
 
 def test_rows_of_a_table_become_golden_requests(tmp_path: Path) -> None:

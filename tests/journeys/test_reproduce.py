@@ -69,6 +69,7 @@ def test_a_run_comes_out_the_same_though_the_project_is_another_one(story: Story
 
     assert done.stdout.startswith(f"reproduced: 1 metric agrees bit for bit, run {run} ")
     assert "environment: this one is equal" in done.stderr
+    assert "data: as they were" in done.stderr
     assert "as it was then" in done.stderr
     again = json.loads(story.runyard("show", "last", "--json").stdout)
     assert (again["reproduces"], again["tags"], again["state"]) == (run, ["reproduction"], "COMPLETED")
@@ -87,6 +88,7 @@ def test_changed_data_are_named(story: Story) -> None:
     assert done.stdout.startswith("differs by 3 in loss (")
     assert ", from step 0 on, run " in done.stdout
     assert f"data: root ({data}): 1 changed (b.txt)" in done.stdout
+    assert done.stderr.index(f"data: root ({data}): 1 changed (b.txt)") < done.stderr.index("as it was then")
     assert "1 changed (b.txt)" in story.runyard("diff", run, "last", "--section", "data").stdout
     assert "The data of root changed since run" in story.runyard("show", "last").stdout
 
@@ -98,15 +100,18 @@ def test_changed_data_are_named(story: Story) -> None:
 
 def test_data_that_are_gone_are_said_and_may_be_elsewhere(story: Story) -> None:
     run = first_run(story)
-    data = story.folder.with_name("numbers")
-    data.rename(story.folder.with_name("elsewhere"))
+    data, elsewhere = story.folder.with_name("numbers"), story.folder.with_name("elsewhere")
+    data.rename(elsewhere)
 
     done = story.runyard("reproduce", run, check=False)
 
     assert done.returncode == 2
-    assert done.stdout.startswith(f"cannot, because its data are gone: root names {data}, which is not there")
+    assert done.stdout.startswith(f"cannot, because its data are gone: root names {data}, which is not there. If ")
     document = story.runyard("reproduce", run, "--json", check=False)
     assert json.loads(document.stdout)["verdict"] == "cannot"
+    (elsewhere / "c.txt").write_text("0")
+    there = story.runyard("reproduce", run, "--data", str(elsewhere), check=False)
+    assert f"data: --data ({elsewhere}): 1 added (c.txt)" in there.stderr
 
 
 def test_code_that_was_deleted_is_said(story: Story) -> None:

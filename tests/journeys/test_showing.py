@@ -62,16 +62,31 @@ def test_a_packed_demo_works_where_neither_network_nor_home_is(
     project, variables = trained
     demo = tmp_path / "demo"
 
-    call(project, variables, "-m", "runyard", "demo", "pack", "best", "--compare", "last", "--out", str(demo))
-    sums = subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=demo, check=False)
+    pack = ["-m", "runyard", "demo", "pack", "best", "--compare", "last", "--out"]
+    call(project, variables, *pack, str(tmp_path / "whole"))
+    call(project, variables, *pack, str(demo), "--redact")
+    (tmp_path / "whole").rename(tmp_path / "elsewhere")
+    sums = [check_sums(folder) for folder in (tmp_path / "elsewhere", demo)]
     told = call(tmp_path, environment(tmp_path / "nowhere"), "-m", "runyard", "demo", "check", str(demo))
 
-    assert sums.returncode == 0
+    assert sums == [0, 0]
+    assert (tmp_path / "elsewhere" / "app" / "run.py").is_file()
+    assert sorted(each.name for each in (demo / "app").iterdir()) == ["src", "tests"]
+    private = [str(project), str(tmp_path), "/home/"]
+    assert [name for name in private for path in files_of(demo) if name.encode() in path.read_bytes()] == []
     assert re.findall(r"^(\w+) +(\w+)", told, re.MULTILINE) == [
         *(("ok", page) for page in ("try", "threshold", "errors", "compare", "report", "server")),
         ("ok", "nobody"),
     ]
     assert not (tmp_path / "nowhere").exists()
+
+
+def check_sums(folder: Path) -> int:
+    return subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=folder, check=False).returncode
+
+
+def files_of(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def test_explore_refuses_what_is_not_there(trained: tuple[Path, dict[str, str]]) -> None:

@@ -11,6 +11,7 @@ import uvicorn
 
 from runyard.serve import Service
 from runyard.serve.app import Serving
+from runyard.serve.connections import Connection
 
 
 class Running:
@@ -33,12 +34,15 @@ def free_port() -> int:
 
 
 @contextmanager
-def running(service: Service, *, until_ready: bool = True) -> Iterator[Running]:
+def running(
+    service: Service, *, until_ready: bool = True, connection: type[Connection] = Connection
+) -> Iterator[Running]:
     """Serve until the block ends; it begins when the model is ready, or has turned out not to be."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # named, or answers are delayed
     listener.bind(("127.0.0.1", 0))
     listener.listen(128)
-    server = uvicorn.Server(uvicorn.Config(service.asgi, log_level="warning", ws="none", log_config=None))
+    config = uvicorn.Config(service.asgi, log_level="warning", ws="none", log_config=None, http=connection)
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     found = Running(service, listener.getsockname()[1])
     thread.start()

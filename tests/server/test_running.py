@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,9 @@ import httpx
 import pytest
 
 from runyard.errors import UsageError
+from runyard.serve.connections import Connection
 from runyard.server import choose_port
+from tests.server.serving import serving
 
 
 def test_a_taken_port_is_passed_over_and_a_wanted_one_refused() -> None:
@@ -23,6 +26,15 @@ def test_a_taken_port_is_passed_over_and_a_wanted_one_refused() -> None:
         choose_port(taken)
     first.close()
     second.close()
+
+
+def test_a_connection_that_never_asks_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Connection, "head_within_s", 0.2)
+
+    with serving(tmp_path) as served, socket.create_connection(("127.0.0.1", served.port), timeout=30) as silent:
+        silent.sendall(b"GET /")
+
+        assert silent.recv(1) == b""
 
 
 def test_the_command_serves_the_page_and_ends_although_a_page_listens(home: Path) -> None:

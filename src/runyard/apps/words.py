@@ -143,6 +143,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The model itself is not at hand, so nothing new can be tried. Everything else works.",
         "Das Modell selbst ist nicht zur Hand, daher lässt sich nichts Neues ausprobieren. Alles andere geht.",
     ),
+    "unanswered": ("{name} gets no answer: {problem}", "{name} bekommt keine Antwort: {problem}"),
     "unreadable": ("{name} cannot be read: {problem}", "{name} lässt sich nicht lesen: {problem}"),
     "took": ("{ms} ms", "{ms} ms"),
     "truth": ("Truth", "Wahrheit"),

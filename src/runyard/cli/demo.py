@@ -7,7 +7,8 @@ import typer
 from runyard.apps.demo import Check, Packed
 from runyard.apps.demo import check as check_folder
 from runyard.apps.demo import pack as pack_folder
-from runyard.apps.demo.packing import APP_FOLDER, SCRIPT, read_pack
+from runyard.apps.demo.layout import APP_FOLDER, SCRIPT
+from runyard.apps.demo.packing import read_pack
 from runyard.apps.demo.rehearsing import chosen
 from runyard.apps.show import starting
 from runyard.apps.show.serving import free_port, serve
@@ -18,7 +19,16 @@ from runyard.errors import ServiceError
 from runyard.project.project import find_project
 
 
-def pack(*, run: str, out: Path | None, compare: str | None, lang: str, with_wheels: bool, as_json: bool) -> None:
+def pack(
+    *,
+    run: str,
+    out: Path | None,
+    compare: str | None,
+    lang: str,
+    with_wheels: bool,
+    is_redacted: bool,
+    as_json: bool,
+) -> None:
     """Pack the page of the project that the current folder lies in."""
     project = find_project()
     code = language(lang).value if lang else ""
@@ -32,6 +42,7 @@ def pack(*, run: str, out: Path | None, compare: str | None, lang: str, with_whe
             folder,
             language=code,
             with_wheels=with_wheels,
+            is_redacted=is_redacted,
             tell=lambda what: screen.remark(f"Packing {what} …"),
         )
     if as_json:

@@ -21,6 +21,7 @@ from runyard.client import Client, differences
 from runyard.client.reproducing import ABSOLUTE, RELATIVE, MetricComparison, Tolerance, compare_metrics
 from runyard.client.runs import TrackedRun
 from runyard.config.datapaths import DATA_OPTION, named_paths
+from runyard.datafiles import fingerprint
 from runyard.errors import NotFound, ProjectNotFound, RunyardError, ServiceError, UsageError
 from runyard.hosts import host_name, user_name
 from runyard.journal.events import Environment
@@ -114,7 +115,7 @@ def _run_again(client: Client, then: TrackedRun, env: EnvironmentOf, data: Path 
     spec = then.spec
     code = _code(client, spec)
     folder = _folder(client, spec)
-    _check_data(spec, folder, data)
+    _look_at_data(client, then, folder, data)
     environment = then.attempts[-1].environment if then.attempts else None
     python = _python(client, environment, env)
     again = msgspec.structs.replace(
@@ -184,15 +185,28 @@ def _is_of(folder: Path, project: str) -> bool:
         return False
 
 
-def _check_data(spec: RunSpec, folder: Path, data: Path | None) -> None:
+def _look_at_data(client: Client, then: TrackedRun, folder: Path, data: Path | None) -> None:
+    """Say before hours of training whether the data are what they were."""
     if data is not None and not data.exists():
         raise UsageError(f"There is no data at {data} (--data).")
-    for key, path in named_paths(spec.config, spec.data_roots, str(data.absolute()) if data else spec.data):
-        if not (folder / Path(path).expanduser()).exists():
+    spec = then.spec
+    named = named_paths(spec.config, spec.data_roots, str(data.absolute()) if data else spec.data)
+    places = {key: folder / Path(path).expanduser() for key, path in named}
+    for key, path in named:
+        if not places[key].exists():
+            where = "" if places[key] == Path(path) else f" (looked for in {folder})"
             raise CannotReproduce(
-                f"its data are gone: {key} names {path}, which is not there (looked for in {folder}). "
+                f"its data are gone: {key} names {path}, which is not there{where}. "
                 f"If they were moved, say where to: {DATA_OPTION} PATH."
             )
+    if not places:
+        return
+    found = [differences.data_changed_since(client, then, fingerprint(key, path)) for key, path in places.items()]
+    changes = [change for change in found if change is not None]
+    for change in changes:
+        screen.remark(f"data: {screen.plain(change.sentence())}")
+    if not changes and differences.sources_of(then):
+        screen.remark("data: as they were")
 
 
 def _python(client: Client, then: Environment | None, env: EnvironmentOf) -> str:

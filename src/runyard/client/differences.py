@@ -1,14 +1,15 @@
 """What differs between runs, section by section. Pure: it compares and writes nothing."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from runyard.artifacts import Entry, Manifest, read_manifest
 from runyard.client.client import Client
 from runyard.client.runs import TrackedRun
-from runyard.datafiles import changed_files, is_same, read_listing
+from runyard.config.datapaths import DATA_OPTION
+from runyard.datafiles import SAMPLES, Fingerprint, Listed, changed_files, is_same, read_listing
 from runyard.errors import NotFound, ServiceError
 from runyard.index.diff import flatten
 from runyard.records import DataSource
@@ -105,16 +106,43 @@ def data(runs: Sequence[TrackedRun]) -> Values:
 
 def data_changes(client: Client, before: TrackedRun, after: TrackedRun) -> list[DataChange]:
     """The sources of data that are not what they were for an earlier run, as far as that can be told."""
-    known = {each.key: each for each in sources_of(before)}
-    changes = []
-    for now in sources_of(after):
-        then = known.get(now.key)
-        if then is not None and is_same(then, now) is not True:
-            is_certain = is_same(then, now) is False
-            changes.append(
-                DataChange(key=now.key, files=_changed_data(client, then, now), is_certain=is_certain, path=now.path)
-            )
-    return changes
+    found = [
+        _data_change(client, before, now, lambda now=now: _listing(client, now))  # type: ignore[misc]  # of this loop
+        for now in sources_of(after)
+    ]
+    return [change for change in found if change is not None]
+
+
+def data_changed_since(client: Client, before: TrackedRun, now: Fingerprint) -> DataChange | None:
+    """What became of a source since a run saw it; None if it is the same, or that cannot be told."""
+    return _data_change(client, before, now.source, lambda: read_listing(now.listing))
+
+
+def _data_change(
+    client: Client, before: TrackedRun, now: DataSource, listed: Callable[[], Listed]
+) -> DataChange | None:
+    then = _counterpart(sources_of(before), now)
+    if then is None or is_same(then, now) is True:
+        return None
+    files: dict[str, list[str]] = {}
+    if bool(then.contents) == bool(now.contents):
+        try:
+            files = changed_files(_listing(client, then), listed())
+        except (NotFound, ServiceError, OSError, ValueError):
+            pass  # then only that they changed can be told
+    return DataChange(key=now.key, files=files, is_certain=is_same(then, now) is False, path=now.path)
+
+
+def _counterpart(known: Sequence[DataSource], now: DataSource) -> DataSource | None:
+    """The same source in an earlier run. `--data` stands for the one source that a config names, and the reverse."""
+    same = [each for each in known if each.key == now.key]
+    named = [each for each in known if each.key != SAMPLES]
+    is_the_only_one = len(named) == 1 and DATA_OPTION in (now.key, named[0].key) and now.key != SAMPLES
+    return same[0] if same else named[0] if is_the_only_one else None
+
+
+def _listing(client: Client, source: DataSource) -> Listed:
+    return read_listing(client.artifacts.path(source.listing).read_bytes() if source.listing else b"")
 
 
 def sources_of(run: TrackedRun) -> tuple[DataSource, ...]:
@@ -151,16 +179,6 @@ def _told(source: DataSource) -> str:
         return source.problem
     mark = f"content {source.contents[:12]}" if source.contents else f"times {source.times[:12]}"
     return f"{source.files:,} file{'s' * (source.files != 1)}, {source.size_bytes:,} bytes, {mark}"
-
-
-def _changed_data(client: Client, then: DataSource, now: DataSource) -> dict[str, list[str]]:
-    if not (then.listing and now.listing) or bool(then.contents) != bool(now.contents):
-        return {}
-    try:
-        lists = [read_listing(client.artifacts.path(each.listing).read_bytes()) for each in (then, now)]
-    except (NotFound, ServiceError, OSError, ValueError):
-        return {}
-    return changed_files(*lists)
 
 
 def _environment(run: TrackedRun, name: str) -> dict[str, str]:

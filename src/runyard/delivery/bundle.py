@@ -7,6 +7,7 @@ transport can change, is compared once more after loading.
 
 import gzip
 import hashlib
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -20,7 +21,7 @@ from runyard.delivery.components import as_json, licence_table, read_contents, s
 from runyard.delivery.engines import Engine
 from runyard.errors import ServiceError, UsageError
 from runyard.serve.golden import FOLDER, read_samples
-from runyard.tracking.models import read_manifest
+from runyard.tracking.models import MANIFEST, Manifest, read_manifest, verify_files
 
 PART_BYTES = 4_000_000_000
 SUMS = "SHA256SUMS"
@@ -56,7 +57,7 @@ def save_bundle(
 
     Raises:
         UsageError: the folder exists, or there is no such image or model.
-        ServiceError: the engine could not save.
+        ServiceError: the engine could not save, or the model is damaged.
         OSError: the disk is full.
     """
     if out.exists() or out.is_symlink():
@@ -77,7 +78,7 @@ def save_bundle(
         tell("compressing")
         parts, unpack = _compressed(image, draft, part_bytes)
         image.unlink()
-        shutil.copytree(model, draft / "model")
+        _copy_model(model, manifest, draft / "model")
         (draft / "sbom.cdx.json").write_bytes(
             as_json(sbom(contents, name=name, version=manifest.id, image_id=image_id))
         )
@@ -106,6 +107,19 @@ def save_bundle(
         size_bytes = _write_sums(draft)
         draft.rename(out)
     return Bundle(out, image_id, parts, size_bytes, len(contents.components))
+
+
+def _copy_model(source: Path, manifest: Manifest, target: Path) -> None:
+    """What the manifest names, and nothing else that lies there or is linked to."""
+    verify_files(source, manifest)
+    for name in (MANIFEST, *manifest.files):
+        if not name.isprintable() or "\\" in name:
+            raise ServiceError(
+                f"{source / MANIFEST} names the file {name!r}, which a list of checksums cannot hold. "
+                "Make the package again: `runyard package`."
+            )
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source / name, target / name)
 
 
 def _compressed(image: Path, folder: Path, part_bytes: int) -> tuple[list[str], str]:
@@ -153,10 +167,8 @@ def _curl(model: Path) -> str:
     if not samples:
         return "curl http://127.0.0.1:8000/openapi.json"
     first = samples[0]
-    return (
-        f"curl -H 'Content-Type: {first.content_type}' --data-binary @model/{FOLDER}/{first.request} "
-        "http://127.0.0.1:8000/predict"
-    )
+    kind, file = f"Content-Type: {first.content_type}", f"@model/{FOLDER}/{first.request}"
+    return f"curl -H {shlex.quote(kind)} --data-binary {shlex.quote(file)} http://127.0.0.1:8000/predict"
 
 
 def _write_text(path: Path, values: dict[str, str]) -> None:

@@ -50,10 +50,15 @@ def read_contents(archive: ImageArchive) -> Contents:
     for path, data in files.items():
         if (about := _ABOUT.match(path)) and not path.endswith("METADATA"):
             package = Path(about["place"]).name.removesuffix(".dist-info")
-            licences[f"python/{package}/{Path(about['file']).name}"] = data
+            licences[_plain(f"python/{package}/{Path(about['file']).name}")] = data
         elif found := _COPYRIGHT.match(path):
-            licences[f"debian/{found[1]}.txt"] = data
+            licences[_plain(f"debian/{found[1]}.txt")] = data
     return Contents(sorted(set(components), key=lambda each: (each.kind, each.name.lower())), licences)
+
+
+def _plain(name: str) -> str:
+    """A name that a list of checksums can hold, whatever a package of others calls its files."""
+    return "".join(char if char.isprintable() and char != "\\" else "_" for char in name)
 
 
 def sbom(contents: Contents, *, name: str, version: str, image_id: str) -> dict[str, Any]:

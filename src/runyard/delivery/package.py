@@ -4,6 +4,7 @@ To the weights and the manifest that `run.save_model` wrote come golden samples,
 table of metrics and a model card. `run.py infer --model`, the Streamlit page and the container read the same folder.
 """
 
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ _CONTENT_TYPES = {
     ".webp": "image/webp",
     ".bmp": "image/bmp",
 }
+_PLAIN = re.compile(r"\w[\w .()+-]*")  # names that every shell, file system and list of checksums takes as they are
 _TABLES = (".csv", ".parquet", ".json", ".jsonl")
 
 
@@ -158,9 +160,12 @@ def _samples(interface: Interface, order: PackageOrder) -> Iterator[tuple[str, s
     if interface.takes_files:
         files = sorted(order.samples.rglob("*")) if order.samples.is_dir() else [order.samples]
         wanted = [path for path in files if path.suffix.lower() in _CONTENT_TYPES]
-        for path in golden.evenly(wanted, order.most_samples):
+        names: set[str] = set()
+        for number, path in enumerate(golden.evenly(wanted, order.most_samples), start=1):
             data, kind = path.read_bytes(), _CONTENT_TYPES[path.suffix.lower()]
-            yield path.name, kind, data, interface.one(data, kind, path.name)
+            name = path.name if _PLAIN.fullmatch(path.name) and path.name not in names else f"{number:03}{path.suffix}"
+            names.add(name)
+            yield name, kind, data, interface.one(data, kind, path.name)
         return
     for number, value in enumerate(golden.evenly(_rows(interface, order), order.most_samples), start=1):
         data = interface.encoded_input(value)

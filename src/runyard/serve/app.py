@@ -7,6 +7,7 @@ given the golden answers, /ready and /predict say 503 and why.
 import asyncio
 import importlib.metadata
 import json
+import re
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -24,16 +25,17 @@ from runyard.serve.computing import Computer
 from runyard.serve.interface import FORM, JSON
 from runyard.serve.loading import Loaded, open_model, wrong_answers
 from runyard.serve.measuring import CONTENT_TYPE, Measurements
+from runyard.serve.pictures import guard_pictures
+from runyard.serve.receiving import Receiver
 from runyard.serve.refusals import Refused
 from runyard.serve.service import Service
 
-PATIENCE_S = 60.0  # for the whole body of a request
 SMALL_BYTES = 1 << 15  # JSON below this is read in the event loop: a thread would cost more
-MOST_PIXELS = 25_000_000  # a small file can claim to be a huge image; Pillow refuses twice as many as this
-DRAINED = 10  # times the limit are read and thrown away, since most clients send all before they listen
+_FOLDERS = re.compile(r"(?<![\w./:])/(?:[^\s/'\":;,]+/)+")
 
 _REFUSALS = {
     "400": "The body cannot be read.",
+    "403": "A page of another site asked, by the browser of somebody who looks at it.",
     "413": "The request is too large.",
     "415": "The content type is not taken.",
     "422": "The input does not fit its schema or the data contract.",
@@ -93,6 +95,7 @@ class Serving:
         self.settled = threading.Event()  # the model is ready, or has turned out not to be
         self._stage = "not started"
         self._problem = ""
+        self._receiver = Receiver(service.largest_bytes)
         self._loaded: Loaded | None = None
         self._computer: Computer | None = None
         self._batcher = Batcher(
@@ -122,7 +125,7 @@ class Serving:
             self.settled.set()
 
     def _try_to_load(self) -> None:
-        _limit_images()
+        guard_pictures()
         try:
             loaded = open_model(self.service, self._tell)
             self._problem = wrong_answers(loaded.checked)
@@ -132,6 +135,7 @@ class Serving:
             self._problem = f"The model cannot be loaded: {type(error).__name__}: {error}"
         if self._problem:
             print(self._problem, file=sys.stderr, flush=True)
+            self._problem = _without_folders(self._problem)
             return
         self._loaded = loaded
         self._computer = Computer(loaded.model, self.service.predict, self.service.interface)
@@ -184,6 +188,7 @@ class Serving:
     async def predict(self, request: Request) -> Response:
         """Predict for one input."""
         self._check_ready()
+        _check_site(request)
         value = await self._received(request, self.service.interface.one)
         (found,) = await self._batcher.submit([value])
         if isinstance(found, Exception):
@@ -193,6 +198,7 @@ class Serving:
     async def predict_batch(self, request: Request) -> Response:
         """Predict for several inputs; the answers come in their order."""
         self._check_ready()
+        _check_site(request)
         values = await self._received(request, self.service.interface.many)
         found = await self._batcher.submit(values)
         for number, each in enumerate(found):
@@ -255,7 +261,7 @@ class Serving:
         self._batcher.admit()
         self._batcher.arriving += 1
         try:
-            body = await _body(request, self.service.largest_bytes)
+            body = await self._receiver.body(request)
             content_type = request.headers.get("content-type", "")
             if len(body) < SMALL_BYTES and not self.service.interface.takes_files:
                 return decode(body, content_type)
@@ -266,39 +272,15 @@ class Serving:
                 asyncio.get_running_loop().call_soon(self._batcher.look)  # those that waited for this one
 
 
-async def _body(request: Request, largest_bytes: int) -> bytes:
-    largest = f"{largest_bytes / (1 << 20):g} MB"
-    refusal = Refused(f"The request is larger than {largest}, which is the most that is taken.", status=413)
-    announced = request.headers.get("content-length", "0")
-    is_too_large = announced.isdigit() and int(announced) > largest_bytes
-    if is_too_large and request.headers.get("expect"):
-        raise refusal  # this client asks before it sends
-    received: list[bytes] = []
-    size = 0
-    try:
-        async with asyncio.timeout(PATIENCE_S):
-            async for piece in request.stream():
-                size += len(piece)
-                if size > largest_bytes * DRAINED:
-                    raise refusal
-                if size > largest_bytes or is_too_large:
-                    received.clear()
-                else:
-                    received.append(piece)
-    except TimeoutError:
-        raise Refused(f"The request did not arrive within {PATIENCE_S:g} s.", status=408) from None
-    if size > largest_bytes:
-        raise refusal
-    return b"".join(received)
+def _check_site(request: Request) -> None:
+    """A page of another site may not let its visitors' browsers ask: they reach machines that it does not."""
+    if request.headers.get("sec-fetch-site") == "cross-site":
+        raise Refused("This request comes from a page of another site, which may not ask here.", status=403)
 
 
-def _limit_images() -> None:
-    """Let Pillow refuse what would take gigabytes to unpack, if the project has it."""
-    try:
-        from PIL import Image
-    except ImportError:
-        return
-    Image.MAX_IMAGE_PIXELS = MOST_PIXELS
+def _without_folders(text: str) -> str:
+    """A sentence for whoever asks from outside: files keep their names, and the folders stay on the output."""
+    return _FOLDERS.sub("", text)
 
 
 def _json(document: Any, status: int = 200) -> Response:

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import io
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,15 +13,20 @@ if TYPE_CHECKING:
 
     from runyard.contracts import Array as Declared
 
+_LONGEST_NAME = 200  # characters
+
 
 class Upload(io.BytesIO):
-    """The bytes of a file; in a message it reads as the file's name."""
+    """The bytes of a file; in a message it reads as the file's name, of which no more is kept than that."""
 
     def __init__(self, data: bytes, name: str = "the file") -> None:
         super().__init__(data)
-        self.name = name
+        self.name = _file_name(name)
 
     def __str__(self) -> str:
+        return str(self.name)
+
+    def __repr__(self) -> str:  # decoders quote it in what they raise
         return str(self.name)
 
     def __format__(self, format_spec: str) -> str:
@@ -95,6 +101,8 @@ class ArrayInput:
         import numpy as np
 
         wanted = np.dtype(self.dtype)
+        if _has_text(value):  # NumPy would make room for the longest text in each cell
+            raise ValueError(f"Its values are not all numbers that fit {wanted.name}.")
         try:
             raw = np.asarray(value)
         except ValueError:
@@ -148,6 +156,20 @@ class ArrayInput:
         if self.read is None:
             return lists
         return {"anyOf": [{"type": "string", "contentEncoding": "base64", "description": "a file"}, lists]}
+
+
+def _file_name(text: str) -> str:
+    """The last part of whatever a client calls its file; never a path, however a library takes it."""
+    name = "".join(char for char in re.split(r"[/\\]", text)[-1] if char.isprintable())
+    return "the file" if name in ("", ".", "..") else name[:_LONGEST_NAME]
+
+
+def _has_text(value: Any) -> bool:
+    """Whether nested lists hold a text somewhere."""
+    if not isinstance(value, list):
+        return isinstance(value, str)
+    kinds = set(map(type, value))
+    return str in kinds or (list in kinds and any(_has_text(each) for each in value))
 
 
 def _no_file() -> Any:

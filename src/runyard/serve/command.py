@@ -4,18 +4,17 @@ import argparse
 import json
 import os
 import signal
-import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from runyard.errors import RunyardError, ServiceError, UsageError
+from runyard.errors import RunyardError, ServiceError
+from runyard.hosts import listen
 from runyard.serve.loading import Loaded, open_model, wrong_answers
 from runyard.serve.service import Service
 
 HOST = "127.0.0.1"
 PORT = 8000
-_BACKLOG = 512
 PATIENCE_S = 30  # for requests in flight when the service is asked to end
 
 
@@ -46,15 +45,18 @@ def run(service: Service, arguments: Sequence[str] | None = None) -> int:
 
 def serve(service: Service, host: str, port: int) -> int:
     """Answer requests until SIGTERM or SIGINT; what is in flight then is finished first."""
-    import uvicorn  # late: `check` and `batch` need no server
+    import uvicorn  # late, as the next: `check` and `batch` need no server
 
-    listener = _listen(host, port)
+    from runyard.serve.connections import Connection
+
+    listener = listen(host, port)
     config = uvicorn.Config(
         service.asgi,
         log_level="warning",
         access_log=False,
         server_header=False,
         ws="none",
+        http=Connection,
         timeout_graceful_shutdown=PATIENCE_S,
     )
     address = f"http://{host}:{listener.getsockname()[1]}"
@@ -62,22 +64,6 @@ def serve(service: Service, host: str, port: int) -> int:
     signal.signal(signal.SIGTERM, lambda *_: None)  # uvicorn ends, and then sends the signal once more
     uvicorn.Server(config).run(sockets=[listener])
     return 0
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)  # without the protocol, asyncio would delay small answers
-    except (OSError, UnicodeError) as problem:
-        raise UsageError(f"'{host}' is no address to listen at: {problem}.") from None
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(place)
-        listener.listen(_BACKLOG)
-    except OSError as problem:
-        listener.close()
-        raise UsageError(f"Port {port} of {host} cannot be listened at: {problem.strerror}. Try --port.") from None
-    return listener
 
 
 def batch(service: Service, inputs: Path, output: Path) -> int:

@@ -18,6 +18,7 @@ from runyard.serve.refusals import Problem, Refused
 
 JSON = "application/json"
 FORM = "multipart/form-data"
+MOST_INPUTS = 10_000  # of one request: the model would be busy for others, and a list of ten million fits into 20 MB
 MOST_PROBLEMS = 20  # of one request: a caller mends the first few, and the rest often goes with them
 
 Predict = Callable[[Any, list[Any]], Sequence[Any]]  # model and inputs are the project's own
@@ -93,6 +94,8 @@ class Interface:
             raise Refused("Several inputs come as a JSON list; this is none.")
         if not found:
             raise Refused("The list is empty: send at least one input.")
+        if len(found) > MOST_INPUTS:
+            raise Refused(f"The list has {len(found):,} inputs; send at most {MOST_INPUTS:,} at once.", status=413)
         return [self.checked(each, f"[{number}]") for number, each in enumerate(found)]
 
     def checked(self, raw: Any, place: str = "") -> Any:

@@ -10,14 +10,14 @@ from pathlib import Path
 import uvicorn
 from fastapi import FastAPI
 
+from runyard import hosts
 from runyard.errors import UsageError
+from runyard.serve.connections import Connection
 from runyard.server.watching import Watcher
 
 FIRST_PORT = 8765
 HOST = "127.0.0.1"
 _TRIED = 50
-_BACKLOG = 512
-_PASSIVE = socket.AI_PASSIVE
 _PATIENCE_S = 3  # for answers that are on their way when the server ends
 
 
@@ -28,15 +28,10 @@ def choose_port(port: int | None = None) -> socket.socket:
         UsageError: the port is taken, or none is free.
     """
     for number in [port] if port is not None else range(FIRST_PORT, FIRST_PORT + _TRIED):
-        # asyncio sends without delay (40 ms an answer) only where the protocol is named
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # or the port stays taken a minute after an end
         try:
-            listener.bind((HOST, number))
-            listener.listen(128)
-            return listener
-        except OSError:
-            listener.close()
+            return hosts.listen(HOST, number)
+        except UsageError:
+            continue
     if port is not None:
         raise UsageError(f"Port {port} is taken on this machine, or not for you. Leave --port out to get a free one.")
     raise UsageError(f"The ports {FIRST_PORT} to {FIRST_PORT + _TRIED - 1} are all taken. Choose one with --port.")
@@ -51,19 +46,7 @@ def listen(host: str, port: int, *, has_accounts: bool) -> socket.socket:
     """
     if not (has_accounts or is_loopback(host)):
         raise UsageError(f"Without accounts whoever reaches {host} could do everything. Listen on 127.0.0.1 instead.")
-    try:
-        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=_PASSIVE)[0]
-    except (OSError, UnicodeError) as problem:
-        raise UsageError(f"'{host}' is no address to listen at: {problem}.") from None
-    listener = socket.socket(family, kind, protocol)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind(place)
-        listener.listen(_BACKLOG)
-    except OSError as problem:
-        listener.close()
-        raise UsageError(f"Port {port} of {host} cannot be listened at: {problem.strerror}.") from None
-    return listener
+    return hosts.listen(host, port)
 
 
 def is_loopback(host: str) -> bool:
@@ -93,6 +76,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 ws="none",
+                http=Connection,
                 proxy_headers=False,  # whom to believe is decided by `addressing.py`
                 timeout_graceful_shutdown=_PATIENCE_S,
                 log_config=None,

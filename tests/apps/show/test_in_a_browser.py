@@ -1,10 +1,13 @@
 """The customer's page as a customer opens it: `runyard demo open`, and a real browser on which every error counts."""
 
+import http.client
 import re
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -24,7 +27,11 @@ pytest.importorskip("streamlit", reason="needs Streamlit: pip install streamlit"
 
 @pytest.fixture
 def demo(tmp_path: Path) -> Path:
-    return showroom.build(tmp_path / "demo")
+    folder = showroom.build(tmp_path / "demo")
+    settings = folder / "app" / ".streamlit" / "config.toml"
+    settings.parent.mkdir()
+    settings.write_text("[server]\nenableCORS = false\nenableXsrfProtection = false\naddress = '0.0.0.0'\n")
+    return folder
 
 
 @pytest.fixture
@@ -85,3 +92,26 @@ def test_a_customer_clicks_through_all_pages(visit: Visit, demo: Path, address: 
     assert float(threshold) == pytest.approx(best.best, abs=0.001)
     assert "Demo GmbH" in report
     page.close()  # before the server goes away
+
+
+def test_a_page_of_another_site_cannot_look_over_the_customers_shoulder(demo: Path, address: str) -> None:
+    """Not even if a file of settings in the demo's folder allows it."""
+    port = urlsplit(address).port
+    own, foreign = f"http://127.0.0.1:{port}", "http://evil.example"
+
+    statuses = {origin: status_of_socket(port, origin) for origin in (own, foreign, f"http://evil.example:{port}")}
+    with urllib.request.urlopen(urllib.request.Request(address, headers={"Origin": foreign}), timeout=30) as page:
+        allowed = page.headers.get("Access-Control-Allow-Origin")
+
+    assert statuses == {own: 101, foreign: 403, f"http://evil.example:{port}": 403}
+    assert allowed is None
+
+
+def status_of_socket(port: int | None, origin: str) -> int:
+    """The answer to a page of `origin` that wants what the customer's page gets."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    asked = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13", "Origin": origin}
+    connection.request("GET", "/_stcore/stream", headers=asked | {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="})
+    status = connection.getresponse().status
+    connection.close()
+    return status

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from runyard.apps.demo.packing import APP_FOLDER, SCRIPT
+from runyard.apps.demo.layout import APP_FOLDER, SCRIPT
 from runyard.apps.demo.rehearsing import chosen
 from runyard.apps.evaluation import Costs, Doubts, Scored, errors
 from runyard.apps.words import Words
@@ -102,6 +103,51 @@ def test_a_file_that_is_no_picture_is_refused_by_its_name(open_demo: Open) -> No
     (error,) = test.error
     assert error.value.startswith("notes\\.txt cannot be read")
     assert "/tmp" not in error.value
+
+
+def test_a_small_file_that_claims_to_be_a_huge_picture_is_refused_and_the_others_are_answered(open_demo: Open) -> None:
+    test = open_demo("try")
+    bomb = io.BytesIO()
+    Image.new("1", (8_000, 8_000)).save(bomb, "PNG")
+    fine = encode_image(pictures(1)[0][0])[0]
+
+    test.file_uploader(key="upload").set_value(
+        [("bomb.png", bomb.getvalue(), "image/png"), ("fine.png", fine, "image/png")]
+    )
+    test.run()
+
+    assert [each.message for each in test.exception] == []
+    (error,) = test.error
+    assert error.value.startswith("bomb\\.png cannot be read")
+    assert "fine.png" in text_of(test)
+
+
+def test_a_picture_that_the_model_cannot_take_costs_the_others_nothing(open_demo: Open, tmp_path: Path) -> None:
+    folder = showroom.build(tmp_path / "demo")
+    code = folder / APP_FOLDER / "src" / "inference.py"
+    picky = "    for image in inputs:\n        if image.shape[0] == 3:\n            raise IndexError('too flat')\n"
+    code.write_text(code.read_text().replace("    for image in inputs:\n", picky))
+    test = open_demo("try", folder=folder)
+    flat = encode_image(np.zeros((3, 20, 3), np.uint8))[0]
+
+    test.file_uploader(key="upload").set_value([("flat.png", flat, "image/png")])
+    test.multiselect(key="samples").set_value(["seam-0.png"])
+    test.run()
+
+    assert [each.message for each in test.exception] == []
+    assert [each.value for each in test.error] == ["flat\\.png gets no answer: too flat"]
+    assert "seam-0.png" in text_of(test)
+
+
+def test_more_files_than_are_tried_at_once_are_told(open_demo: Open) -> None:
+    test = open_demo("try")
+    picture = encode_image(pictures(1)[0][0])[0]
+
+    test.file_uploader(key="upload").set_value([(f"{number}.png", picture, "image/png") for number in range(26)])
+    shown(test.run())
+
+    assert text_of(test).count(" ms") == 24
+    assert any("24" in each.value and "26" in each.value for each in test.caption)
 
 
 def test_without_a_model_all_but_trying_works(open_demo: Open, tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from runyard.client import open_client, trash
 from runyard.client.care.backup import backup
 from runyard.client.care.verifying import verify
 from runyard.client.remote import RemoteClient
-from runyard.errors import UsageError
 from tests.artifacts.buckets import Buckets, started
 from tests.cli.builders import Yard
 from tests.server.serving import serving
@@ -94,10 +93,3 @@ def test_machines_bring_files_and_get_them_back_through_the_server(
                     served.client.artifacts._copies.delete(sha256)  # type: ignore[attr-defined]  # of a bucket
                 else:
                     assert client.artifacts.path(sha256).read_bytes() == content
-
-
-def test_pushing_from_a_home_with_a_bucket_says_what_to_do_instead(home: Path) -> None:
-    from runyard.client.remote.carrying import _store
-
-    with pytest.raises(UsageError, match="`runyard export` and `runyard import`"):
-        _store(Yard(home).client, None)  # type: ignore[arg-type]  # it is not asked

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import msgspec
 
-from runyard.apps.demo.packing import APP_FOLDER, read_pack
+from runyard.apps.demo.layout import APP_FOLDER
+from runyard.apps.demo.packing import read_pack
 from runyard.apps.demo.rehearsing import PageResult, chosen
 from runyard.apps.demo.watching import attempts_in_trace
 from runyard.apps.show import starting

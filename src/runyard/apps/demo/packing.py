@@ -24,7 +24,9 @@ import msgspec
 
 from runyard import __version__
 from runyard.apps import facts as facts_file
-from runyard.apps.facts import facts_of, write_facts
+from runyard.apps.demo.layout import APP_FOLDER, REQUIREMENTS, SCRIPT, SUMS, WHEELS
+from runyard.apps.demo.redacting import Redaction
+from runyard.apps.facts import Subject, facts_of, write_facts
 from runyard.apps.show.sources import MODEL_FOLDER, PACK_FILE, RUNS_FOLDER
 from runyard.client import Client
 from runyard.client.runs import TrackedRun
@@ -36,10 +38,6 @@ from runyard.tracking.predictions import FILE as PREDICTIONS_FILE
 from runyard.tracking.predictions import write_predictions
 
 FORMAT = 1
-APP_FOLDER = "app"
-WHEELS = "wheels"
-SUMS = "SHA256SUMS"
-SCRIPT = "src/visualization/explore.py"
 _OF_THE_PAGE = ("src/visualization", "tests/data")  # as they are now: they are worked on until the meeting
 
 _OWN_REQUIREMENT = re.compile(r"runyard(?![\w.-])", re.IGNORECASE)
@@ -105,11 +103,14 @@ def pack(
     *,
     language: str = "",
     with_wheels: bool = False,
+    is_redacted: bool = False,
     tell: Callable[[str], object] = lambda text: None,
 ) -> Packed:
     """Pack the first run, compared with the second if there is one, into a new or empty folder.
 
     Args:
+        is_redacted: without paths and names of users and machines, as `apps.redaction` has it; of the code only what a
+            page is made of. Code is never changed: the remarks say where it names such things.
         tell: called with a few words before each step that takes a while.
 
     Raises:
@@ -126,15 +127,19 @@ def pack(
     folder.mkdir(parents=True, exist_ok=True)
     tell("code")
     _lay_out_code(client, project, runs[0], folder / APP_FOLDER)
+    subjects = [_subject(run, project) for run in runs]
+    redaction = Redaction.of(subjects) if is_redacted else None
     remarks = []
-    for run in runs:
+    for run, subject in zip(runs, redaction.subjects if redaction else subjects, strict=True):
         tell(f"run {run.id}")
-        remarks += _lay_out_run(client, project, run, folder / RUNS_FOLDER / run.id)
+        remarks += _lay_out_run(client, run, subject, folder / RUNS_FOLDER / run.id)
     about = Pack(project=project.name, run=runs[0].id, second=runs[1].id if len(runs) > 1 else "", language=language)
     _write_texts(project, about, folder)
     if with_wheels:
         tell("wheels")
         collect_wheels(folder)
+    if redaction:
+        remarks += redaction.of_folder(folder)
     tell("checksums")
     files, size_bytes = _write_sums(folder)
     if not predictions.thumbnails:
@@ -173,7 +178,7 @@ def collect_wheels(folder: Path) -> None:
     source = _source_folder()
     if source is not None:
         _pip("wheel", "--no-deps", "--wheel-dir", str(wheels), str(source))
-    _pip("wheel", "--wheel-dir", str(wheels), "--find-links", str(wheels), "-r", str(folder / "requirements.txt"))
+    _pip("wheel", "--wheel-dir", str(wheels), "--find-links", str(wheels), "-r", str(folder / REQUIREMENTS))
 
 
 def _lay_out_code(client: Client, project: Project, run: TrackedRun, target: Path) -> None:
@@ -186,14 +191,22 @@ def _lay_out_code(client: Client, project: Project, run: TrackedRun, target: Pat
             shutil.copytree(project.root / name, target / name, ignore=_no_leftovers)
 
 
-def _lay_out_run(client: Client, project: Project, run: TrackedRun, target: Path) -> list[str]:
+def _subject(run: TrackedRun, project: Project) -> Subject:
+    try:
+        predictions = run.predictions()
+    except NotFound:
+        predictions = None
+    return Subject(facts=facts_of(run, project.metrics), predictions=predictions)
+
+
+def _lay_out_run(client: Client, run: TrackedRun, subject: Subject, target: Path) -> list[str]:
     target.mkdir(parents=True)
     remarks = []
-    write_facts(facts_of(run, project.metrics), target / facts_file.FILE)
-    try:
-        write_predictions(run.predictions(), target / PREDICTIONS_FILE)
-    except NotFound as problem:
-        remarks.append(str(problem))
+    write_facts(subject.facts, target / facts_file.FILE)
+    if subject.predictions is not None:
+        write_predictions(subject.predictions, target / PREDICTIONS_FILE)
+    else:
+        remarks.append(f"Run {run.id} has kept no predictions (run.log_predictions), so it cannot be compared.")
     try:
         fetch_model(client, run.id, target / MODEL_FOLDER)
     except NotFound as problem:
@@ -208,11 +221,11 @@ def _write_texts(project: Project, about: Pack, folder: Path) -> None:
     start.chmod(0o755)
     readme = _README.format(title=project.name, python=about.python)
     (folder / "README.txt").write_text(readme, encoding="utf-8")
-    own = project.root / "requirements.txt"
+    own = project.root / REQUIREMENTS
     lines = own.read_text(encoding="utf-8").splitlines() if own.is_file() else []
     others = [line for line in lines if not _OWN_REQUIREMENT.match(line.strip())]
     text = "\n".join([f"runyard[streamlit]=={__version__}", *others]) + "\n"
-    (folder / "requirements.txt").write_text(text, encoding="utf-8")
+    (folder / REQUIREMENTS).write_text(text, encoding="utf-8")
 
 
 def _write_sums(folder: Path) -> tuple[int, int]:

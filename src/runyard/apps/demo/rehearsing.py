@@ -14,7 +14,8 @@ from typing import Any
 
 import msgspec
 
-from runyard.apps.demo.packing import APP_FOLDER, SCRIPT, read_pack
+from runyard.apps.demo.layout import APP_FOLDER, SCRIPT
+from runyard.apps.demo.packing import read_pack
 from runyard.apps.demo.watching import watch
 from runyard.apps.show import starting
 from runyard.apps.show.app import PAGES

@@ -21,7 +21,7 @@ from runyard import __version__
 from runyard.apps.drawing import tokens_css
 from runyard.apps.evaluation import Costs, Measures, data_version, measure
 from runyard.apps.facts import Subject
-from runyard.apps.redaction import redacted
+from runyard.apps.redaction import redacted, redacted_together
 from runyard.apps.report import sections, threshold
 from runyard.apps.report.pictures import ROOM_BYTES, Album
 from runyard.apps.words import Words
@@ -164,7 +164,7 @@ def _comparison(first: Subject, second: Subject, album: Album, options: Options)
         return {"problem": words("no_predictions", run=missing.facts.name).replace("`", "")}
     if first.predictions.task is not second.predictions.task:
         return {"problem": words("not_comparable")}
-    one, other = (redacted(each) if options.is_redacted else each for each in (first, second))
+    one, other = redacted_together([first, second]) if options.is_redacted else (first, second)
     found, told = sections.comparison((one.facts, first.predictions), (other.facts, second.predictions), words)
     assert one.predictions is not None  # as they were before redaction
     told["cards"] = [

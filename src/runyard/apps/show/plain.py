@@ -35,5 +35,5 @@ def shown_picture(data: bytes | None) -> bytes | None:
             size = (image.width * factor, image.height * factor)
             image.convert("RGB").resize(size, Image.Resampling.NEAREST).save(out, "PNG")
             return out.getvalue()
-    except (OSError, ValueError, SyntaxError):
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None

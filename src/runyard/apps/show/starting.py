@@ -17,6 +17,9 @@ _FLAGS = {
     "server.headless": "true",
     "server.fileWatcherType": "none",
     "server.maxUploadSize": "500",
+    "server.enableCORS": "true",  # said once more, since files of settings in a folder could say otherwise
+    "server.enableXsrfProtection": "true",
+    "server.enableStaticServing": "false",
     "browser.gatherUsageStats": "false",
     "browser.serverAddress": HOST,
     "client.toolbarMode": "minimal",

@@ -28,6 +28,7 @@ Compare = Annotated[
     str | None, typer.Option("--compare", metavar="RUN", help="A run that the first one is compared with.")
 ]
 Lang = Annotated[str, typer.Option("--lang", metavar="de|en", help="The language.")]
+Redact = Annotated[bool, typer.Option("--redact", help="Leave out paths, and names of users and machines.")]
 Folder = Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False)]
 
 
@@ -37,7 +38,7 @@ def report(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Where to.")] = Path("report.html"),
     compare: Compare = None,
     lang: Lang = "en",
-    redact: Annotated[bool, typer.Option("--redact", help="Leave out paths, and names of users and machines.")] = False,
+    redact: Redact = False,
     title: Annotated[str, typer.Option(help="At the top [the project's name].")] = "",
     customer: Annotated[str, typer.Option(help="Whom it is for.")] = "",
     cost: Annotated[
@@ -89,19 +90,22 @@ def pack(
     wheels: Annotated[
         bool, typer.Option("--wheels", help="With all packages, for a machine that has nothing but Python.")
     ] = False,
+    redact: Redact = False,
     as_json: Json = False,
 ) -> None:
     """Pack the customer's page of a project with all it needs: code, models, answers, pictures, a start script.
 
     Call it in the project's folder; its page and samples are taken as they are now, the rest as the run saw it.
+    With --redact only src/ and tests/data/ of the code go along, and you are told where they name paths or people.
 
     \b
     runyard demo pack best
     runyard demo pack 8fk2 --compare m3qd --out /media/stick/demo --wheels
+    runyard demo pack best --redact
     """
     from runyard.cli import demo as command
 
-    command.pack(run=run, out=out, compare=compare, lang=lang, with_wheels=wheels, as_json=as_json)
+    command.pack(run=run, out=out, compare=compare, lang=lang, with_wheels=wheels, is_redacted=redact, as_json=as_json)
 
 
 @demo.command("check")

@@ -6,7 +6,7 @@ that an outage costs one part. What is asked for and not here is fetched once, c
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from runyard.artifacts import ArtifactStore
@@ -92,35 +92,10 @@ class RemoteArtifacts(ArtifactStore):
         return self._transport.tell("/calls/artifacts.missing", {"contents": contents}, list[str])
 
     def _send_part(self, sha256: str) -> bool:
-        """Send what comes next of a content; whether all of it has arrived."""
-        path = super().path(sha256)
-        size = path.stat().st_size
-        address = f"/artifacts/{place(sha256)}/parts"
-        offset = self._transport.tell("/calls/artifacts.uploaded", {"sha256": sha256}, Uploaded).offset
-        with path.open("rb") as file:
-            file.seek(offset)
-            part = file.read(PART_BYTES)
-        answer = self._transport.request("PUT", address, body=part, params={"offset": offset, "size": size})
-        return b'"is_stored":true' in answer
+        return send_part(super().path(sha256), sha256, self._transport)
 
     def _fetch(self, sha256: str) -> None:
-        """Get a content from the server; it appears here complete and checked, or not at all."""
-        draft = self.root / f".draft-{sha256[:16]}-{os.getpid()}"
-        self.root.mkdir(parents=True, exist_ok=True)
-        digest = hashlib.sha256()
-        try:
-            with draft.open("wb") as file:
-
-                def keep(piece: bytes) -> None:
-                    digest.update(piece)
-                    file.write(piece)
-
-                self._transport.stream("GET", f"/artifacts/{place(sha256)}", keep)
-            if digest.hexdigest() != sha256:
-                raise ServiceError(f"The file {sha256[:12]}… arrived damaged from the server. Try it again.")
-            super().put_file(draft)
-        finally:
-            draft.unlink(missing_ok=True)
+        fetch(sha256, self.root, super().put_file, self._transport)
 
     def _mark(self, sha256: str) -> str:
         try:
@@ -132,6 +107,48 @@ class RemoteArtifacts(ArtifactStore):
 
     def _unmark(self, sha256: str) -> None:
         (self._waiting / sha256).unlink(missing_ok=True)
+
+
+def send_part(path: Path, sha256: str, transport: Transport) -> bool:
+    """Send what comes next of a content, which lies at `path`; whether the server has all of it now.
+
+    Raises:
+        ServerAway: the server cannot be reached, or has no room.
+    """
+    size = path.stat().st_size
+    address = f"/artifacts/{place(sha256)}/parts"
+    offset = transport.tell("/calls/artifacts.uploaded", {"sha256": sha256}, Uploaded).offset
+    with path.open("rb") as file:
+        file.seek(offset)
+        part = file.read(PART_BYTES)
+    answer = transport.request("PUT", address, body=part, params={"offset": offset, "size": size})
+    return b'"is_stored":true' in answer
+
+
+def fetch(sha256: str, folder: Path, keep: Callable[[Path], object], transport: Transport) -> None:
+    """Get a content from the server into a draft in `folder`; it is handed to `keep` complete and checked, or never.
+
+    Raises:
+        NotFound: the server does not have it.
+        ServerAway: the server cannot be reached.
+        ServiceError: it arrived damaged.
+    """
+    draft = folder / f".draft-{sha256[:16]}-{os.getpid()}"
+    folder.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256()
+    try:
+        with draft.open("wb") as file:
+
+            def write(piece: bytes) -> None:
+                digest.update(piece)
+                file.write(piece)
+
+            transport.stream("GET", f"/artifacts/{place(sha256)}", write)
+        if digest.hexdigest() != sha256:
+            raise ServiceError(f"The file {sha256[:12]}… arrived damaged from the server. Try it again.")
+        keep(draft)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def files_of(snapshot: str, store: ArtifactStore) -> Iterator[str]:

@@ -6,7 +6,7 @@ are, since each side keeps its own: names, tags and notes are repeated there, by
 attempt goes first: so the run is seldom seen there as one that waits, and never claimed by a worker.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,16 +14,18 @@ import msgspec
 
 from runyard.client import intake, travel
 from runyard.client.client import Client
-from runyard.client.remote.artifacts import RemoteArtifacts
+from runyard.client.remote.artifacts import fetch, send_part
 from runyard.client.remote.client import RemoteClient
 from runyard.client.remote.sending import Deliver, send
-from runyard.errors import ConflictError, JournalDamaged, NotFound, UsageError
+from runyard.errors import ConflictError, JournalDamaged, NotFound
 from runyard.index import RunRow
 from runyard.journal import HOST, Attempt, RunFolder
 from runyard.journal.events import Ended, StopRequested
 from runyard.journal.pieces import Receipt
 from runyard.journal.reader import EventAt, read_journal
 from runyard.records import RunSpec, RunState
+
+_AT_ONCE = 1000  # names of files in one question to the server
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,9 +57,9 @@ def push(local: Client, server: RemoteClient, run_id: str) -> Carried:
     """
     row = _require_ended(local.index.get(run_id))
     spec, folder = local.spec(run_id), local.folder(run_id)
-    store = _store(local, server)
-    needed = _needed(spec, folder, store)
-    store.bring_these(needed)
+    files = _Files(local, server)
+    needed = _needed(spec, folder, local.artifacts.path)
+    files.bring(needed)
     known = server.spec_there(run_id) if server.index.known([run_id]) else None
     return _carry(row, spec, folder, server, known, server.deliver, len(needed))
 
@@ -72,10 +74,9 @@ def pull(server: RemoteClient, local: Client, run_id: str) -> Carried:
     """
     row = _require_ended(server.index.get(run_id))
     spec, folder = server.spec_there(run_id), server.folder(run_id)
-    store = _store(local, server)
-    needed = _needed(spec, folder, store)
-    for sha256 in needed:
-        store.path(sha256)
+    files = _Files(local, server)
+    needed = _needed(spec, folder, files.path)
+    files.fetch(needed)
     known = local.spec(run_id) if local.index.known([run_id]) else None
     return _carry(row, spec, folder, local, known, lambda pieces: intake.take(local, pieces), len(needed))
 
@@ -88,24 +89,46 @@ def _require_ended(row: RunRow) -> RunRow:
     return row
 
 
-def _store(local: Client, server: RemoteClient) -> RemoteArtifacts:
-    """The files of the home, with those of the server behind them.
+class _Files:
+    """The files of a home, in its folder or its bucket, and those of the server.
 
-    Raises:
-        UsageError: the home has its files in a bucket.
+    Either of them may raise ServerAway; what has arrived by then need not travel again.
     """
-    if local.home.artifacts_url is not None:
-        where = local.home.artifacts_url.partition("?")[0]
-        raise UsageError(
-            f"The files of {local.home.path} are in {where}; runs are pushed and pulled between homes that have theirs "
-            "in a folder. `runyard export` and `runyard import` carry a run as one file."
-        )
-    return RemoteArtifacts(local.home.artifacts, server.home.path / "waiting", server.transport)
+
+    def __init__(self, local: Client, server: RemoteClient) -> None:
+        self._here = local.artifacts
+        self._server = server
+
+    def bring(self, contents: list[str]) -> None:
+        """Send what the server lacks.
+
+        Raises:
+            NotFound: one of them is neither here nor there.
+        """
+        for start in range(0, len(contents), _AT_ONCE):
+            for sha256 in self._server.artifacts.missing(contents[start : start + _AT_ONCE]):
+                path = self._here.path(sha256)
+                while not send_part(path, sha256, self._server.transport):
+                    pass
+
+    def fetch(self, contents: list[str]) -> None:
+        """Get what the home lacks.
+
+        Raises:
+            NotFound: one of them is neither here nor there.
+        """
+        for sha256 in self._here.missing(contents):
+            fetch(sha256, self._here.root, self._here.put_file, self._server.transport)
+
+    def path(self, sha256: str) -> Path:
+        """Where a file lies here; it is fetched if need be."""
+        self.fetch([sha256])
+        return self._here.path(sha256)
 
 
-def _needed(spec: RunSpec, folder: RunFolder, store: RemoteArtifacts) -> list[str]:
+def _needed(spec: RunSpec, folder: RunFolder, path: Callable[[str], Path]) -> list[str]:
     def read(sha256: str) -> bytes:
-        return store.path(sha256).read_bytes()
+        return path(sha256).read_bytes()
 
     return sorted(travel.stored_by_journals(folder) | travel.needed_by_code(spec, read))
 

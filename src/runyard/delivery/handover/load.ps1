@@ -4,7 +4,7 @@ param([string]$Engine = "docker")
 $ErrorActionPreference = "Stop"
 Set-Location $PSScriptRoot
 
-foreach ($line in Get-Content SHA256SUMS) {
+foreach ($line in Get-Content -Encoding UTF8 SHA256SUMS) {
     $wanted, $name = $line -split "  ", 2
     $found = (Get-FileHash -Algorithm SHA256 -LiteralPath $name).Hash.ToLower()
     if ($found -ne $wanted) { Write-Error "$name is damaged: copy it again."; exit 1 }

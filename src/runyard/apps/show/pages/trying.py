@@ -3,6 +3,7 @@
 import csv
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -13,7 +14,7 @@ from runyard.apps.show.overlay import BOXES, MAPS, has_overlay
 from runyard.apps.show.plain import block, plain
 from runyard.apps.show.stage import Inference, Stage
 from runyard.apps.show.trying import Trial, trials
-from runyard.errors import RunyardError
+from runyard.serve.pictures import guard_pictures
 
 _MOST_AT_ONCE = 24
 _MOST_SAMPLES = 500
@@ -36,12 +37,23 @@ def show(stage: Stage) -> None:
         return
     model, lock = loaded_model(str(model_folder), stage.inference.load)
     with lock:  # one model for all who look at the page
-        found = trials(model, stage.inference.predict, [(name, value) for name, value, _ in inputs])
+        found = [(trial, truth) for *named, truth in inputs for trial in _tried(model, named, stage)]
     strength = 0.5
-    if any(has_overlay(trial.answer) for trial in found):
+    if any(has_overlay(trial.answer) for trial, _ in found):
         strength = st.slider(words("strength"), 0.0, 1.0, 0.5, key="strength")
-    for trial, (_, _, truth) in zip(found, inputs, strict=True):
+    for trial, truth in found:
         _show(trial, truth, strength, stage)
+
+
+def _tried(model: Any, named: Sequence[Any], stage: Stage) -> list[Trial]:
+    """The answer to a name and its input; none if the model cannot take it, which the page tells."""
+    assert stage.inference is not None  # or nothing could be chosen
+    name, value = named
+    try:
+        return trials(model, stage.inference.predict, [(name, value)])
+    except Exception as problem:  # models raise whatever they like at an input that they cannot take
+        st.error(stage.words("unanswered", name=plain(name), problem=plain(problem)))
+        return []
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
@@ -72,15 +84,19 @@ def _inputs(stage: Stage, inference: Inference) -> list[tuple[str, Any, str]]:
         photo = st.camera_input(words("camera"), key="photo") if st.toggle(words("camera"), key="camera") else None
     chosen += [(name, samples[name][0], samples[name][1]) for name in names]
     found: list[tuple[str, Any, str]] = []
+    files = [*(uploads or []), *([photo] if photo else [])]
+    if len(files) + len(chosen) > _MOST_AT_ONCE:
+        st.caption(words("first_of", shown=_MOST_AT_ONCE, n=len(files) + len(chosen)))
+    guard_pictures()
     with tempfile.TemporaryDirectory(prefix="runyard-try-") as scratch:
-        for number, upload in enumerate([*(uploads or []), *([photo] if photo else [])]):
+        for number, upload in enumerate(files[:_MOST_AT_ONCE]):
             path = Path(scratch) / f"{number}{_suffix(upload.name)}"
             path.write_bytes(upload.getvalue())
             chosen.append((upload.name, path, ""))
         for name, path, truth in chosen[:_MOST_AT_ONCE]:
             try:
                 found += [(name, value, truth) for _, value in _read(inference, path)]
-            except (OSError, ValueError, RunyardError) as problem:
+            except Exception as problem:  # decoders raise whatever they like at files that are none of theirs
                 told = str(problem).replace(str(path), name)
                 st.error(words("unreadable", name=plain(name), problem=plain(told)))
     return found[:_MOST_AT_ONCE]  # a table may hold thousands of rows
