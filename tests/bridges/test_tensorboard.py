@@ -2,8 +2,10 @@
 
 import json
 import os
+import random
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -19,7 +21,7 @@ from hypothesis import strategies as st
 from runyard.bridges.intake import Foreign, begin
 from runyard.bridges.tensorboard import columns, protobuf
 from runyard.bridges.tensorboard.exporting import export_runs
-from runyard.bridges.tensorboard.framing import Block, RecordFile, framed, masked_crc32c
+from runyard.bridges.tensorboard.framing import Block, RecordFile, framed
 from runyard.bridges.tensorboard.importing import Follower, Report, import_folder
 from runyard.bridges.tensorboard.messages import Number, Reader, histogram
 from runyard.client import Client, open_client
@@ -63,12 +65,25 @@ def write(path: Path, records: list[bytes]) -> Path:
     return path
 
 
+def block_of(records: list[bytes]) -> Block:
+    sizes = np.array([len(record) for record in records], np.int64)
+    ends = np.cumsum(sizes + 16)
+    return Block(b"".join(framed(record) for record in records), ends - sizes - 4, sizes)
+
+
 # ---- the format ----
 
 
-def test_the_checksum_is_that_of_the_standard() -> None:
-    turned = (masked_crc32c(b"123456789") - 0xA282EAD8) & 0xFFFFFFFF
-    assert (turned << 15 | turned >> 17) & 0xFFFFFFFF == 0xE3069283  # the check value of CRC-32C
+@pytest.mark.parametrize("damaged", [0, 7, 29, 33, 34, 35])  # length of a field, time, step, tag, value, value
+def test_a_scalar_with_another_checksum_is_not_read_with_those_that_are_alike(damaged: int) -> None:
+    block = block_of([scalar("train/loss", 300 + step, 0.5) for step in range(20)])
+    data = bytearray(block.data)
+    data[block.starts[7] + damaged] ^= 0x10
+
+    (points,) = columns.scalars(block._replace(data=bytes(data)))
+
+    assert points.steps.tolist() == [300 + step for step in range(20) if step != 7]
+    assert not block._replace(data=bytes(data)).is_whole(7)
 
 
 @given(
@@ -90,10 +105,7 @@ def test_many_scalars_at_once_are_what_one_by_one_gives(points: list[tuple[str, 
             assert isinstance(said.content, Number)
             slow.setdefault(said.tag, []).append((event.step, said.content.value))
 
-    data = b"".join(records)
-    sizes = np.array([len(record) for record in records], np.int64)
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64) if records else sizes
-    found = list(columns.scalars(Block(data, starts, sizes)))
+    found = list(columns.scalars(block_of(records)))
     seen = {int(record) for points_of in found for record in points_of.records}
     for number, (tag, step, value) in enumerate(points):
         if number not in seen:
@@ -237,19 +249,32 @@ def test_a_folder_without_event_files_is_told(client: Client, tmp_path: Path) ->
         import_folder(client, tmp_path, project="old")
 
 
+def read_back(path: Path) -> list[bytes]:
+    return [bytes(block.record(index)) for block in RecordFile(path).blocks() for index in range(len(block.starts))]
+
+
 def test_a_record_larger_than_a_block_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runyard.bridges.tensorboard.framing.BLOCK_BYTES", 64)
     records = [b"a" * 10, b"b" * 500, b"c" * 10]
-    file = RecordFile(write(tmp_path / "events.out.tfevents.1", records))
 
-    found = [
-        block.data[start : start + size]
-        for block in file.blocks()
-        for start, size in zip(block.starts.tolist(), block.sizes.tolist(), strict=True)
-    ]
+    assert read_back(write(tmp_path / "events.out.tfevents.1", records)) == records
+
+
+@given(seed=st.integers(0, 10_000), block_bytes=st.sampled_from([15_000, 100_000]))
+def test_records_of_every_size_are_found_whatever_they_hold(seed: int, block_bytes: int) -> None:
+    draw = random.Random(seed)
+    records: list[bytes] = []
+    largest = draw.choice([20, 100, 1_000, 5_000])
+    while sum(map(len, records)) < 40_000:
+        records.append(draw.randbytes(draw.randrange(largest)))
+        if not draw.randrange(5):
+            records.append(framed(records[-1][:30]) * draw.randrange(1, 50))  # records within a record
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        for name, value in (("BLOCK_BYTES", block_bytes), ("_LANE_BYTES", 512), ("_LOOK_BYTES", 64)):
+            patch.setattr(f"runyard.bridges.tensorboard.framing.{name}", value)
+        found = read_back(write(Path(folder) / "events.out.tfevents.1", records))
 
     assert found == records
-    assert file.offset == file.path.stat().st_size
 
 
 # ---- out ----

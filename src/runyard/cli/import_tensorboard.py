@@ -4,15 +4,16 @@ import time
 from pathlib import Path
 
 from runyard.bridges.tensorboard.importing import Follower, Report
-from runyard.cli import formats, screen, target
+from runyard.cli import documents, formats, screen, target
 from runyard.cli.progress import size_bar
+from runyard.cli.skipped import tell_skipped
 from runyard.errors import UsageError
 
 LOOK_S = 2.0
 
 
-def import_tensorboard(folder: Path, *, project: str | None, follow: bool) -> int:
-    """Bring all runs below a folder; return the exit code: 1 if something could not be read."""
+def import_tensorboard(folder: Path, *, project: str | None, follow: bool, as_json: bool) -> None:
+    """Bring all runs below a folder; exit code 1 if anything was skipped."""
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder. Give the one that you would give to tensorboard --logdir.")
     report = Report()
@@ -29,14 +30,14 @@ def import_tensorboard(folder: Path, *, project: str | None, follow: bool) -> in
                     follower.look(report)
             except KeyboardInterrupt:
                 screen.remark("")
-    _tell(report, name)
-    return 1 if report.skipped else 0
-
-
-def _tell(report: Report, project: str) -> None:
-    runs = formats.plural(len(report.runs), "run")
-    screen.say(f"{runs} with {report.points:,} points imported into {screen.plain(project)}.")
-    if report.untouched:
-        screen.say(f"{formats.plural(report.untouched, 'run')} were here already, whole.")
-    for problem in report.skipped:
-        screen.remark(f"skipped: {screen.plain(problem)}")
+    if as_json:
+        documents.write(
+            {"project": name, "new": report.new, "continued": len(report.runs) - report.new}
+            | {"known": report.untouched, "points": report.points, "runs": report.runs, "problems": report.skipped}
+        )
+    else:
+        screen.say(
+            f"{formats.plural(report.new, 'run')} with {report.points:,} points imported into {screen.plain(name)}; "
+            f"{len(report.runs) - report.new} gone on with, {report.untouched} were here already."
+        )
+    tell_skipped(report.skipped)

@@ -48,12 +48,14 @@ class Report:
 
     Attributes:
         runs: ids of the runs that were made or gone on with.
+        new: how many of them were made.
         untouched: how many were here already, whole.
         points: how many points were new.
         skipped: what could not be read, each with its place.
     """
 
     runs: list[str] = field(default_factory=list)
+    new: int = 0
     untouched: int = 0
     points: int = 0
     skipped: list[str] = field(default_factory=list)
@@ -190,17 +192,18 @@ class _Incoming:
         for points in found:
             in_columns[points.records] = True
         events: list[Event] = []
-        view = memoryview(block.data)
-        for index in np.flatnonzero(~in_columns):
-            start, size = int(block.starts[index]), int(block.sizes[index])
+        for index in np.flatnonzero(~in_columns).tolist():
             try:
-                event = reader.event(view[start : start + size])
+                if not block.is_whole(index):
+                    raise NotAMessage("its checksum is another one")
+                event = reader.event(block.record(index))
             except NotAMessage as problem:
+                size = block.sizes[index]
                 report.skipped.append(f"{path}: a record of {size:,} bytes was skipped: {problem}.")
                 continue
             events.append(event)
             found += [
-                columns.one(said.tag, event.step, said.content.value, event.time_s, int(index))
+                columns.one(said.tag, event.step, said.content.value, event.time_s, index)
                 for said in event.said
                 if isinstance(said.content, Number)
             ]
@@ -240,6 +243,7 @@ class _Incoming:
                 report.untouched += 1
             else:
                 report.runs.append(self._arriving.id)
+                report.new += self._arriving.is_new
         return None if self.is_done else self._arriving
 
     def _points(self, run: Arriving, points: columns.Points) -> int:
