@@ -7,7 +7,7 @@ from runyard.bridges.tensorboard.importing import Follower, Report
 from runyard.cli import documents, formats, screen, target
 from runyard.cli.progress import size_bar
 from runyard.cli.skipped import tell_skipped
-from runyard.errors import UsageError
+from runyard.errors import NotFound, UsageError
 
 LOOK_S = 2.0
 
@@ -20,16 +20,10 @@ def import_tensorboard(folder: Path, *, project: str | None, follow: bool, as_js
     with target.opened() as client:
         name = project or target.chosen_project(None, all_projects=False) or folder.resolve().name
         follower = Follower(client, folder, project=name)
-        with size_bar(f"{folder}") as tell:
-            follower.look(report, progress=lambda done, total, _: tell(done, total), is_last=not follow)
         if follow:
-            screen.remark("Following; Ctrl-C ends it. A run that nobody wrote to for ten minutes has ended.")
-            try:
-                while True:
-                    time.sleep(LOOK_S)
-                    follower.look(report)
-            except KeyboardInterrupt:
-                screen.remark("")
+            _follow(follower, report, folder)
+        else:
+            _look(follower, report, folder, is_last=True)
     if as_json:
         documents.write(
             {"project": name, "new": report.new, "continued": len(report.runs) - report.new}
@@ -41,3 +35,24 @@ def import_tensorboard(folder: Path, *, project: str | None, follow: bool, as_js
             f"{len(report.runs) - report.new} gone on with, {report.untouched} were here already."
         )
     tell_skipped(report.skipped)
+
+
+def _look(follower: Follower, report: Report, folder: Path, *, is_last: bool) -> None:
+    with size_bar(f"{folder}") as tell:
+        follower.look(report, progress=lambda done, total, _: tell(done, total), is_last=is_last)
+
+
+def _follow(follower: Follower, report: Report, folder: Path) -> None:
+    screen.remark("Following; Ctrl-C ends it. A run that nobody wrote to for ten minutes has ended.")
+    is_told = False
+    try:
+        while True:
+            try:
+                _look(follower, report, folder, is_last=False)
+            except NotFound:
+                if not is_told:
+                    screen.remark(f"{screen.plain(str(folder))} holds no event files yet.")
+                    is_told = True
+            time.sleep(LOOK_S)
+    except KeyboardInterrupt:
+        screen.remark("")

@@ -1,8 +1,8 @@
 """Checksums of many records of one form at once.
 
 A CRC is linear: what a byte adds to it depends on its value and on how many bytes follow, and what all bytes add is
-XORed. So records that differ in a few bytes need only the shares of those, which are looked up in tables, two bytes at a
-time, for all records together. (Sarwate 1988 for the table; the shift by one byte is the same table again.)
+XORed. So records that differ in a few bytes need only the shares of those, which are looked up in tables, two bytes at
+a time, for all records together. (Sarwate 1988 for the table; the shift by one byte is the same table again.)
 """
 
 from functools import lru_cache

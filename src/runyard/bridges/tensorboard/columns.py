@@ -237,6 +237,6 @@ def by_tag(found: Iterable[Points]) -> Iterator[Points]:
 
 def nanoseconds(seconds: NDArray[np.float64]) -> NDArray[np.int64]:
     """Times in whole nanoseconds, to the microsecond that a double of seconds has; what is no time becomes 0."""
-    if len(seconds) and not (-_LATEST_S < seconds.min() and seconds.max() < _LATEST_S):  # also if one is no number
+    if len(seconds) and not (seconds.min() > -_LATEST_S and seconds.max() < _LATEST_S):  # also if one is no number
         seconds = np.where(np.isfinite(seconds) & (np.abs(seconds) < _LATEST_S), seconds, 0.0)
     return np.rint(seconds * 1e6).astype(np.int64) * 1000

@@ -3,10 +3,10 @@
 The checksums are CRC-32C (Castagnoli, RFC 3720), rotated and shifted as TensorFlow does ("masked"). Cutting a file into
 records verifies those of the lengths; `is_whole` verifies the others.
 
-Where a record begins is known only when the one before it is. So that this need not be a loop over records, a block is
-cut from many places at once: from bytes that look like the head of a record (whose checksum says so), in all these lanes
-side by side, until each meets the beginning of the next one. A lane that none before it meets began inside a record, and
-is forgotten; what lies between is gone through one by one.
+Where a record begins is known only when the one before it is. So that this need not be a loop over records, a block
+is cut from many places at once: from bytes that look like the head of a record (whose checksum says so), in all these
+lanes side by side, until each meets the beginning of the next one. A lane that none before it meets began inside a
+record, and is forgotten; what lies between is gone through one by one.
 """
 
 import struct

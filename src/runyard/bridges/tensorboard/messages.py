@@ -5,6 +5,7 @@ are those of TensorFlow's event.proto, summary.proto and tensor.proto, and of th
 """
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,8 +90,9 @@ _VARINTS = {7, 10, 11, 16, 17}  # int_val, int64_val, bool_val, uint32_val, uint
 class Reader:
     """Decodes the events of one file; what was once said about a tag (its plugin) holds for later events."""
 
-    def __init__(self) -> None:
-        self._plugins: dict[str, str] = {}
+    def __init__(self, plugins: Mapping[str, str] = {}) -> None:
+        """`plugins`: by tag, what another reader had learnt from the beginning of the file."""
+        self.plugins = dict(plugins)
 
     def event(self, record: bytes | memoryview) -> Event:
         """Decode one record.
@@ -130,11 +132,11 @@ class Reader:
             elif number == 9 and isinstance(value, memoryview):
                 plugin, content = plugin_of(value)
         if plugin:
-            self._plugins[tag] = plugin
+            self.plugins[tag] = plugin
         if found is not None:
             said.append(Said(tag, found))
             return
-        plugin = self._plugins.get(tag, "")
+        plugin = self.plugins.get(tag, "")
         if plugin == "hparams":
             hyper = _hyperparameters(content)
             if hyper is not None:
