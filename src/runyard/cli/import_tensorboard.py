@@ -44,15 +44,23 @@ def _look(follower: Follower, report: Report, folder: Path, *, is_last: bool) ->
 
 def _follow(follower: Follower, report: Report, folder: Path) -> None:
     screen.remark("Following; Ctrl-C ends it. A run that nobody wrote to for ten minutes has ended.")
-    is_told = False
     try:
+        _first_look(follower, report, folder)
         while True:
-            try:
-                _look(follower, report, folder, is_last=False)
-            except NotFound:
-                if not is_told:
-                    screen.remark(f"{screen.plain(str(folder))} holds no event files yet.")
-                    is_told = True
             time.sleep(LOOK_S)
+            follower.look(report)
     except KeyboardInterrupt:
         screen.remark("")
+
+
+def _first_look(follower: Follower, report: Report, folder: Path) -> None:
+    """Look until there is something, with a bar: there may be much."""
+    is_told = False
+    while True:
+        try:
+            return _look(follower, report, folder, is_last=False)
+        except NotFound:
+            if not is_told:
+                screen.remark(f"{screen.plain(str(folder))} holds no event files yet.")
+                is_told = True
+            time.sleep(LOOK_S)

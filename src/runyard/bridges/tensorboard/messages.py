@@ -195,7 +195,7 @@ def histogram(edges: list[float], counts: list[float]) -> Histogram | None:
     while kept and not kept[-1][2]:
         kept.pop()
     if not kept:
-        return None
+        return _of_one_value(edges, counts)
     borders, heights = [kept[0][0]], list[float]()
     for left, right, count in kept:
         if left > borders[-1]:  # a gap, where a bucket had no width
@@ -204,6 +204,15 @@ def histogram(edges: list[float], counts: list[float]) -> Histogram | None:
         borders.append(right)
         heights.append(count)
     return Histogram(heights, borders)
+
+
+def _of_one_value(edges: list[float], counts: list[float]) -> Histogram | None:
+    """Of values that are all the same, which have buckets without width: one bucket around them."""
+    places = [(edge, count) for edge, count in zip(edges, counts, strict=False) if count > 0 and np.isfinite(edge)]
+    if not places or any(edge != places[0][0] for edge, _ in places):
+        return None
+    width = max(0.5, abs(places[0][0]) * 1e-6)  # so that the edges differ
+    return Histogram([sum(count for _, count in places)], [places[0][0] - width, places[0][0] + width])
 
 
 def _tensor(message: memoryview) -> _Tensor:

@@ -134,6 +134,13 @@ def test_a_histogram_loses_its_empty_and_endless_buckets() -> None:
     assert histogram([0.0, 1.0], [0]) is None
 
 
+def test_a_histogram_of_equal_values_has_one_bucket_around_them() -> None:
+    found = histogram([2.0] * 4, [0, 0, 7])
+
+    assert found is not None
+    assert (found.edges, found.counts) == ([1.5, 2.5], [7])
+
+
 # ---- in ----
 
 
