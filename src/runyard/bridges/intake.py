@@ -22,6 +22,7 @@ The rules for whoever uses it:
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -215,7 +216,8 @@ class Arriving:
         self._known: Known | None = Known() if is_new else None
         row = None if is_new else client.index.get(run_id)
         self.is_complete = row is not None and (row.trashed or row.state.is_ended)
-        self._streams = {name: _Stream(client, run_id, name) for name in (MAIN, HOST)}
+        self._courier = _Courier(client)
+        self._streams = {name: _Stream(client, run_id, name, self._courier) for name in (MAIN, HOST)}
         self._main, self._host = self._streams[MAIN], self._streams[HOST]
         self._last_ns = _ns(foreign.started_at or foreign.created_at)
         if foreign.started_at is not None and (row is None or row.attempt == 0):
@@ -386,7 +388,7 @@ class Arriving:
             ServerAway: the server cannot be reached.
             JournalDamaged: something that was given cannot be kept; the message says what.
         """
-        _deliver(self._client, [stream for stream in self._streams.values() if stream.journal.size_bytes])
+        self._courier.deliver([stream for stream in self._streams.values() if stream.journal.size_bytes])
 
     def close(self) -> None:
         """Deliver all that waits, files included."""
@@ -417,8 +419,9 @@ class Arriving:
 class _Stream:
     """Records of one journal that are not delivered yet."""
 
-    def __init__(self, client: Client, run_id: RunId, name: str) -> None:
+    def __init__(self, client: Client, run_id: RunId, name: str, courier: "_Courier") -> None:
         self._client = client
+        self._courier = courier
         self.journal = EncodedJournal(run=run_id, attempt=_ATTEMPT, stream=name)
         self.offset: int | None = None  # how far the other side is; asked when it is first needed
 
@@ -430,13 +433,36 @@ class _Stream:
 
     def flush_if_large(self) -> None:
         if self.journal.size_bytes >= _PIECE_BYTES:
-            _deliver(self._client, [self])
+            self._courier.send([self])
 
 
-def _deliver(client: Client, streams: Sequence[_Stream]) -> None:
-    pieces = [stream.piece() for stream in streams]
-    if not pieces:
-        return
+class _Courier:
+    """Delivers large pieces in a thread, one at a time, while the next records are made."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._threads: ThreadPoolExecutor | None = None  # most runs are small and need none
+        self._under_way: Future[None] | None = None
+
+    def send(self, streams: Sequence[_Stream]) -> None:
+        """Deliver what the streams hold; what goes wrong is raised by the next call."""
+        self._wait()
+        self._threads = self._threads or ThreadPoolExecutor(1, "courier")
+        self._under_way = self._threads.submit(_deliver, self._client, streams, [each.piece() for each in streams])
+
+    def deliver(self, streams: Sequence[_Stream]) -> None:
+        """Deliver what the streams hold, and all before it."""
+        self._wait()
+        if streams:
+            _deliver(self._client, streams, [each.piece() for each in streams])
+
+    def _wait(self) -> None:
+        under_way, self._under_way = self._under_way, None
+        if under_way is not None:
+            under_way.result()
+
+
+def _deliver(client: Client, streams: Sequence[_Stream], pieces: Sequence[Piece]) -> None:
     for stream, piece, receipt in zip(streams, pieces, _take(client)(pieces), strict=True):
         if receipt.problem or receipt.offset != piece.offset + len(piece.data):
             why = receipt.problem or "somebody else brings the same run at the same time"
