@@ -60,12 +60,12 @@ def shares(fields: NDArray[np.uint8], polynomial: int, *, behind: int) -> Checks
 @lru_cache(maxsize=1024)
 def _bytes(polynomial: int, behind: int) -> Checksums:
     """What each byte adds, if so many follow; shape (256,)."""
-    state = np.arange(256, dtype=np.uint32)
+    state: Checksums = np.arange(256, dtype=np.uint32)
     for _ in range(8):
-        state = state >> 1 ^ np.where(state & 1, np.uint32(polynomial), np.uint32(0))
+        state = state >> np.uint32(1) ^ (state & np.uint32(1)) * np.uint32(polynomial)
     first = state
     for _ in range(behind):
-        state = state >> 8 ^ first[state & 0xFF]
+        state = state >> np.uint32(8) ^ first[state & np.uint32(0xFF)]
     return state
 
 

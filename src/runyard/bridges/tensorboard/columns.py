@@ -101,7 +101,7 @@ class _Columns:
             slice(layout.step, layout.step + layout.step_bytes),
             slice(layout.value, layout.value + 4),
         )
-        times, values, steps = matrix[:, time].copy(), matrix[:, value].copy(), matrix[:, step] & 0x7F
+        times, values, steps = matrix[:, time].copy(), matrix[:, value].copy(), matrix[:, step] & np.uint8(0x7F)
         self._left = unmasked(matrix[:, size : size + TAIL_BYTES].copy().view("<u4").ravel())  # of the checksums
         for field, place in ((times, time), (steps, step), (values, value)):
             self._left ^= checksums.shares(field, checksums.CRC32C, behind=size - place.stop)
@@ -129,7 +129,8 @@ class _Columns:
 
     def is_whole(self, record: int) -> bool:
         """Whether a record, and so all that are alike, has the checksum that it carries."""
-        return checksums.crc(self._bones[record, : self._size].tobytes(), checksums.CRC32C) == self._left[record]
+        bones = self._bones[record, : self._size].tobytes()
+        return bool(checksums.crc(bones, checksums.CRC32C) == self._left[record])
 
     def points(self, tag: str, members: NDArray[np.int64], records: NDArray[np.int64]) -> Points:
         """Some of the records as points of a tag; `records` are their places in the block."""

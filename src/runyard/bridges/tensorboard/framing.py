@@ -134,7 +134,8 @@ def _cut(data: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
 
 
 def _moves(places: NDArray[np.int64]) -> NDArray[np.bool_]:
-    return places[1:] != places[:-1]
+    moved: NDArray[np.bool_] = places[1:] != places[:-1]
+    return moved
 
 
 def _in_lanes(data: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
@@ -177,7 +178,8 @@ def _beginnings(data: bytes) -> NDArray[np.int64]:
     number, place = np.nonzero(lengths < _SMALL)
     is_head = _CHECKSUMS.take(lengths[number, place].astype(np.int64)) == carried[number, place]
     number, first = np.unique(number[is_head], return_index=True)
-    return number * _LANE_BYTES + place[is_head][first]
+    found: NDArray[np.int64] = number * _LANE_BYTES + place[is_head][first]
+    return found
 
 
 def _of_lengths() -> NDArray[np.uint32]:
@@ -204,7 +206,7 @@ def _is_sound(data: bytes, at: int) -> bool:
     size, checksum = _HEAD.unpack_from(data, at)
     if size < _SMALL:
         return bool(_CHECKSUMS[size] == checksum)
-    return size <= LARGEST_RECORD and masked_crc32c(data[at : at + _LENGTH_BYTES]) == checksum
+    return bool(size <= LARGEST_RECORD and masked_crc32c(data[at : at + _LENGTH_BYTES]) == checksum)
 
 
 def _size_at(data: bytes, at: int) -> int:
