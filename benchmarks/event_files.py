@@ -73,7 +73,7 @@ def piece(first: int) -> bytes:
 
 
 def followed(logs: str, points: int, asks: Connection) -> None:
-    """Import into a new home, then follow; answers each message with the seconds and the largest memory in MB."""
+    """Import into a new home, then follow; answers each message with the seconds that it took, and `used`."""
     with tempfile.TemporaryDirectory(dir=Path(logs).parent) as home, closing(open_client(home)) as client:
         follower, report = Follower(client, Path(logs), project="bench"), Report()
         while (more := asks.recv()) is not None:
@@ -81,7 +81,7 @@ def followed(logs: str, points: int, asks: Connection) -> None:
             begin = time.perf_counter()
             while report.points < points:
                 follower.look(report)
-            asks.send((time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+            asks.send((time.perf_counter() - begin, *used()))
 
 
 def all_points(logs: str, points: int, asks: Connection) -> None:
@@ -94,7 +94,13 @@ def all_points(logs: str, points: int, asks: Connection) -> None:
     found.Reload()
     took = time.perf_counter() - begin
     assert sum(len(found.Scalars(tag)) for tag in found.Tags()["scalars"]) == points
-    asks.send((took, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+    asks.send((took, *used()))
+
+
+def used() -> tuple[float, float]:
+    """Seconds of the processor, and the largest memory in MB, of this process since it began."""
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
 
 
 @contextmanager
@@ -161,11 +167,12 @@ class DataServer:
                 return time.perf_counter() - begin
             time.sleep(0.02)
 
-    def peak_mb(self) -> float:
-        (line,) = (
-            each for each in Path(f"/proc/{self._process.pid}/status").read_text().splitlines() if "VmHWM" in each
-        )
-        return int(line.split()[1]) / 1024
+    def used(self) -> tuple[float, float]:
+        """As of a process of ours."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text().splitlines()
+        (line,) = (each for each in status if "VmHWM" in each)
+        times = self._process.cpu_times()
+        return times.user + times.system, int(line.split()[1]) / 1024
 
     def close(self) -> None:
         self._ingester._stdin_handle.close()  # which ends it
@@ -180,7 +187,7 @@ def main() -> None:
         "--all-points", type=int, default=10, help="megabytes for the loader that keeps all; 0: leave out"
     )
     given = parser.parse_args()
-    took: dict[str, list[tuple[float, float, float]]] = {}  # megabytes, seconds, largest memory in MB
+    took: dict[str, list[tuple[float, ...]]] = {}  # megabytes, seconds, and what was used
     with tempfile.TemporaryDirectory(prefix="event-files-") as folder:
         for number in range(given.rounds):
             one_round(Path(folder) / str(number), given.megabytes, given.growth, took)
@@ -193,23 +200,24 @@ def main() -> None:
                     took[what] = [((small / NAME).stat().st_size / 1e6, *ask.recv())]
     print(f"load {os.getloadavg()[0]:.0f}")
     for what, rows in took.items():
-        size, seconds, memory = (median(column) for column in zip(*rows, strict=True))
-        print(f"{what:44} {seconds:8.2f} s  {size / seconds:8.1f} MB/s  {memory:6.0f} MB of memory at most")
+        size, seconds, processor, memory = (median(column) for column in zip(*rows, strict=True))
+        rates = f"{seconds:8.2f} s  {size / seconds:7.1f} MB/s"
+        print(f"{what:44} {rates}  {processor:6.2f} s of the processor  {memory:5.0f} MB")
 
 
-def one_round(logs: Path, megabytes: int, growth: int, took: dict[str, list[tuple[float, float, float]]]) -> None:
+def one_round(logs: Path, megabytes: int, growth: int, took: dict[str, list[tuple[float, ...]]]) -> None:
     path = logs / NAME
     points, last_step = write(path, megabytes)
     size = path.stat().st_size / 1e6
     print(f"{size:,.0f} MB, {points:,} points of {TAGS} metrics", flush=True)
-    took.setdefault("reading the bytes (limit)", []).append((size, read_s(path), 0))
-    took.setdefault("cutting into records", []).append((size, framed_s(path), 0))
+    took.setdefault("reading the bytes (limit)", []).append((size, read_s(path), 0, 0))
+    took.setdefault("cutting into records", []).append((size, framed_s(path), 0, 0))
     server = DataServer(logs)
     begin = time.perf_counter()
     server.start()
     server.seen_s(last_step)
     took.setdefault("TensorBoard's data server, a sample", []).append(
-        (size, time.perf_counter() - begin, server.peak_mb())
+        (size, time.perf_counter() - begin, *server.used())
     )
     with beside(followed, logs, 0) as ask:
         ask.send(points)
@@ -223,7 +231,7 @@ def one_round(logs: Path, megabytes: int, growth: int, took: dict[str, list[tupl
         ask.send(added * STEPS_OF_A_PIECE * TAGS)
         seconds = server.seen_s(last_step + added * STEPS_OF_A_PIECE)
         took.setdefault("grown: the data server, at the same time", []).append(
-            (len(more) / 1e6, seconds, server.peak_mb())
+            (len(more) / 1e6, seconds, *server.used())
         )
         took.setdefault("grown: runyard, at the same time", []).append((len(more) / 1e6, *ask.recv()))
     server.close()
