@@ -71,17 +71,20 @@ def test_following_waits_for_the_first_file_and_ends_with_ctrl_c(tmp_path: Path)
     ) as process:
         assert process.stderr is not None
         assert process.stdout is not None
-        while "holds no event files yet" not in process.stderr.readline():
-            assert process.poll() is None
-        (logs / "deep").mkdir()
-        (logs / "deep" / "events.out.tfevents.1").write_bytes(b"".join(scalar(step) for step in range(20)))
-        with closing(open_client(home)) as client:
-            until = time.monotonic() + 60
-            while not client.index.count() or len(client.index.series(client.index.find()[0].id, "loss")) < 20:
-                assert time.monotonic() < until
-                time.sleep(0.05)
+        try:
+            while "holds no event files yet" not in process.stderr.readline():
+                assert process.poll() is None
+            (logs / "deep").mkdir()
+            (logs / "deep" / "events.out.tfevents.1").write_bytes(b"".join(scalar(step) for step in range(20)))
+            with closing(open_client(home)) as client:
+                until = time.monotonic() + 60
+                while "loss" not in (row.summary if (row := next(iter(client.index.find()), None)) else {}):
+                    assert time.monotonic() < until
+                    time.sleep(0.05)
             process.send_signal(signal.SIGINT)
             assert "1 run with 20 points imported into weld" in process.stdout.read()
             assert process.wait() == 0
-            (row,) = client.index.find()
+        finally:
+            process.kill()
+    assert row is not None
     assert (row.name, row.state) == ("deep", "RUNNING")
