@@ -10,8 +10,11 @@ from runyard.journal.writer import Schema
 WHOLE = st.integers(-(2**63), 2**63 - 1)
 
 
-@given(st.lists(st.tuples(WHOLE, WHOLE, st.floats()), max_size=30), st.integers(0, 65_535))
-def test_points_are_the_rows_of_a_schema_of_one_key(points: list[tuple[int, int, float]], number: int) -> None:
+@given(st.lists(st.tuples(WHOLE, WHOLE, st.floats()), max_size=30), st.integers(0, 65_535), st.sampled_from([1, 7, 50]))
+def test_points_are_the_rows_of_a_schema_of_one_key(
+    points: list[tuple[int, int, float]], number: int, repeated: int
+) -> None:
+    points = points * repeated
     schema = Schema(number, ("loss",))
 
     encoded = encode_points(number, *([point[column] for point in points] for column in range(3)))

@@ -21,7 +21,8 @@ The rules for whoever uses it:
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,6 +41,7 @@ from runyard.index.rows import to_ns
 from runyard.journal import HOST, MAIN, EncodedJournal
 from runyard.journal.events import (
     ArtifactStored,
+    Brought,
     Configured,
     Ended,
     Environment,
@@ -55,7 +57,7 @@ from runyard.journal.events import (
     Warned,
 )
 from runyard.journal.pieces import Piece, Receipt
-from runyard.journal.reader import EventAt, Rows, read_journal
+from runyard.journal.reader import Decoder, EventAt, Rows
 from runyard.records import CodeState, RunId, RunSpec, RunState, run_id_from
 
 Ints = Sequence[int] | NDArray[np.int64]
@@ -105,6 +107,22 @@ class Foreign:
 
 
 @dataclass(kw_only=True)
+class Came:
+    """How far a file of another tracker was brought: to `offset`, and of what follows there what is listed.
+
+    Attributes:
+        points: how many of each series, by its key.
+        media: key and step of images, tables and the like.
+        told: what its reader had to remember.
+    """
+
+    offset: int = 0
+    points: dict[str, int] = field(default_factory=dict)
+    media: set[tuple[str, int]] = field(default_factory=set)
+    told: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True)
 class Known:
     """What of a run arrived before: nothing of this needs to be brought again.
 
@@ -113,13 +131,18 @@ class Known:
         files: SHA-256 of each stored file, by its name.
         media: key and step of images, tables and the like.
         output_chars: length of what it printed.
+        state: how it had ended when it was last told.
+        sources: of the files that were told by `Arriving.brought`, how far each one came.
+        last_ns: the latest time of a point or a picture; 0 if there is none.
     """
 
     points: dict[str, int] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     media: set[tuple[str, int]] = field(default_factory=set)
     output_chars: int = 0
-    state: str | None = None  # how it had ended when it was last told
+    state: str | None = None
+    sources: dict[str, Came] = field(default_factory=dict)
+    last_ns: int = 0
 
 
 @dataclass(kw_only=True)
@@ -193,7 +216,8 @@ class Arriving:
         self._known: Known | None = Known() if is_new else None
         row = None if is_new else client.index.get(run_id)
         self.is_complete = row is not None and (row.trashed or row.state.is_ended)
-        self._streams = {name: _Stream(client, run_id, name) for name in (MAIN, HOST)}
+        self._courier = _Courier(client)
+        self._streams = {name: _Stream(client, run_id, name, self._courier) for name in (MAIN, HOST)}
         self._main, self._host = self._streams[MAIN], self._streams[HOST]
         self._last_ns = _ns(foreign.started_at or foreign.created_at)
         if foreign.started_at is not None and (row is None or row.attempt == 0):
@@ -284,7 +308,20 @@ class Arriving:
             self.known.files[name] = sha256
         return sha256
 
+    def brought(self, source: str, offset: int, *, at: datetime, told: Mapping[str, str] = {}) -> None:
+        """Say that what is added next comes from a file from this byte on, so that a broken import finds its place.
+
+        Args:
+            source: the file's name, the same at each import; see `Known.sources`.
+            told: what its reader must remember of the bytes before, besides what was told earlier.
+        """
+        self._tell(self._main, Brought(time_ns=_ns(at), source=source, offset=offset, told=dict(told)))
+
     # ---- what is said about it ----
+
+    def go_on(self, *, at: datetime) -> None:
+        """Say that it runs again after its end was told."""
+        self._tell_start(at)
 
     def configure(self, values: Mapping[str, Any], *, at: datetime, texts: Mapping[str, str] | None = None) -> None:
         """Add settings by dotted key that were not known at the beginning."""
@@ -351,7 +388,7 @@ class Arriving:
             ServerAway: the server cannot be reached.
             JournalDamaged: something that was given cannot be kept; the message says what.
         """
-        _deliver(self._client, [stream for stream in self._streams.values() if stream.journal.size_bytes])
+        self._courier.deliver([stream for stream in self._streams.values() if stream.journal.size_bytes])
 
     def close(self) -> None:
         """Deliver all that waits, files included."""
@@ -382,8 +419,9 @@ class Arriving:
 class _Stream:
     """Records of one journal that are not delivered yet."""
 
-    def __init__(self, client: Client, run_id: RunId, name: str) -> None:
+    def __init__(self, client: Client, run_id: RunId, name: str, courier: "_Courier") -> None:
         self._client = client
+        self._courier = courier
         self.journal = EncodedJournal(run=run_id, attempt=_ATTEMPT, stream=name)
         self.offset: int | None = None  # how far the other side is; asked when it is first needed
 
@@ -395,13 +433,36 @@ class _Stream:
 
     def flush_if_large(self) -> None:
         if self.journal.size_bytes >= _PIECE_BYTES:
-            _deliver(self._client, [self])
+            self._courier.send([self])
 
 
-def _deliver(client: Client, streams: Sequence[_Stream]) -> None:
-    pieces = [stream.piece() for stream in streams]
-    if not pieces:
-        return
+class _Courier:
+    """Delivers large pieces in a thread, one at a time, while the next records are made."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._threads: ThreadPoolExecutor | None = None  # most runs are small and need none
+        self._under_way: Future[None] | None = None
+
+    def send(self, streams: Sequence[_Stream]) -> None:
+        """Deliver what the streams hold; what goes wrong is raised by the next call."""
+        self._wait()
+        self._threads = self._threads or ThreadPoolExecutor(1, "courier")
+        self._under_way = self._threads.submit(_deliver, self._client, streams, [each.piece() for each in streams])
+
+    def deliver(self, streams: Sequence[_Stream]) -> None:
+        """Deliver what the streams hold, and all before it."""
+        self._wait()
+        if streams:
+            _deliver(self._client, streams, [each.piece() for each in streams])
+
+    def _wait(self) -> None:
+        under_way, self._under_way = self._under_way, None
+        if under_way is not None:
+            under_way.result()
+
+
+def _deliver(client: Client, streams: Sequence[_Stream], pieces: Sequence[Piece]) -> None:
     for stream, piece, receipt in zip(streams, pieces, _take(client)(pieces), strict=True):
         if receipt.problem or receipt.offset != piece.offset + len(piece.data):
             why = receipt.problem or "somebody else brings the same run at the same time"
@@ -451,22 +512,51 @@ def _known(client: Client, run_id: RunId) -> Known:
     known = Known()
     folder = client.folder(run_id)
     for stream in (MAIN, HOST):
-        path = folder.attempt(_ATTEMPT).journal(stream)
-        for item in read_journal(path)[0] if path.exists() else ():
+        came: Came | None = None
+        for item in _items(folder.attempt(_ATTEMPT).journal(stream)):
             if isinstance(item, Rows):
                 for key in item.keys:
-                    known.points[key] = known.points.get(key, 0) + len(item.steps)
+                    for points in [known.points] if came is None else [known.points, came.points]:
+                        points[key] = points.get(key, 0) + len(item.steps)
+                if stream == MAIN:
+                    known.last_ns = max(known.last_ns, int(item.times.max()))
+            elif isinstance(item.event, Brought):
+                event = item.event
+                before = known.sources.get(event.source, Came())
+                came = known.sources[event.source] = Came(offset=event.offset, told=before.told | event.told)
             else:
                 _note(known, item)
+                if came is not None and isinstance(item.event, Media):
+                    came.media.add((item.event.key, item.event.step))
     return known
+
+
+def _items(path: Path) -> Iterator[Rows | EventAt]:
+    """What a journal holds, read in pieces: it may be larger than the memory."""
+    if not path.exists():
+        return
+    decoder, wanted = Decoder(), _PIECE_BYTES
+    with path.open("rb") as file:
+        while True:
+            before = decoder.offset
+            file.seek(before)
+            data = file.read(wanted)
+            yield from decoder.feed(data)
+            if decoder.offset == before:
+                if len(data) < wanted or decoder.problem:
+                    return
+                wanted *= 2  # a record that is larger than a piece
+            else:
+                wanted = _PIECE_BYTES
 
 
 def _note(known: Known, item: EventAt) -> None:
     match item.event:
         case ArtifactStored(name=name, sha256=sha256):
             known.files[name] = sha256
-        case Media(key=key, step=step):
+        case Media(key=key, step=step, time_ns=time_ns):
             known.media.add((key, step))
+            known.last_ns = max(known.last_ns, time_ns)
         case Output(text=text):
             known.output_chars += len(text)
         case Ended(state=state):

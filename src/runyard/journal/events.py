@@ -264,12 +264,20 @@ class Kept(Event, frozen=True, kw_only=True, tag="kept"):
     value: Any  # JSON-like; None: it is gone
 
 
+class Brought(Event, frozen=True, kw_only=True, tag="brought"):
+    """What follows came from a file of another tracker, from this byte of it on."""
+
+    source: str
+    offset: Int
+    told: dict[str, str] = {}  # what its reader must remember of all before, besides what earlier ones told
+
+
 AnyEvent = (
     Opened | Finished | Failed | StopObeyed | Tagged | Noted | Configured | Labelled | Progress | Media | FileLogged
     | ChildBegan | Warned | Started | Environment | CodeSeen | DataSeen | Output | OutputDropped | ArtifactStored
     | ArtifactRemoved | Ended
     | Renamed | Filed | StopRequested | Requeued | Held | Released | Reordered | Trashed | Restored
-    | Kept
+    | Kept | Brought
 )  # fmt: skip
 
 KNOWN_EVENTS: frozenset[str] = frozenset(str(member.__struct_config__.tag) for member in AnyEvent.__args__)

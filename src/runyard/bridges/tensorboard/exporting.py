@@ -104,31 +104,20 @@ def _plugin_value(tag: str, plugin: str, content: bytes = b"", tensor: bytes = b
     return put_bytes(1, tag) + put_bytes(9, about) + (put_bytes(8, tensor) if tensor else b"")
 
 
-def _session(time_s: float, what: str, content: bytes) -> bytes:
-    """One of the three messages of the plugin for hyperparameters, version 0."""
-    return _event(time_s, 0, _plugin_value(f"_hparams_/{what}", "hparams", put_int(1, 0) + content))
-
-
 def _hyperparameters(row: RunRow, began: float) -> Iterator[bytes]:
-    """The config as one session of the plugin for hyperparameters, with the names of the metrics to compare."""
+    """The config as one session of the plugin for hyperparameters.
+
+    What an experiment consists of is not told: TensorBoard takes the first run's word for that, and would show no
+    setting that only others have. Untold it looks at all runs.
+    """
     settings = {name: value for name, value in flatten(row.config).items() if value is not None}
     if not settings:
         return
-    infos = b"".join(put_bytes(4, put_bytes(1, name) + put_int(4, _type_of(value))) for name, value in settings.items())
-    metrics = [key for key in row.summary if not key.startswith("sys/")]
-    infos += b"".join(put_bytes(5, put_bytes(1, put_bytes(2, key))) for key in sorted(metrics))
-    yield _session(began, "experiment", put_bytes(2, put_bytes(6, row.project) + infos))
     pairs = b"".join(put_bytes(1, put_bytes(1, name) + put_bytes(2, _value(v))) for name, v in settings.items())
     start = pairs + put_bytes(4, row.id) + put_double(5, began)
     yield _event(
         began, 0, _plugin_value("_hparams_/session_start_info", "hparams", put_int(1, 0) + put_bytes(3, start))
     )
-
-
-def _type_of(value: Any) -> int:
-    if isinstance(value, bool):
-        return 2
-    return 3 if isinstance(value, int | float) else 1
 
 
 def _value(value: Any) -> bytes:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from runyard.bridges import intake
-from runyard.bridges.intake import Arriving, Foreign
+from runyard.bridges.intake import Arriving, Came, Foreign
 from runyard.bridges.tensorboard import columns
 from runyard.bridges.tensorboard.framing import Block, RecordFile
 from runyard.bridges.tensorboard.messages import (
@@ -48,35 +48,28 @@ class Report:
 
     Attributes:
         runs: ids of the runs that were made or gone on with.
+        new: how many of them were made.
         untouched: how many were here already, whole.
         points: how many points were new.
         skipped: what could not be read, each with its place.
     """
 
     runs: list[str] = field(default_factory=list)
+    new: int = 0
     untouched: int = 0
     points: int = 0
     skipped: list[str] = field(default_factory=list)
 
 
-def folders_of(root: Path) -> list[Path]:
-    """All folders below (and including) `root` that hold event files, by name.
-
-    Raises:
-        NotFound: there are none.
-    """
-    found = sorted({file.parent for file in root.rglob(PATTERN) if file.is_file()})
-    if not found:
-        raise NotFound(f"{root} holds no event files of TensorBoard (events.out.tfevents…).")
-    return found
-
-
 def import_folder(
     client: Client, root: Path, *, project: str, progress: Progress = lambda *_: None, follow: bool = False
 ) -> Report:
-    """Bring all that lies below a folder.
+    """Bring all that lies below a folder; what is here already is left out.
 
     With `follow` a run whose files were written to in the last ten minutes stays open; see `Follower` for going on.
+
+    Raises:
+        NotFound: there are no event files.
     """
     report = Report()
     follower = Follower(client, root, project=project)
@@ -85,7 +78,7 @@ def import_folder(
 
 
 class Follower:
-    """Brings what lies below a folder, and at each further look what was added."""
+    """Brings what lies below a folder, and at each further look what was added, new files and folders included."""
 
     def __init__(self, client: Client, root: Path, *, project: str) -> None:
         """Nothing is read before the first `look`."""
@@ -98,17 +91,16 @@ class Follower:
         """Bring what is new; return how many bytes that was. `is_last`: nobody will look again, so all runs end.
 
         Raises:
-            NotFound: there are no event files.
+            NotFound: there are no event files, and never were.
         """
-        for folder in (folders := folders_of(self._root)):
+        for folder in _folders_of(self._root):
             if folder not in self._runs:
                 self._runs[folder] = _Incoming(self._client, folder, self._name(folder), self._project)
+        if not self._runs:
+            raise NotFound(f"{self._root} holds no event files of TensorBoard (events.out.tfevents…).")
         total = sum(incoming.bytes_left() for incoming in self._runs.values())
         done = 0
-        for folder in folders:
-            incoming = self._runs[folder]
-            if incoming.is_done:
-                continue
+        for incoming in self._runs.values():
             for read in incoming.read(report):
                 done += read
                 progress(done, max(total, done), incoming.name)
@@ -120,6 +112,29 @@ class Follower:
         return self._root.resolve().name if relative == "." else relative
 
 
+def _folders_of(root: Path) -> list[Path]:
+    """All folders below (and including) `root` that hold event files, by name."""
+    return sorted({file.parent for file in root.rglob(PATTERN) if file.is_file()})
+
+
+class _File:
+    """One event file: how far it was read, and what of the rest was brought at an earlier import."""
+
+    def __init__(self, path: Path, came: Came) -> None:
+        self.path = path
+        self.records = RecordFile(path, came.offset)
+        self.reader = Reader(came.told)
+        self.came = came
+        self.told = dict(came.told)  # what of the reader's memory is in the journal
+        self.problem = ""  # why it could not be read further
+
+    def bytes_left(self) -> int:
+        try:
+            return max(self.path.stat().st_size - self.records.offset, 0)
+        except OSError:  # it went away, perhaps for a moment
+            return 0
+
+
 class _Incoming:
     """One folder of event files on its way to a run."""
 
@@ -128,133 +143,168 @@ class _Incoming:
         self._client = client
         self._folder = folder
         self._project = project
-        self._files: dict[Path, RecordFile] = {}
-        self._broken: set[Path] = set()
-        self._readers: dict[Path, Reader] = {}
-        self._arriving: Arriving | None = None
-        self._passed: dict[str, int] = {}  # how many points of each tag were met that the run had before
+        self._source = f"tensorboard:{folder.resolve()}"
+        self._files: dict[Path, _File] = {}
         self._first_s, self._last_s = math.inf, 0.0
         self._state: RunState | None = None
-        self.is_done = False
+        self._arriving: Arriving | None = None
+        self._is_ended = self._is_trashed = self._is_reported = False
+        run_id = intake.find(client, project, self._source)
+        if run_id is not None:
+            row = client.index.get(run_id)
+            self._is_ended, self._is_trashed = row.state.is_ended, row.trashed
+            self._arriving = self._begin(row.started_at or row.created_at)
 
     def bytes_left(self) -> int:
-        return sum(
-            max(path.stat().st_size - (self._files[path].offset if path in self._files else 0), 0)
-            for path in self._paths()
-            if path not in self._broken
-        )
+        return 0 if self._is_trashed else sum(file.bytes_left() for file in self._seen())
 
     def read(self, report: Report) -> Iterator[int]:
         """Bring what the files hold beyond what was read; yields the bytes as they are done."""
-        for path in self._paths():
-            if path in self._broken:
-                continue
-            file = self._files.setdefault(path, RecordFile(path))
-            reader = self._readers.setdefault(path, Reader())
-            before = file.offset
+        if self._is_trashed:
+            return
+        for file in self._seen():
+            before = begin = file.records.offset
+            file.problem = ""
             try:
-                for block in file.blocks():
-                    if self._arriving is not None and self._arriving.is_complete:
-                        return
-                    report.points += self._take(block, reader, path, report)
-                    yield file.offset - before
-                    before = file.offset
+                for block in file.records.blocks():
+                    report.points += self._take(block, before, file, report)
+                    yield file.records.offset - before
+                    before = file.records.offset
             except (JournalDamaged, OSError) as problem:
-                self._broken.add(path)
-                report.skipped.append(str(problem))
+                file.problem = str(problem)  # looked at again: a network's file may have holes for a while
+            if before > begin and self._arriving is not None:
+                self._mark(self._arriving, file, before)
 
     def settle(self, report: Report, *, is_last: bool) -> None:
         """Deliver what was read, and tell the end if there is one."""
         run = self._arriving
-        if run is None or self.is_done:
+        if run is None:
+            if is_last:
+                self._list_problems(report)
             return
-        is_quiet = time.time() - max(path.stat().st_mtime for path in self._paths()) > QUIET_S
-        if self._state is not None or is_last or is_quiet:
+        if self._is_ended or self._is_trashed:
+            if not self._is_reported:
+                report.untouched += 1
+                self._is_reported = True
+                self._list_problems(report)
+            return
+        if self._state is not None or is_last or self._is_quiet():
+            self._report(run, report)
             state = self._state or RunState.COMPLETED
             reason = "" if self._state else "its event files tell no end"
-            for path, file in self._files.items():
-                left = path.stat().st_size - file.offset
-                if left and path not in self._broken:
-                    report.skipped.append(f"{path} ends in the middle of a record: its last {left:,} bytes.")
-            run.end(state, at=_moment(self._last_s), reason=reason)
-            self.is_done = True
+            self._list_problems(report)
+            run.end(state, at=self._heard(run), reason=reason)
+            self._is_ended = True
         run.close()
 
-    def _paths(self) -> list[Path]:
-        return sorted(path for path in self._folder.glob(PATTERN) if path.is_file())
+    def _seen(self) -> list[_File]:
+        """The files that are there, in the order of their names."""
+        for path in sorted(path for path in self._folder.glob(PATTERN) if path.is_file()):
+            if path not in self._files:
+                known = Came() if self._arriving is None else self._arriving.known.sources.get(path.name, Came())
+                self._files[path] = _File(path, known)
+        return [self._files[path] for path in sorted(self._files)]
 
-    def _take(self, block: Block, reader: Reader, path: Path, report: Report) -> int:
-        """Bring a block of records; return how many points were new."""
+    def _is_quiet(self) -> bool:
+        try:
+            times = [path.stat().st_mtime for path in self._files]
+        except OSError:
+            return False
+        return time.time() - max(times, default=math.inf) > QUIET_S
+
+    def _list_problems(self, report: Report) -> None:
+        for file in self._files.values():
+            if file.problem:
+                report.skipped.append(file.problem)
+            elif left := file.bytes_left():
+                report.skipped.append(f"{file.path} ends in the middle of a record: its last {left:,} bytes.")
+
+    def _heard(self, run: Arriving) -> datetime:
+        """When something was last said."""
+        return _moment(self._last_s or run.known.last_ns / 1e9)
+
+    def _report(self, run: Arriving, report: Report) -> None:
+        """List the run among those that something was brought to."""
+        if not self._is_reported:
+            self._is_reported = True
+            report.runs.append(run.id)
+            report.new += run.is_new
+
+    def _mark(self, run: Arriving, file: _File, offset: int) -> None:
+        """Tell how far a file was brought, for whoever goes on with it."""
+        plugins = file.reader.plugins
+        told = {tag: plugins[tag] for tag in plugins if tag not in file.told}
+        file.told |= told
+        run.brought(file.path.name, offset, at=self._heard(run), told=told)
+
+    def _take(self, block: Block, offset: int, file: _File, report: Report) -> int:
+        """Bring a block of records that begins at a byte of its file; return how many points were new."""
         found = list(columns.scalars(block))
         in_columns = np.zeros(len(block.starts), bool)
         for points in found:
             in_columns[points.records] = True
         events: list[Event] = []
-        view = memoryview(block.data)
-        for index in np.flatnonzero(~in_columns):
-            start, size = int(block.starts[index]), int(block.sizes[index])
+        for index in np.flatnonzero(~in_columns).tolist():
             try:
-                event = reader.event(view[start : start + size])
+                if not block.is_whole(index):
+                    raise NotAMessage("its checksum is another one")
+                event = file.reader.event(block.record(index))
             except NotAMessage as problem:
-                report.skipped.append(f"{path}: a record of {size:,} bytes was skipped: {problem}.")
+                size = block.sizes[index]
+                report.skipped.append(f"{file.path}: a record of {size:,} bytes was skipped: {problem}.")
                 continue
             events.append(event)
             found += [
-                columns.one(said.tag, event.step, said.content.value, event.time_s, int(index))
+                columns.one(said.tag, event.step, said.content.value, event.time_s, index)
                 for said in event.said
                 if isinstance(said.content, Number)
             ]
         run = self._run(events, found, report)
         if run is None:
             return 0
+        self._mark(run, file, offset)
         new = 0
         for points in columns.by_tag(found):
-            new += self._points(run, points)
+            new += self._points(run, points, file)
             self._last_s = max(self._last_s, float(points.times_ns.max()) / 1e9)
         for event in events:
             self._last_s = max(self._last_s, event.time_s)
-            self._event(run, event, report, path)
+            self._event(run, event, report, file)
         return new
 
     def _run(self, events: list[Event], found: list[columns.Points], report: Report) -> Arriving | None:
-        """The run that all goes to, made when something is said. None: nothing was yet, or it is here, whole."""
+        """The run that all goes to, made when something is said. None: nothing was yet."""
+        if not found and not any(event.said or event.unknown for event in events):
+            return self._arriving if self._is_reported else None  # a file that only names its version
+        times = [event.time_s for event in events if event.time_s > 0]
+        times += [float(points.times_ns.min()) / 1e9 for points in found]
+        self._first_s = min([*times, self._first_s])
         if self._arriving is None:
-            times = [event.time_s for event in events if event.time_s > 0]
-            times += [float(points.times_ns.min()) / 1e9 for points in found]
-            self._first_s = min([*times, self._first_s])
-            if not found and not any(event.said for event in events):
-                return None  # a file that only names its version
-            began = _moment(self._first_s)
-            self._arriving = intake.begin(
-                self._client,
-                Foreign(
-                    source=f"tensorboard:{self._folder.resolve()}",
-                    project=self._project,
-                    name=self.name,
-                    created_at=began,
-                    started_at=began,
-                ),
-            )
-            if self._arriving.is_complete and not self._arriving.is_new:
-                self.is_done = True
-                report.untouched += 1
-            else:
-                report.runs.append(self._arriving.id)
-        return None if self.is_done else self._arriving
+            self._arriving = self._begin(_moment(self._first_s))
+        elif self._is_ended:
+            self._arriving.go_on(at=_moment(min(times, default=0)))
+            self._is_ended = self._is_reported = False
+        self._report(self._arriving, report)
+        return self._arriving
 
-    def _points(self, run: Arriving, points: columns.Points) -> int:
+    def _begin(self, began: datetime) -> Arriving:
+        return intake.begin(
+            self._client,
+            Foreign(source=self._source, project=self._project, name=self.name, created_at=began, started_at=began),
+        )
+
+    def _points(self, run: Arriving, points: columns.Points, file: _File) -> int:
         key = _key(points.tag)
-        known = 0 if run.is_new else run.known.points.get(key, 0)
-        passed = self._passed.get(key, 0)
-        skip = min(max(known - passed, 0), len(points.steps))
-        self._passed[key] = passed + len(points.steps)
+        skip = min(file.came.points.get(key, 0), len(points.steps))
+        if skip:
+            file.came.points[key] -= skip
         run.points(key, points.steps[skip:], points.values[skip:], points.times_ns[skip:])
         return len(points.steps) - skip
 
-    def _event(self, run: Arriving, event: Event, report: Report, path: Path) -> None:
+    def _event(self, run: Arriving, event: Event, report: Report, file: _File) -> None:
         """Bring what of an event is no number."""
         for plugin in event.unknown:
-            note = f"{path}: what the plugin {plugin!r} shows has no place in a run and was left out."
+            note = f"{file.path}: what the plugin {plugin!r} shows has no place in a run and was left out."
             if note not in report.skipped:
                 report.skipped.append(note)
         for said in event.said:
@@ -264,23 +314,33 @@ class _Incoming:
                 case SessionEnd(status):
                     self._state = RunState.FAILED if status == FAILURE else RunState.COMPLETED
                 case Picture(data, number) if mime := _mime(data):
-                    self._media(run, f"{said.tag}/{number}" if number else said.tag, event, "image", mime, data)
+                    self._media(run, file, f"{said.tag}/{number}" if number else said.tag, event, "image", mime, data)
                 case Picture():
                     place = f"the picture {said.tag!r} at step {event.step}"
-                    report.skipped.append(f"{path}: {place} is neither PNG, JPEG nor GIF.")
+                    report.skipped.append(f"{file.path}: {place} is neither PNG, JPEG nor GIF.")
                 case Text(text):
-                    self._media(run, said.tag, event, "text", "text/plain", text.encode())
+                    self._media(run, file, said.tag, event, "text", "text/plain", text.encode())
                 case Histogram(counts, edges):
                     data, meta = histogram_from(counts, edges)
-                    self._media(run, said.tag, event, "histogram", "application/json", data, meta)
+                    self._media(run, file, said.tag, event, "histogram", "application/json", data, meta)
                 case Number():
                     pass  # brought with the other points
 
     def _media(
-        self, run: Arriving, tag: str, event: Event, kind: str, mime: str, data: bytes, meta: Mapping[str, Any] = {}
+        self,
+        run: Arriving,
+        file: _File,
+        tag: str,
+        event: Event,
+        kind: str,
+        mime: str,
+        data: bytes,
+        meta: Mapping[str, Any] = {},
     ) -> None:
         key = _key(tag)
-        if run.is_new or (key, event.step) not in run.known.media:
+        if (key, event.step) in file.came.media:
+            file.came.media.remove((key, event.step))
+        else:
             run.media(key, data, step=event.step, kind=kind, mime=mime, at=_moment(event.time_s), meta=meta)
 
 

@@ -5,6 +5,7 @@ are those of TensorFlow's event.proto, summary.proto and tensor.proto, and of th
 """
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,8 +90,9 @@ _VARINTS = {7, 10, 11, 16, 17}  # int_val, int64_val, bool_val, uint32_val, uint
 class Reader:
     """Decodes the events of one file; what was once said about a tag (its plugin) holds for later events."""
 
-    def __init__(self) -> None:
-        self._plugins: dict[str, str] = {}
+    def __init__(self, plugins: Mapping[str, str] = {}) -> None:
+        """`plugins`: by tag, what another reader had learnt from the beginning of the file."""
+        self.plugins = dict(plugins)
 
     def event(self, record: bytes | memoryview) -> Event:
         """Decode one record.
@@ -130,11 +132,11 @@ class Reader:
             elif number == 9 and isinstance(value, memoryview):
                 plugin, content = plugin_of(value)
         if plugin:
-            self._plugins[tag] = plugin
+            self.plugins[tag] = plugin
         if found is not None:
             said.append(Said(tag, found))
             return
-        plugin = self._plugins.get(tag, "")
+        plugin = self.plugins.get(tag, "")
         if plugin == "hparams":
             hyper = _hyperparameters(content)
             if hyper is not None:
@@ -193,7 +195,7 @@ def histogram(edges: list[float], counts: list[float]) -> Histogram | None:
     while kept and not kept[-1][2]:
         kept.pop()
     if not kept:
-        return None
+        return _of_one_value(edges, counts)
     borders, heights = [kept[0][0]], list[float]()
     for left, right, count in kept:
         if left > borders[-1]:  # a gap, where a bucket had no width
@@ -202,6 +204,15 @@ def histogram(edges: list[float], counts: list[float]) -> Histogram | None:
         borders.append(right)
         heights.append(count)
     return Histogram(heights, borders)
+
+
+def _of_one_value(edges: list[float], counts: list[float]) -> Histogram | None:
+    """Of values that are all the same, which have buckets without width: one bucket around them."""
+    places = [(edge, count) for edge, count in zip(edges, counts, strict=False) if count > 0 and np.isfinite(edge)]
+    if not places or any(edge != places[0][0] for edge, _ in places):
+        return None
+    width = max(0.5, abs(places[0][0]) * 1e-6)  # so that the edges differ
+    return Histogram([sum(count for _, count in places)], [places[0][0] - width, places[0][0] + width])
 
 
 def _tensor(message: memoryview) -> _Tensor:

@@ -145,18 +145,21 @@ def import_tensorboard(
         str | None, typer.Option("--project", "-p", metavar="NAME", help="Into it [of this folder, or FOLDER's name].")
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as long as runs are written.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Take in what TensorBoard shows of a folder: numbers, images, histograms, texts and hyperparameters.
 
-    Importing again brings what is new. What cannot be read is listed at the end, and the exit code is 1.
+    Importing again brings what is new, and nothing twice. What cannot be read is listed at the end with its place, and
+    the exit code is 1.
 
     \b
     runyard import tensorboard logs/
     runyard import tensorboard logs/ --follow
+    runyard import tensorboard logs/ --project weld-seam --json
     """
     from runyard.cli import import_tensorboard as command
 
-    raise typer.Exit(command.import_tensorboard(folder, project=project, follow=follow))
+    command.import_tensorboard(folder, project=project, follow=follow, as_json=as_json)
 
 
 @importing.command("sacred")

@@ -2,8 +2,10 @@
 
 import json
 import os
+import random
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -19,7 +21,7 @@ from hypothesis import strategies as st
 from runyard.bridges.intake import Foreign, begin
 from runyard.bridges.tensorboard import columns, protobuf
 from runyard.bridges.tensorboard.exporting import export_runs
-from runyard.bridges.tensorboard.framing import Block, RecordFile, framed, masked_crc32c
+from runyard.bridges.tensorboard.framing import Block, RecordFile, framed
 from runyard.bridges.tensorboard.importing import Follower, Report, import_folder
 from runyard.bridges.tensorboard.messages import Number, Reader, histogram
 from runyard.client import Client, open_client
@@ -63,12 +65,25 @@ def write(path: Path, records: list[bytes]) -> Path:
     return path
 
 
+def block_of(records: list[bytes]) -> Block:
+    sizes = np.array([len(record) for record in records], np.int64)
+    ends = np.cumsum(sizes + 16)
+    return Block(b"".join(framed(record) for record in records), ends - sizes - 4, sizes)
+
+
 # ---- the format ----
 
 
-def test_the_checksum_is_that_of_the_standard() -> None:
-    turned = (masked_crc32c(b"123456789") - 0xA282EAD8) & 0xFFFFFFFF
-    assert (turned << 15 | turned >> 17) & 0xFFFFFFFF == 0xE3069283  # the check value of CRC-32C
+@pytest.mark.parametrize("damaged", [0, 7, 29, 33, 34, 35])  # length of a field, time, step, tag, value, value
+def test_a_scalar_with_another_checksum_is_not_read_with_those_that_are_alike(damaged: int) -> None:
+    block = block_of([scalar("train/loss", 300 + step, 0.5) for step in range(20)])
+    data = bytearray(block.data)
+    data[block.starts[7] + damaged] ^= 0x10
+
+    (points,) = columns.scalars(block._replace(data=bytes(data)))
+
+    assert points.steps.tolist() == [300 + step for step in range(20) if step != 7]
+    assert not block._replace(data=bytes(data)).is_whole(7)
 
 
 @given(
@@ -90,10 +105,7 @@ def test_many_scalars_at_once_are_what_one_by_one_gives(points: list[tuple[str, 
             assert isinstance(said.content, Number)
             slow.setdefault(said.tag, []).append((event.step, said.content.value))
 
-    data = b"".join(records)
-    sizes = np.array([len(record) for record in records], np.int64)
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64) if records else sizes
-    found = list(columns.scalars(Block(data, starts, sizes)))
+    found = list(columns.scalars(block_of(records)))
     seen = {int(record) for points_of in found for record in points_of.records}
     for number, (tag, step, value) in enumerate(points):
         if number not in seen:
@@ -120,6 +132,13 @@ def test_a_histogram_loses_its_empty_and_endless_buckets() -> None:
     assert found is not None
     assert (found.edges, found.counts) == ([1e-12, 1.0, 2.0], [3, 4])
     assert histogram([0.0, 1.0], [0]) is None
+
+
+def test_a_histogram_of_equal_values_has_one_bucket_around_them() -> None:
+    found = histogram([2.0] * 4, [0, 0, 7])
+
+    assert found is not None
+    assert (found.edges, found.counts) == ([1.5, 2.5], [7])
 
 
 # ---- in ----
@@ -203,6 +222,177 @@ def test_a_file_that_grows_is_followed_from_where_it_was_read(client: Client, tm
     assert (again.points, row.state, len(client.index.series(row.id, "loss"))) == (0, "COMPLETED", 21)
 
 
+def losses(client: Client) -> dict[str, list[tuple[int, float]]]:
+    """The points of `loss` of each run, by the run's name."""
+    found = {}
+    for row in client.index.find():
+        series = client.index.series(row.id, "loss")
+        found[row.name] = list(zip(series.steps.tolist(), series.values.tolist(), strict=True))
+    return found
+
+
+def test_files_that_grow_in_turn_are_gone_on_with_each_from_its_own_place(client: Client, tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    first, second = logs / "events.out.tfevents.1", logs / "events.out.tfevents.2"
+    write(first, [scalar("loss", step, 1.0) for step in range(20)])
+    write(second, [scalar("loss", step, 2.0) for step in range(30)])
+    Follower(client, logs, project="old").look(Report())
+    for path, value in ((first, 1.0), (second, 2.0)):
+        with path.open("ab") as file:
+            file.write(b"".join(framed(scalar("loss", step, value)) for step in range(100, 109)))
+
+    Follower(client, logs, project="old").look(report := Report(), is_last=True)
+
+    (row,) = client.index.find()
+    series = client.index.series(row.id, "loss")
+    seen = sorted(zip(series.values.tolist(), series.steps.tolist(), strict=True))
+    assert report.points == 18
+    assert seen == [(1.0, s) for s in (*range(20), *range(100, 109))] + [
+        (2.0, s) for s in (*range(30), *range(100, 109))
+    ]
+
+
+def test_what_is_written_after_the_end_is_brought_and_the_run_goes_on(client: Client, tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    path = write(logs / "events.out.tfevents.1", [scalar("loss", step, step) for step in range(20)])
+    import_folder(client, logs, project="old")
+    with path.open("ab") as file:
+        file.write(framed(scalar("loss", 20, 20.0, 1.7e9 + 50)))
+
+    Follower(client, logs, project="old").look(report := Report())
+    (running,) = client.index.find()
+    again = import_folder(client, logs, project="old")
+
+    (ended,) = client.index.find()
+    assert (report.points, report.new, len(report.runs)) == (1, 0, 1)
+    assert (running.state, ended.state, again.points) == ("RUNNING", "COMPLETED", 0)
+    assert ended.ended_at is not None
+    assert ended.ended_at.timestamp() == 1.7e9 + 50
+    assert len(client.index.series(ended.id, "loss")) == 21
+
+
+def test_a_file_that_goes_away_shrinks_or_has_a_hole_for_a_while_is_followed_all_the_same(
+    client: Client, tmp_path: Path
+) -> None:
+    logs = tmp_path / "logs"
+    whole = b"".join(framed(scalar("loss", step, step)) for step in range(60))
+    size = len(whole) // 60
+    path = write(logs / "events.out.tfevents.1", [])
+    follower, report = Follower(client, logs, project="old"), Report()
+    holed = whole[: 20 * size] + bytes(10 * size) + whole[30 * size :]
+    for content in (whole[: 20 * size], None, whole[: 5 * size], holed, whole[: 41 * size + 7]):
+        if content is None:
+            path.rename(tmp_path / "away")
+        else:
+            path.write_bytes(content)
+        follower.look(report)
+    path.write_bytes(whole)
+    follower.look(report, is_last=True)
+
+    (row,) = client.index.find()
+    assert client.index.series(row.id, "loss").steps.tolist() == list(range(60))
+    assert (report.points, report.skipped, row.state) == (60, [], "COMPLETED")
+
+
+def test_folders_and_files_that_appear_while_it_follows_are_brought(client: Client, tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    write(logs / "a" / "events.out.tfevents.1", [scalar("loss", step, step) for step in range(10)])
+    follower, report = Follower(client, logs, project="old"), Report()
+    follower.look(report)
+    write(logs / "a" / "events.out.tfevents.2", [scalar("loss", step, step) for step in range(10, 20)])
+    write(logs / "b" / "deep" / "events.out.tfevents.1", [scalar("loss", 7, 7.0)])
+
+    follower.look(report)
+    follower.look(report, is_last=True)
+
+    assert losses(client) == {"a": [(s, float(s)) for s in range(20)], "b/deep": [(7, 7.0)]}
+    assert (report.points, report.new, len(report.runs)) == (21, 2, 2)
+
+
+def test_a_file_cut_anywhere_gives_the_beginning_of_its_points_and_later_all(client: Client, tmp_path: Path) -> None:
+    draw = random.Random(7)
+    whole = b"".join(framed(scalar("loss", step, step)) for step in range(50))
+    places = [0, 1, len(whole) - 1, *(draw.randrange(len(whole)) for _ in range(25))]
+    paths = [write(tmp_path / "logs" / f"{n:02}" / "events.out.tfevents.1", []) for n in range(len(places))]
+    for path, place in zip(paths, places, strict=True):
+        path.write_bytes(whole[:place])
+    follower, all_of_it = (
+        Follower(client, tmp_path / "logs", project="old"),
+        [(step, float(step)) for step in range(50)],
+    )
+
+    follower.look(Report())
+    begun = losses(client)
+    for path in paths:
+        path.write_bytes(whole)
+    follower.look(Report())
+
+    size = len(whole) // 50
+    assert begun == {f"{n:02}": all_of_it[: place // size] for n, place in enumerate(places) if place >= size}
+    assert losses(client) == {f"{n:02}": all_of_it for n in range(len(places))}
+
+
+FOLLOW = """
+import sys
+from pathlib import Path
+from runyard.bridges import intake
+from runyard.bridges.tensorboard import framing
+from runyard.bridges.tensorboard.importing import Follower, Report
+from runyard.client import open_client
+framing.BLOCK_BYTES, intake._PIECE_BYTES = 30_000, 10_000  # many deliveries a block, many blocks
+follower = Follower(open_client(sys.argv[1]), Path(sys.argv[2]), project="old")
+follower.look(Report(), progress=lambda *_: print("brought", flush=True))
+"""
+
+
+@pytest.mark.slow
+def test_a_follower_that_is_killed_anywhere_leaves_no_gap_and_nothing_twice(client: Client, tmp_path: Path) -> None:
+    logs, home = tmp_path / "logs", tmp_path / "home"
+    for name in ("1", "2"):
+        records = [scalar(tag, step, float(name)) for step in range(3000) for tag in ("loss", "accuracy")]
+        write(logs / f"events.out.tfevents.{name}", records)
+    draw = random.Random(3)
+    for _ in range(3):
+        command = [sys.executable, "-c", FOLLOW, str(home), str(logs)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            for _ in range(draw.randrange(1, 4)):
+                process.stdout.readline()
+            process.kill()
+
+    Follower(client, logs, project="old").look(report := Report(), is_last=True)
+
+    (row,) = client.index.find()
+    assert 0 < report.points < 12_000
+    for tag in ("loss", "accuracy"):
+        series = client.index.series(row.id, tag)
+        seen = sorted(zip(series.values.tolist(), series.steps.tolist(), strict=True))
+        assert seen == [(value, step) for value in (1.0, 2.0) for step in range(3000)]
+
+
+def test_plugins_that_were_named_once_are_known_after_a_new_start(client: Client, tmp_path: Path) -> None:
+    def text(step: int, about: bytes) -> bytes:
+        tensor = protobuf.put_bytes(8, protobuf.put_int(1, 7) + protobuf.put_bytes(8, f"said {step}"))
+        value = protobuf.put_bytes(1, "sample") + about + tensor
+        return (
+            protobuf.put_double(1, 1.7e9)
+            + protobuf.put_int(2, step)
+            + protobuf.put_bytes(5, protobuf.put_bytes(1, value))
+        )
+
+    about = protobuf.put_bytes(9, protobuf.put_bytes(1, protobuf.put_bytes(1, "text")))
+    path = write(tmp_path / "logs" / "events.out.tfevents.1", [text(1, about)])
+    Follower(client, tmp_path / "logs", project="old").look(Report())
+    with path.open("ab") as file:
+        file.write(framed(text(2, b"")))
+
+    Follower(client, tmp_path / "logs", project="old").look(Report(), is_last=True)
+
+    (row,) = client.index.find()
+    said = [read_media(client, place).data for place in client.index.media(row.id)]
+    assert said == [b"said 1", b"said 2"]
+
+
 def test_what_can_be_read_of_a_damaged_file_is_read_and_the_rest_is_listed(client: Client, tmp_path: Path) -> None:
     whole = b"".join(framed(scalar("loss", step, step)) for step in range(20))
     logs = tmp_path / "logs"
@@ -237,19 +427,32 @@ def test_a_folder_without_event_files_is_told(client: Client, tmp_path: Path) ->
         import_folder(client, tmp_path, project="old")
 
 
+def read_back(path: Path) -> list[bytes]:
+    return [bytes(block.record(index)) for block in RecordFile(path).blocks() for index in range(len(block.starts))]
+
+
 def test_a_record_larger_than_a_block_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runyard.bridges.tensorboard.framing.BLOCK_BYTES", 64)
     records = [b"a" * 10, b"b" * 500, b"c" * 10]
-    file = RecordFile(write(tmp_path / "events.out.tfevents.1", records))
 
-    found = [
-        block.data[start : start + size]
-        for block in file.blocks()
-        for start, size in zip(block.starts.tolist(), block.sizes.tolist(), strict=True)
-    ]
+    assert read_back(write(tmp_path / "events.out.tfevents.1", records)) == records
+
+
+@given(seed=st.integers(0, 10_000), block_bytes=st.sampled_from([15_000, 100_000]))
+def test_records_of_every_size_are_found_whatever_they_hold(seed: int, block_bytes: int) -> None:
+    draw = random.Random(seed)
+    records: list[bytes] = []
+    largest = draw.choice([20, 100, 1_000, 5_000])
+    while sum(map(len, records)) < 40_000:
+        records.append(draw.randbytes(draw.randrange(largest)))
+        if not draw.randrange(5):
+            records.append(framed(records[-1][:30]) * draw.randrange(1, 50))  # records within a record
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        for name, value in (("BLOCK_BYTES", block_bytes), ("_LANE_BYTES", 512), ("_LOOK_BYTES", 64)):
+            patch.setattr(f"runyard.bridges.tensorboard.framing.{name}", value)
+        found = read_back(write(Path(folder) / "events.out.tfevents.1", records))
 
     assert found == records
-    assert file.offset == file.path.stat().st_size
 
 
 # ---- out ----
