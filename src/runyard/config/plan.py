@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from runyard.config import sheets
 from runyard.config.building import Builder
 from runyard.config.cells import Cell, Choice, Source, Written, read_dimension, read_single, written_mapping
 from runyard.config.expansion import Expansion, Row, TooMany
@@ -56,6 +57,9 @@ class PlannedRun:
         """The seed of the config, None if it has none."""
         seed: int | None = getattr(self.config, SEED, None)
         return seed
+
+    def _repr_html_(self) -> str:
+        return sheets.of_planned_run(self.name, self.id, self.changed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +132,10 @@ class Plan(Sequence[PlannedRun]):
     def preview(self) -> None:
         """Print what the plan holds, for notebooks and scripts."""
         print("\n".join(self.preview_lines()))
+
+    def _repr_html_(self) -> str:
+        first = [(run.name, run.id, run.changed) for run in self.runs[: sheets.MOST_RUNS]]
+        return sheets.of_plan(self.preview_lines(), first, count=len(self))
 
 
 def expand(

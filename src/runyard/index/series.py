@@ -10,6 +10,8 @@ from runyard.index.chunks import Cells, reduce_groups
 from runyard.journal import HOST
 from runyard.journal.arrays import FloatArray, IntArray
 
+DRAWN_POINTS = 300
+
 
 @dataclass(frozen=True, slots=True)
 class Series:
@@ -23,6 +25,16 @@ class Series:
 
     def __len__(self) -> int:
         return len(self.steps)
+
+    def drawn(self) -> list[tuple[float, float]]:
+        """At most 300 points (step, value) that give the look of the series."""
+        few = thin(self, DRAWN_POINTS)
+        return list(zip(few.steps.tolist(), few.values.tolist(), strict=True))
+
+    def _repr_html_(self) -> str:
+        from runyard.drawing import Curve, chart  # late: for notebooks alone
+
+        return chart("", [Curve(f"{len(self):,} point{'s' * (len(self) != 1)}, last", self.drawn())])
 
 
 @dataclass(frozen=True, slots=True)
