@@ -134,8 +134,13 @@ class Plan(Sequence[PlannedRun]):
         print("\n".join(self.preview_lines()))
 
     def _repr_html_(self) -> str:
-        first = [(run.name, run.id, run.changed) for run in self.runs[: sheets.MOST_RUNS]]
-        return sheets.of_plan(self.preview_lines(), first, count=len(self))
+        first = self.runs[: sheets.MOST_RUNS]
+        keys = {key for run in first for key in run.changed}
+        rows = [
+            (run.name, run.id, {key: plain(value) for key, value in flatten(run.config) if key in keys})
+            for run in first
+        ]
+        return sheets.of_plan(rows, count=len(self), groups=self.n_groups, notes=self.notes)
 
 
 def expand(

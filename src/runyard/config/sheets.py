@@ -35,11 +35,15 @@ def of_planned_run(name: str, run_id: str, changed: Mapping[str, Any]) -> str:
     return paragraph(f"{name} ({run_id})", is_strong=True) + table(["changed setting", "value"], list(changed.items()))
 
 
-def of_plan(preview: Sequence[str], first: Sequence[tuple[str, str, Mapping[str, Any]]], *, count: int) -> str:
-    """The preview as `runyard` prints it, and the first runs; each of `first` is name, id and changed settings."""
-    keys = list(dict.fromkeys(key for _, _, changed in first for key in changed))[:_KEYS]
-    rows = [[name, run_id, *(changed.get(key, "") for key in keys)] for name, run_id, changed in first]
-    return "".join(map(paragraph, preview)) + table(["name", "id", *keys], rows, left=count - len(rows), what="runs")
+def of_plan(
+    first: Sequence[tuple[str, str, Mapping[str, Any]]], *, count: int, groups: int, notes: Sequence[str]
+) -> str:
+    """How many runs, and the first of them: name, id, and the settings that are not the default in all."""
+    keys = list(dict.fromkeys(key for _, _, settings in first for key in settings))[:_KEYS]
+    rows = [[name, run_id, *(settings.get(key, "") for key in keys)] for name, run_id, settings in first]
+    title = paragraph(f"{count:,} run{'s' * (count != 1)} in {groups:,} group{'s' * (groups != 1)}", is_strong=True)
+    told = "".join(paragraph(f"note: {note}") for note in notes)
+    return title + table(["name", "id", *keys], rows, left=count - len(rows), what="runs") + told
 
 
 def of_sweep(kinds: Sequence[str], dimensions: Iterable[tuple[str, Any]]) -> str:

@@ -20,6 +20,7 @@ from runyard.errors import StopRun, UsageError
 from runyard.journal import RunFolder
 from runyard.journal.events import (
     Configured,
+    Event,
     Finished,
     Noted,
     Progress,
@@ -255,22 +256,27 @@ class Run(Showing, Keeping):
         return _reopen, (str(self.dir), self.attempt, self._rank)
 
     def _record_end(self, exception: BaseException | None) -> None:
-        if not self._tells_the_end():
-            return
+        if self._tells_the_end():
+            self._event(self._ending(exception))
+
+    def _ending(self, exception: BaseException | None) -> Event:
+        """What tells that the training ended so."""
         if isinstance(exception, SystemExit) and not exception.code:
             exception = None
         if isinstance(exception, StopRun | KeyboardInterrupt):
             why = str(exception) if isinstance(exception, StopRun) else "interrupted at the keyboard"
-            self._event(StopObeyed(time_ns=time_ns(), reason=why, signalled=self._stop.is_set))
-        elif exception is not None:
+            return StopObeyed(time_ns=time_ns(), reason=why, signalled=self._stop.is_set)
+        if exception is not None:
             from runyard.tracking.failures import describe  # late: only a failing training needs it
 
-            self._event(describe(exception))
-        elif self._saw_stop:
-            reason = "the code saw should_stop"
-            self._event(StopObeyed(time_ns=time_ns(), reason=reason, signalled=self._stop.is_set))
-        else:
-            self._event(Finished(time_ns=time_ns()))
+            return describe(exception)
+        if self._saw_stop:
+            return StopObeyed(time_ns=time_ns(), reason="the code saw should_stop", signalled=self._stop.is_set)
+        return Finished(time_ns=time_ns())
+
+    def _abandon(self, exception: BaseException | None = None) -> None:
+        """End without having been told to: the process leaves with `exception`, or another run begins."""
+        self.finish(exception)
 
 
 def current_run() -> Run | None:
