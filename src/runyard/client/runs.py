@@ -16,6 +16,7 @@ from typing import Any, overload
 
 from runyard.client import sheets
 from runyard.client.client import Client, open_client
+from runyard.client.gallery import Gallery
 from runyard.client.tables import ConfigDiff, SeriesOfRuns
 from runyard.errors import JournalDamaged, NotFound
 from runyard.index import ArtifactRow, MediaRow, MetricSummary, RunRow
@@ -192,10 +193,10 @@ class TrackedRun:
             )
         return read_predictions(self._client.artifacts.path(max(kept, key=lambda row: row.attempt).sha256))
 
-    def media(self, key: str | None = None) -> list[tuple[MediaRow, Media]]:
-        """Images, tables, figures and the like, by step; each with its place and its content."""
+    def media(self, key: str | None = None) -> Gallery:
+        """Images, tables, figures and the like, by key and step; each with its place and its content."""
         rows = self._client.index.media(self.id, key)
-        return [(row, read_media(self._client, row)) for row in rows]
+        return Gallery((row, read_media(self._client, row)) for row in rows)
 
     def output(self, attempt: int | None = None) -> str:
         """What the latest attempt (or the given one) printed."""

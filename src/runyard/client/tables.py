@@ -50,7 +50,7 @@ class ConfigDiff(dict[str, dict[str, Any]]):
 
     def _repr_html_(self) -> str:
         if not self:
-            return paragraph(f"{len(self.names):,} runs with equal settings.")
+            return paragraph("No settings differ.")
         keys = list(self)
         rows = [[self.names[run_id], *(self[key].get(run_id) for key in keys)] for run_id in list(self.names)[:20]]
         return table(["run", *keys], rows, left=len(self.names) - len(rows), what="runs")
