@@ -104,7 +104,7 @@ def test_a_script_of_cells_runs_without_a_kernel(folder: Path, yard: Yard, capsy
         (["last", "--out", "nowhere/two.py"], "There is no folder"),
         (["--out", "two.py"], "Name a run"),
         (["nothing", "--out", "two.py"], "nothing"),
-        (["--where", "state == 'RUNNING'", "--out", "two.py"], "No run matches"),
+        (["--where", "state == 'QUEUED'", "--out", "two.py"], "No run matches"),
         (["last", "--out", "taken.py"], "is a folder"),
     ],
 )

@@ -21,7 +21,7 @@ from runyard.journal import Home
 from runyard.records import RunSpec, encode_spec, new_run_id
 from runyard.tracking.complaints import say
 from runyard.tracking.run import Run, current_run
-from runyard.tracking.settings import plain_value
+from runyard.tracking.settings import plain
 from runyard.tracking.values import check_name
 
 RUN_DIR_VARIABLE = "RUNYARD_RUN_DIR"
@@ -124,10 +124,10 @@ def _plain(config: Any) -> dict[str, Any]:
     elif not hasattr(config, "keys") and hasattr(config, "__dict__") and not isinstance(config, type):
         config = vars(config)
     try:
-        found = msgspec.to_builtins(dict(config), str_keys=True, enc_hook=plain_value)
+        found = dict(config)
     except (TypeError, ValueError):
         raise UsageError(f"config must be a mapping of names to values, not {type(config).__name__}.") from None
-    return dict(found)
+    return dict(plain(found))
 
 
 def _shell() -> Any:
