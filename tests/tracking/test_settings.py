@@ -79,7 +79,7 @@ def deep() -> list[Any]:
         (Quiet, "Quiet"),
         (Quiet(), "Quiet"),
         (Loud(), "Loud"),
-        (partial(print, 1), "partial"),
+        (partial(lambda: 1), "partial"),
         (Quiet.__init__, "object.__init__"),
         (complex(1, 2), "(1+2j)"),
         (in_itself(), [1, "list"]),
