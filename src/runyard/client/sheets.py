@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from runyard.drawing import facts, number, paragraph, table
+from runyard.drawing import facts, paragraph, table
 from runyard.index import RunRow
 from runyard.index.diff import config_diff
 
@@ -55,7 +55,10 @@ def of_run(row: RunRow) -> str:
         parts.append(table(["changed setting", "value"], list(changed.items()), left=left, what="settings"))
     if own:
         numbers = [(key, row.summary[key]) for key in own[:_OF_A_RUN]]
-        body = [[key, *(_number(value) for value in (found.last, found.min, found.max))] for key, found in numbers]
+        body = [
+            [key, *("" if value is None else value for value in (found.last, found.min, found.max))]
+            for key, found in numbers
+        ]
         parts.append(table(["metric", "last", "min", "max"], body, left=len(own) - len(numbers), what="metrics"))
     return "".join(parts)
 
@@ -79,7 +82,3 @@ def _duration(seconds: float | None) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else number(value)

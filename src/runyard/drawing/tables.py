@@ -29,7 +29,7 @@ def table(head: Sequence[object], rows: Sequence[Sequence[object]], *, left: int
     shown = rows[:MOST_ROWS]
     left += len(rows) - len(shown)
     columns = max((len(row) for row in (head, *shown)), default=0)
-    parts = [f'<table class="{_CLASSES}">']
+    parts = [f'<table class="{_CLASSES}" style="color:inherit">']
     if head:
         parts.append(f"<thead><tr>{''.join(_cell('th', each) for each in head[:MOST_COLUMNS])}</tr></thead>")
     body = "".join(f"<tr>{''.join(_cell('td', each) for each in row[:MOST_COLUMNS])}</tr>" for row in shown)

@@ -93,6 +93,6 @@ def _of_foreign(value: Any, around: tuple[int, ...]) -> Any:
 
 def _text(value: Any) -> str:
     kind = type(value)
-    has_own = kind.__str__ is not object.__str__ or kind.__repr__ is not object.__repr__
+    has_own = any(name in vars(base) for base in kind.__mro__[:-1] for name in ("__str__", "__repr__"))
     text = str(value) if has_own else ""
     return text if text and len(text) <= _MOST_CHARACTERS and " at 0x" not in text else kind.__qualname__

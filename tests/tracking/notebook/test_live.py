@@ -27,15 +27,13 @@ def test_points_are_read_as_they_come_and_thinned(journal: JournalWriter, tmp_pa
     rows(journal, ("loss",), 20_000)
     assert points.read()
     rows(journal, ("loss", "acc"), 10, first=20_000)
-    assert points.read()
-    assert not points.read()
+    assert [points.read(), points.read()] == [True, False]
 
     drawn = points.drawn("loss")
     assert points.names() == ["loss", "acc"]
     assert points.count == 20_020
     assert len(drawn) <= 151
-    assert drawn[0] == (0, 0.0)
-    assert drawn[-1] == (20_009, 20_009.0)
+    assert [drawn[0], drawn[-1]] == [(0, 0.0), (20_009, 20_009.0)]
     assert points.last("acc") == 20_009.0
 
 

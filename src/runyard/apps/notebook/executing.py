@@ -46,12 +46,13 @@ def execute(document: dict[str, Any], *, folder: Path, tell: Callable[[int, int]
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-    notebook: Any = nbformat.from_dict(document)
+    made: Any = nbformat  # has types, but for this function
+    notebook = made.from_dict(document)
     count = len(notebook.cells)
     tell(0, count)
     with tempfile.TemporaryDirectory(prefix="runyard-") as own:
         manager = _manager(Path(own))
-        client = NotebookClient(
+        client: Any = NotebookClient(  # whose optional parts are there as soon as it is set up
             notebook,
             km=manager,
             timeout=_CELL_S,
