@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import runyard
+from runyard.client.runs import Runs
 from runyard.errors import MissingExtra, NotFound, QueryError, RunFinished
 from runyard.journal import MAIN, JournalWriter
 from runyard.journal.events import Media
@@ -190,3 +191,76 @@ def test_notebooks_get_escaped_html(yard: Yard) -> None:
         assert "<script>" not in shown
         assert "&lt;script&gt;" in shown
     assert not {"<b>", "<i>", "<u>", "<s>"} & set(runs[0]._repr_html_().replace(">", ">\n").split("\n"))
+
+
+def test_a_list_of_runs_shows_what_tells_them_apart(yard: Yard) -> None:
+    two_runs(yard)
+
+    html = runyard.runs(sort="created_at")._repr_html_()
+
+    assert "optim.lr" in html
+    assert "depth" not in html
+    assert "loss" in html
+
+
+def test_a_hundred_thousand_runs_show_the_first_few_and_a_count(yard: Yard) -> None:
+    two_runs(yard)
+    row = runyard.runs()[0].row
+    many = Runs(yard.client, [row] * 100_000)
+
+    html = many._repr_html_()
+
+    assert "… and 99,980 more runs" in html
+    assert len(html) < 20_000
+
+
+def test_an_empty_list_says_so(yard: Yard) -> None:
+    assert "No runs" in runyard.runs()._repr_html_()
+
+
+def test_series_and_differences_show_themselves(yard: Yard) -> None:
+    two_runs(yard)
+    yard.run(name=HOSTILE + "<script>", metrics={"<b>loss": [1.0, 2.0]}, config={"<i>": "<u>"})
+    runs = runyard.runs(sort="created_at")
+
+    things: list[Any] = [runs.series("loss"), runs.series("<b>loss"), runs.config_diff()]
+    things += [runs[0].series("loss"), runs.series("none"), runs[:1].config_diff()]
+    shown = [thing._repr_html_() for thing in things]
+
+    assert ["<svg" in html for html in shown] == [True, True, False, True, False, False]
+    assert not [tag for html in shown for tag in ("<script>", "<b>", "<i>", "<u>") if tag in html]
+
+
+def test_a_series_of_many_runs_becomes_one_table(yard: Yard) -> None:
+    pytest.importorskip("pandas")
+    two_runs(yard)
+
+    frame = runyard.runs(sort="created_at").series("loss").frame()
+
+    assert frame["name"].tolist() == ["a", "a", "a", "b"]
+    assert frame["value"].tolist() == [3.0, 1.0, 2.0, 5.0]
+
+
+def test_media_of_every_kind_show_themselves(yard: Yard) -> None:
+    row = yard.run(state=None)
+    journal = JournalWriter(yard.client.folder(row.id).attempt(1).journal(MAIN), run=row.id, attempt=1, stream=MAIN)
+    contents: list[tuple[str, str, bytes]] = [
+        ("image", "image/png", b"\x89PNG"),
+        ("text", "text/plain", b"<script>alert(1)</script>"),
+        ("table", "application/json", b'{"columns": ["<b>"], "rows": [["<i>"], [2]]}'),
+        ("confusion_matrix", "application/json", b'{"labels": ["cat", "dog"], "matrix": [[1, 2], [3, 4]]}'),
+        ("curve", "application/json", b'{"x": [0, 1], "y": [0, 1], "x_label": "fp", "y_label": "tp"}'),
+        ("histogram", "application/json", b'{"edges": [0, 1, 2], "counts": [3, 4], "not_finite": 0}'),
+        ("table", "application/json", b"no JSON"),
+        ("picture", "image/svg+xml", b"<svg onload=alert(1)>"),
+    ]
+    for number, (kind, mime, data) in enumerate(contents):
+        journal.event(Media(time_ns=1, key=f"{number}", step=0, kind=kind, mime=mime, data=data))
+    journal.close()
+
+    html = runyard.runs()[0].media()._repr_html_()
+
+    assert html.count("data:image/png;base64,") == 1
+    assert html.count("<svg") == 2
+    assert html.count("cannot be shown here") == 2
+    assert not [tag for tag in ("<script>", "<b>", "<i>", "onload") if tag in html]

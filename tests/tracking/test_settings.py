@@ -1,6 +1,12 @@
 """Settings that become known while a run is under way, and runs below a run."""
 
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +15,7 @@ import runyard
 from runyard.errors import UsageError
 from runyard.journal.events import Configured
 from runyard.tracking import Run
-from runyard.tracking.settings import dotted
+from runyard.tracking.settings import dotted, plain
 from tests.tracking.journals import events_in
 
 
@@ -18,6 +24,77 @@ def test_settings_are_kept_by_dotted_name(run: Run) -> None:
 
     (event,) = events_in(run.dir, Configured)
     assert event.values == {"optim.lr": 0.5, "optim.betas": [0.9, 0.99], "path": "a", "empty": {}}
+
+
+class Colour(StrEnum):
+    RED = "red"
+
+
+class Whole(int):
+    """A number of a library."""
+
+
+@dataclass(slots=True)
+class Optimiser:
+    lr: Any
+    path: Path
+
+
+class Quiet:
+    """Has no text of its own."""
+
+
+class Loud:
+    def __str__(self) -> str:
+        raise ValueError
+
+
+def in_itself() -> list[Any]:
+    found: list[Any] = [1]
+    found.append(found)
+    return found
+
+
+def deep() -> list[Any]:
+    found: list[Any] = []
+    for _ in range(100_000):
+        found = [found]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (np.float32(0.5), 0.5),
+        (np.arange(3), [0, 1, 2]),
+        (np.zeros((100, 100)), "ndarray of shape (100, 100)"),
+        (np.str_("a"), "a"),
+        ({1: {None: (1, {2.5})}}, {"1": {"None": [1, [2.5]]}}),
+        ({"b", "a", "c"}, ["a", "b", "c"]),
+        (Path("a/b"), "a/b"),
+        (datetime(2026, 1, 2, tzinfo=UTC), "2026-01-02T00:00:00Z"),
+        (Colour.RED, "red"),
+        (Whole(3), 3),
+        (Optimiser(lr=np.float64(0.1), path=Path("a")), {"lr": 0.1, "path": "a"}),
+        (Quiet, "Quiet"),
+        (Quiet(), "Quiet"),
+        (Loud(), "Loud"),
+        (partial(lambda: 1), "partial"),
+        (Quiet.__init__, "object.__init__"),
+        (complex(1, 2), "(1+2j)"),
+        (in_itself(), [1, "list"]),
+    ],
+)
+def test_whatever_stands_among_settings_becomes_plain(value: Any, expected: Any) -> None:
+    found = plain(value)
+
+    assert found == expected
+    assert type(found) is type(expected)
+    json.dumps(found)
+
+
+def test_a_mapping_without_end_costs_its_value_and_nothing_else() -> None:
+    assert plain({"a": deep(), "b": 1}) in ("dict", {"a": "list", "b": 1})
 
 
 @pytest.mark.parametrize("wrong", [{1: 2}, {"": 1}, {"a": {None: 1}}])

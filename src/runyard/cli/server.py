@@ -14,6 +14,7 @@ from runyard.client import Client, open_client
 from runyard.errors import UsageError
 from runyard.hosts import host_name
 from runyard.journal import Home
+from runyard.journal.dashboards import announced
 from runyard.server import create_app, serve
 from runyard.server.addressing import LOOPBACK, Addressing
 from runyard.server.logs import configure
@@ -65,7 +66,8 @@ def server(options: Options) -> None:
                     _welcome(accounts, address)
                 _warn(options)
 
-            serve(app, listener, on_ready=ready, tls=tls)
+            with announced(home, address):
+                serve(app, listener, on_ready=ready, tls=tls)
     _log.info("ended")
 
 

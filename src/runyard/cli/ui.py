@@ -6,6 +6,8 @@ import webbrowser
 from runyard.cli import screen
 from runyard.cli.progress import progress_bar
 from runyard.client import open_client
+from runyard.journal import Home
+from runyard.journal.dashboards import announced
 from runyard.server import choose_port, create_app, serve
 
 
@@ -20,7 +22,8 @@ def ui(*, port: int | None, is_browser_wanted: bool) -> None:
             if is_browser_wanted:  # some browsers let their caller wait
                 threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
 
-        serve(create_app(), listener, on_ready=ready)
+        with announced(Home.open(), address):
+            serve(create_app(), listener, on_ready=ready)
 
 
 def _rebuild_if_needed() -> None:

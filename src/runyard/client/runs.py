@@ -8,17 +8,20 @@ What an object holds is the run as it was when it was asked for; `reload()` asks
 and files are read when they are wanted.
 """
 
-import html
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, overload
 
+from runyard.client import sheets
 from runyard.client.client import Client, open_client
-from runyard.errors import JournalDamaged, MissingExtra, NotFound
+from runyard.client.gallery import Gallery
+from runyard.client.tables import ConfigDiff, SeriesOfRuns
+from runyard.errors import JournalDamaged, NotFound
 from runyard.index import ArtifactRow, MediaRow, MetricSummary, RunRow
-from runyard.index.diff import config_diff, flatten
+from runyard.index.diff import config_diff
+from runyard.index.frames import frame_of_runs
 from runyard.index.rows import from_ns
 from runyard.index.series import Series
 from runyard.journal import HOST, Attempt
@@ -27,8 +30,6 @@ from runyard.journal.reader import Decoder, EventAt, read_journal
 from runyard.records import CodeState, DataSource, RunId, RunSpec, RunState
 from runyard.tracking.predictions import KIND as PREDICTIONS
 from runyard.tracking.predictions import Predictions, read_predictions
-
-_SHOWN_IN_NOTEBOOK = 50
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,10 +193,10 @@ class TrackedRun:
             )
         return read_predictions(self._client.artifacts.path(max(kept, key=lambda row: row.attempt).sha256))
 
-    def media(self, key: str | None = None) -> list[tuple[MediaRow, Media]]:
-        """Images, tables, figures and the like, by step; each with its place and its content."""
+    def media(self, key: str | None = None) -> Gallery:
+        """Images, tables, figures and the like, by key and step; each with its place and its content."""
         rows = self._client.index.media(self.id, key)
-        return [(row, read_media(self._client, row)) for row in rows]
+        return Gallery((row, read_media(self._client, row)) for row in rows)
 
     def output(self, attempt: int | None = None) -> str:
         """What the latest attempt (or the given one) printed."""
@@ -221,12 +222,7 @@ class TrackedRun:
         return f"<TrackedRun {self.id} {self.name!r} {self.state}>"
 
     def _repr_html_(self) -> str:
-        facts = {"state": f"{self.state} {self.reason}".strip(), "created": f"{self.created_at:%Y-%m-%d %H:%M} UTC"}
-        facts |= {"tags": ", ".join(self.tags), "note": self.note}
-        facts |= {key: str(value) for key, value in self.changed.items()}
-        facts |= {key: f"{value.last:.4g}" for key, value in self.summary.items()}
-        rows = [(key, value) for key, value in facts.items() if value]
-        return _table([self.id, self.name], rows)
+        return sheets.of_run(self._row)
 
     def _stored(self, row: ArtifactRow) -> StoredFile:
         path = self._client.artifacts.path(row.sha256) if self._client.artifacts.has(row.sha256) else None
@@ -262,32 +258,35 @@ class Runs(Sequence[TrackedRun]):
     def frame(self) -> Any:  # a DataFrame of a package that may be missing
         """A table with one row a run: fields, `config.<key>`, and `<metric>.last`, `.min`, `.max`.
 
+        What a run lacks is NaN, or NA in columns of whole numbers and truth values; times are aware, in UTC.
         A pandas DataFrame if pandas is installed, else one of polars.
 
         Raises:
             MissingExtra: neither is installed.
         """
-        return _frame([_record(row) for row in self._rows])
+        return frame_of_runs(self._rows)
 
-    def series(self, key: str) -> dict[str, Series]:
-        """The points of one metric of all these runs that have it, by run id."""
+    def series(self, key: str) -> SeriesOfRuns:
+        """The points of one metric of all these runs that have it, by run id; `.frame()` makes one table of them."""
         found = self._client.index.series_many([row.id for row in self._rows], key)
-        return {row.id: found[row.id] for row in self._rows if row.id in found}
+        having = [row for row in self._rows if row.id in found]
+        return SeriesOfRuns(
+            {row.id: found[row.id] for row in having}, key=key, names={row.id: row.name for row in having}
+        )
 
-    def config_diff(self) -> dict[str, dict[str, Any]]:
+    def config_diff(self) -> ConfigDiff:
         """Only the settings that differ: dotted key -> run id -> value, None where a run lacks the key.
 
         `pandas.DataFrame(runs.config_diff())` makes a table of it, one row a run.
         """
-        return config_diff({row.id: row.config for row in self._rows})
+        differing = config_diff({row.id: row.config for row in self._rows})
+        return ConfigDiff(differing, names={row.id: row.name for row in self._rows})
 
     def __repr__(self) -> str:
         return f"<Runs: {len(self)}>"
 
     def _repr_html_(self) -> str:
-        rows = [(row.id, row.name, str(row.state), row.reason) for row in self._rows[:_SHOWN_IN_NOTEBOOK]]
-        left = len(self) - len(rows)
-        return _table(["id", "name", "state", "reason"], rows) + (f"<p>… and {left} more</p>" if left else "")
+        return sheets.of_runs(self._rows)
 
 
 def runs(
@@ -389,48 +388,3 @@ def _state_of(ended: Ended) -> RunState:
         return RunState(ended.state)
     except ValueError:  # a newer Runyard invented it
         return RunState.LOST
-
-
-def _record(row: RunRow) -> dict[str, Any]:
-    names = (
-        "id",
-        "name",
-        "project",
-        "experiment",
-        "grid",
-        "state",
-        "reason",
-        "attempt",
-        "seed",
-        "user",
-        "host",
-        "note",
-    )
-    record: dict[str, Any] = {name: getattr(row, name) for name in names} | {"state": str(row.state)}
-    record |= {"tags": " ".join(row.tags), "duration_s": row.duration_s}
-    record |= {name: getattr(row, name) for name in ("created_at", "started_at", "ended_at")}
-    record |= {f"config.{key}": value for key, value in flatten(row.config).items()}
-    for key, summary in row.summary.items():
-        record |= {f"{key}.last": summary.last, f"{key}.min": summary.min, f"{key}.max": summary.max}
-    return record
-
-
-def _frame(records: Sequence[Mapping[str, Any]]) -> Any:
-    try:
-        import pandas
-    except ImportError:
-        pass
-    else:
-        return pandas.DataFrame(records)
-    try:
-        import polars
-    except ImportError:
-        raise MissingExtra(extra="frames", purpose="runs.frame()") from None
-    return polars.DataFrame(records, infer_schema_length=None, strict=False)
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """HTML in which every text is escaped."""
-    cells = "".join(f"<th>{html.escape(text)}</th>" for text in head)
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(str(text))}</td>" for text in row) + "</tr>" for row in rows)
-    return f"<table><thead><tr>{cells}</tr></thead><tbody>{body}</tbody></table>"

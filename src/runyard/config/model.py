@@ -60,6 +60,11 @@ class Config(BaseModel):
         """Give the settings as nested mappings, lists, texts and numbers, as they are stored."""
         return {name: plain(getattr(self, name)) for name in type(self).model_fields}
 
+    def _repr_html_(self) -> str:
+        from runyard.config.sheets import of_config  # late: for notebooks alone
+
+        return of_config(self)
+
 
 AnyConfig = TypeVar("AnyConfig", bound=BaseModel)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from runyard.config import sheets
 from runyard.config.building import Builder
 from runyard.config.cells import Cell, Choice, Source, Written, read_dimension, read_single, written_mapping
 from runyard.config.expansion import Expansion, Row, TooMany
@@ -56,6 +57,9 @@ class PlannedRun:
         """The seed of the config, None if it has none."""
         seed: int | None = getattr(self.config, SEED, None)
         return seed
+
+    def _repr_html_(self) -> str:
+        return sheets.of_planned_run(self.name, self.id, self.changed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,6 +132,15 @@ class Plan(Sequence[PlannedRun]):
     def preview(self) -> None:
         """Print what the plan holds, for notebooks and scripts."""
         print("\n".join(self.preview_lines()))
+
+    def _repr_html_(self) -> str:
+        first = self.runs[: sheets.MOST_RUNS]
+        keys = {key for run in first for key in run.changed}
+        rows = [
+            (run.name, run.id, {key: plain(value) for key, value in flatten(run.config) if key in keys})
+            for run in first
+        ]
+        return sheets.of_plan(rows, count=len(self), groups=self.n_groups, notes=self.notes)
 
 
 def expand(

@@ -48,6 +48,12 @@ class Sweep:
             raise ValueError(f"repeat needs a number of at least 1, not {times}")
         return Repeat(self, times)
 
+    def _repr_html_(self) -> str:
+        from runyard.config.sheets import of_sweep  # late: for notebooks alone
+
+        kinds = [type(part).__name__ for part in parts_of(self)]
+        return of_sweep(kinds, [(written.key, written.raw) for written in written_of(self)])
+
 
 @dataclass(frozen=True, eq=False)
 class Grid(Sweep):

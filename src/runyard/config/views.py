@@ -55,6 +55,11 @@ class ConfigDiff:
     rows: tuple[DifferingKey, ...]
     n_keys: int
 
+    def _repr_html_(self) -> str:
+        from runyard.config.sheets import of_differences  # late: for notebooks alone
+
+        return of_differences([(row.key, row.values) for row in self.rows], n_keys=self.n_keys)
+
 
 @dataclass(frozen=True)
 class DeclaredKey:

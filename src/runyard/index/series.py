@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 from runyard.index.chunks import Cells, reduce_groups
 from runyard.journal import HOST
-from runyard.journal.arrays import FloatArray, IntArray
+from runyard.journal.arrays import FloatArray, IntArray, thinned
+
+DRAWN_POINTS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,16 @@ class Series:
 
     def __len__(self) -> int:
         return len(self.steps)
+
+    def drawn(self) -> list[tuple[float, float]]:
+        """At most 300 points (step, value) that give the look of the series."""
+        few = thin(self, DRAWN_POINTS)
+        return list(zip(few.steps.tolist(), few.values.tolist(), strict=True))
+
+    def _repr_html_(self) -> str:
+        from runyard.drawing import Curve, chart  # late: for notebooks alone
+
+        return chart("", [Curve(f"{len(self):,} point{'s' * (len(self) != 1)}, last", self.drawn())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,18 +134,7 @@ def thin(series: Series, points: int) -> Series:
     Raises:
         ValueError: fewer than 4 points are asked for.
     """
-    if points < 4:
-        raise ValueError(f"a series cannot be thinned to {points} points; 4 are the least")
-    if len(series) <= points:
-        return series
-    stretches = (points - 2) // 2
-    borders = np.linspace(0, len(series), stretches + 1).astype(np.intp)
-    lows = np.where(np.isnan(series.values), np.inf, series.values)
-    highs = np.where(np.isnan(series.values), -np.inf, series.values)
-    kept = {0, len(series) - 1}
-    for begin, end in zip(borders[:-1].tolist(), borders[1:].tolist(), strict=True):
-        kept |= {begin + int(lows[begin:end].argmin()), begin + int(highs[begin:end].argmax())}
-    return _keep(series, np.array(sorted(kept)))
+    return series if len(series) <= points and points >= 4 else _keep(series, thinned(series.values, points))
 
 
 def buckets_of_series(series: Series, buckets: int) -> Buckets:

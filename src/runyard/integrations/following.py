@@ -1,7 +1,6 @@
-"""What all callbacks share: which run they log to, how settings become plain, what is best so far."""
+"""What all callbacks share: which run they log to, and what is best so far."""
 
 import math
-from collections.abc import Mapping
 from typing import Any, Literal
 
 from runyard.errors import UsageError
@@ -22,26 +21,6 @@ def the_run(run: Run | None, caller: str) -> Run:
     if found is None:
         raise UsageError(f"{caller} has no run to log to. Call runyard.start_run() before, or pass run=….")
     return found
-
-
-def readable(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that say something to a reader: numbers, texts, truth values, lists and mappings of those.
-
-    Callables, modules, arrays and whatever else a framework keeps among its parameters are told by their type's name.
-    """
-    return {str(name): _plain(value) for name, value in settings.items()}
-
-
-def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, Mapping):
-        return readable(value)
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(entry) for entry in value]
-    if getattr(value, "shape", None) == () and callable(getattr(value, "item", None)):  # a scalar of an array library
-        return value.item()
-    return getattr(value, "__qualname__", None) or type(value).__qualname__
 
 
 class Best:

@@ -10,8 +10,9 @@ from typing import Any
 
 import keras
 
-from runyard.integrations.following import Best, Goal, readable, the_run
+from runyard.integrations.following import Best, Goal, the_run
 from runyard.tracking import Run
+from runyard.tracking.settings import plain
 
 BEST_FILE = "best.keras"
 
@@ -61,7 +62,7 @@ class RunyardCallback(keras.callbacks.Callback):
                     "epochs": self.params.get("epochs"),
                     "batches_per_epoch": self.params.get("steps"),
                     "parameters": self.model.count_params(),
-                    "optimizer": readable(optimizer.get_config()),
+                    "optimizer": plain(optimizer.get_config()),
                 }
             }
         )

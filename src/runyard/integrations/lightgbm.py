@@ -10,8 +10,9 @@ The model is kept by the line after the training: a callback does not learn that
 
 from lightgbm.callback import CallbackEnv, EarlyStopException
 
-from runyard.integrations.following import readable, the_run
+from runyard.integrations.following import the_run
 from runyard.tracking import Run
+from runyard.tracking.settings import plain
 
 
 class RunyardCallback:
@@ -32,7 +33,7 @@ class RunyardCallback:
         """What LightGBM calls after each round."""
         run = the_run(self._given, "RunyardCallback")
         if env.iteration == env.begin_iteration:
-            run.configure({"lightgbm": readable(env.params)})
+            run.configure({"lightgbm": plain(env.params)})
         found: dict[str, float] = {}
         for of, metric, value, _, *spread in env.evaluation_result_list or ():
             found[f"{of}/{metric}"] = value

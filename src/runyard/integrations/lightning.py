@@ -19,8 +19,9 @@ except ModuleNotFoundError:  # the older name of the same package
     from pytorch_lightning.loggers.logger import Logger, rank_zero_experiment
     from pytorch_lightning.utilities import rank_zero_only
 
-from runyard.integrations.following import readable, the_run
+from runyard.integrations.following import the_run
 from runyard.tracking import Run
+from runyard.tracking.settings import plain
 
 
 class RunyardLogger(Logger):
@@ -65,7 +66,7 @@ class RunyardLogger(Logger):
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *_: Any, **__: Any) -> None:
         """Keep what `save_hyperparameters` saved, in the section `lightning` of the run's config."""
         settings = params if isinstance(params, Mapping) else vars(params)
-        self.experiment.configure({"lightning": readable(settings)})
+        self.experiment.configure({"lightning": plain(settings)})
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:

@@ -9,8 +9,9 @@ from typing import Any
 
 import optuna
 
-from runyard.integrations.following import readable, the_run
+from runyard.integrations.following import the_run
 from runyard.tracking import Run, current_run, start_run
+from runyard.tracking.settings import plain
 
 
 class RunyardCallback:
@@ -47,7 +48,7 @@ class RunyardCallback:
         state = trial.state.name.lower()
         with start_run(
             run.project,
-            config=readable(trial.params),
+            config=plain(trial.params),
             name=f"{study.study_name} {trial.number}",
             tags=[] if state == "complete" else [state.replace("fail", "failed")],
             parent=run,

@@ -19,9 +19,9 @@ from sklearn.base import BaseEstimator, is_classifier, is_regressor
 from sklearn.model_selection._search import BaseSearchCV
 
 from runyard.errors import RunyardError
-from runyard.integrations.following import readable
 from runyard.tracking import Run, current_run, start_run
 from runyard.tracking.complaints import say
+from runyard.tracking.settings import plain
 
 CHILDREN = 5
 _TABLE_ROWS = 1_000
@@ -180,9 +180,7 @@ def _value(value: Any) -> Any:
         return _described(value)
     if isinstance(value, list | tuple) and any(isinstance(entry, tuple) for entry in value):  # the steps of a pipeline
         return {str(entry[0]): _value(entry[1]) for entry in value if isinstance(entry, tuple) and len(entry) > 1}
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    return readable({"": value})[""]
+    return plain(value)
 
 
 def _scores(estimator: Any, x: Any, y: Any) -> dict[str, float]:
@@ -214,13 +212,13 @@ def _tell_search(run: Run, search: Any, children: int) -> None:
         run.log({"search/score": scores[number]}, step=number)
     if hasattr(search, "best_index_"):
         run.log({"search/best_score": scores[search.best_index_]})
-        run.configure({"sklearn": {"best": readable(results["params"][search.best_index_])}})
+        run.configure({"sklearn": {"best": plain(results["params"][search.best_index_])}})
     shown = [name for name in results if name.startswith(("mean_", "std_", "rank_"))]
     best_first = np.argsort(-np.nan_to_num(scores, nan=-np.inf), kind="stable")
     run.log_table(
         "search/candidates",
         [
-            {**readable(results["params"][number]), **{name: float(results[name][number]) for name in shown}}
+            {**plain(results["params"][number]), **{name: float(results[name][number]) for name in shown}}
             for number in best_first[:_TABLE_ROWS]
         ],
     )
@@ -231,7 +229,7 @@ def _tell_search(run: Run, search: Any, children: int) -> None:
 def _tell_candidate(run: Run, search: Any, number: int) -> None:
     results = search.cv_results_
     name = f"{type(search).__name__} {number}"
-    with start_run(run.project, config=readable(results["params"][number]), name=name, parent=run) as child:
+    with start_run(run.project, config=plain(results["params"][number]), name=name, parent=run) as child:
         for fold in range(search.n_splits_):
             found = {
                 key.removeprefix(f"split{fold}_"): values[number]

@@ -11,8 +11,9 @@ from typing import Any
 
 from transformers import TrainerCallback
 
-from runyard.integrations.following import readable, the_run
+from runyard.integrations.following import the_run
 from runyard.tracking import Run
+from runyard.tracking.settings import plain
 
 _SECTIONS = ("eval", "test")  # what Trainer puts before the names of metrics; without one it is the training
 
@@ -37,9 +38,9 @@ class RunyardCallback(TrainerCallback):
         """Tell how the model is trained: what differs from the Trainer's defaults, and the model's own config."""
         if state.is_world_process_zero:
             model = more.get("model")
-            described = {"trainer": readable(_changed(args))}
+            described = {"trainer": plain(_changed(args))}
             if model is not None:
-                described["model"] = readable(model.config.to_diff_dict()) if hasattr(model, "config") else {}
+                described["model"] = plain(model.config.to_diff_dict()) if hasattr(model, "config") else {}
                 described["trainer"]["parameters"] = sum(each.numel() for each in model.parameters())
             self._run.configure({"transformers": described})
 

@@ -10,6 +10,7 @@
 <home>/artifacts.url                   the files by content are in a bucket: s3://bucket/prefix
 <home>/copies/<2 hex>/<sha256>         copies of such files that were used lately
 <home>/views.json                      views that people saved on the dashboard
+<home>/dashboard.url                   where the dashboard of the home runs, locked by it as long as it does
 <home>/reservations.json               slots that people have for themselves
 <home>/submitting-<…>.json             ids of runs that are being made right now: not yet runs, for anybody else
 <home>/runs/<id>/run.json              what was asked for
@@ -244,6 +245,10 @@ class Home:
     def marker(self) -> Path:
         """The file that makes a folder a home."""
         return self.path / "home.json"
+
+    @property
+    def dashboard(self) -> Path:
+        return self.path / "dashboard.url"
 
     @property
     def database(self) -> Path:

@@ -23,11 +23,12 @@ from runyard.journal.events import ChildBegan
 from runyard.records import RunSpec, encode_spec, new_run_id
 from runyard.tracking.complaints import say
 from runyard.tracking.run import Run, current_run
-from runyard.tracking.settings import plain_value
+from runyard.tracking.settings import plain
 from runyard.tracking.values import check_name
 
 RUN_DIR_VARIABLE = "RUNYARD_RUN_DIR"
 ATTEMPT_VARIABLE = "RUNYARD_ATTEMPT"
+LIVE_VARIABLE = "RUNYARD_LIVE"
 WAITING_VARIABLE = "RUNYARD_WAITING"  # see runyard.project.child
 
 
@@ -39,6 +40,7 @@ def start_run(
     tags: Iterable[str] = (),
     home: "str | Path | None" = None,
     parent: Run | None = None,
+    live: bool = True,
 ) -> Run:
     """Start a run that this process is; or join the one it was started for by Runyard.
 
@@ -50,10 +52,13 @@ def start_run(
         home: where the run is kept; RUNYARD_HOME or ~/.runyard if left out.
         parent: the run that this one is a part of, e.g. the search of which it is a trial. It stays open, this one
             becomes a run of its own beside it, which the same supervisor watches.
+        live: in a notebook, show a chart of what is logged below the cell, about once a second; RUNYARD_LIVE=0 in the
+            environment means no, too. Elsewhere it makes no difference.
 
     Returns:
         The run, also usable as a context manager. A run that is open in this process already is returned as it is
-        when Runyard started the process; otherwise it is finished first, as a notebook's cell that is run again means.
+        when Runyard started the process; otherwise it is ended first, as a notebook's cell that is run again means:
+        completed, or in a notebook as the last cell ended that logged to it.
 
     Raises:
         UsageError: the project, the name or a tag is no text, or the config no mapping; or the code is imported ahead
@@ -69,7 +74,7 @@ def start_run(
         run = before or Run.attach(under, int(os.environ.get(ATTEMPT_VARIABLE, "1")), config=config)
     else:
         if before is not None and before is not parent and (parent is None or before._thread == get_ident()):
-            before.finish()
+            before._abandon()
         spec = _spec(project, config, name=name, tags=tags)
         if parent is not None:
             spec = msgspec.structs.replace(spec, parent=parent.id)
@@ -79,9 +84,13 @@ def start_run(
         if parent is not None and watched is None:
             _wait_for_room()
         folder = _make_folder(where, spec)
-        run = Run.attach(
-            folder, 1, config=config, rank=0
-        )  # nobody tells ranks of a foreign script apart: each is a run
+        shell = _shell()
+        # rank 0: nobody tells ranks of a foreign script apart, each is a run
+        run = (
+            Run.attach(folder, 1, config=config, rank=0)
+            if shell is None
+            else _in_notebook(shell, where, folder, config=config, is_drawn=live and parent is None)
+        )
         if parent is not None:
             run._inherit_stop(parent)
         if watched is not None:
@@ -124,10 +133,25 @@ def _plain(config: Any) -> dict[str, Any]:
     elif not hasattr(config, "keys") and hasattr(config, "__dict__") and not isinstance(config, type):
         config = vars(config)
     try:
-        found = msgspec.to_builtins(dict(config), str_keys=True, enc_hook=plain_value)
+        found = dict(config)
     except (TypeError, ValueError):
         raise UsageError(f"config must be a mapping of names to values, not {type(config).__name__}.") from None
-    return dict(found)
+    return dict(plain(found))
+
+
+def _shell() -> Any:
+    """The IPython that this code runs in, or None. Where nobody has imported it, it is not imported here."""
+    find = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    return find() if find else None
+
+
+def _in_notebook(shell: Any, home: Home, folder: Path, *, config: Any, is_drawn: bool) -> Run:
+    from runyard.tracking.notebook import NotebookRun, cells_of, page_of  # late: for notebooks alone
+
+    run = NotebookRun.attach(folder, 1, config=config, rank=0)
+    is_drawn = is_drawn and os.environ.get(LIVE_VARIABLE, "") not in ("0", "false", "no", "off")
+    run.show(cells_of(shell), is_drawn=is_drawn, link=page_of(run.id, home))
+    return run
 
 
 def _user() -> str:
@@ -250,4 +274,4 @@ def _end_with_the_process() -> None:
 
 def _at_exit() -> None:
     while (run := current_run()) is not None:
-        run.finish(SystemExit(_exit_code) if _exit_code else None)
+        run._abandon(SystemExit(_exit_code) if _exit_code else None)

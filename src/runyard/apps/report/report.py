@@ -18,13 +18,13 @@ import jinja2
 from markupsafe import Markup
 
 from runyard import __version__
-from runyard.apps.drawing import tokens_css
 from runyard.apps.evaluation import Costs, Measures, data_version, measure
 from runyard.apps.facts import Subject
 from runyard.apps.redaction import redacted, redacted_together
 from runyard.apps.report import sections, threshold
 from runyard.apps.report.pictures import ROOM_BYTES, Album
 from runyard.apps.words import Words
+from runyard.drawing import tokens_css
 from runyard.tracking.predictions import Predictions
 
 _HERE = Path(__file__).parent

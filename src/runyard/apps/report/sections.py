@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from runyard.apps.drawing import Plot
 from runyard.apps.evaluation import Comparison, GroupBy, Measures, Scored, compare, errors, precision_recall, roc
 from runyard.apps.evaluation.gallery import count_errors
 from runyard.apps.facts import Curve, Facts, Metric
 from runyard.apps.report.pictures import Album
 from runyard.apps.words import Words
+from runyard.drawing import Plot
 from runyard.tracking.predictions import Predictions
 
 MOST_CLASSES = 20  # of a matrix that can be read

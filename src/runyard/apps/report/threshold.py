@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runyard.apps.drawing import Plot, nice_ceiling
 from runyard.apps.evaluation import Costs, Decision, Scored, interval
 from runyard.apps.words import Words
+from runyard.drawing import Plot, nice_ceiling
 from runyard.errors import UsageError
 from runyard.tracking.predictions import Predictions
 

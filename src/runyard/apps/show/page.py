@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from runyard.apps.drawing import colour
 from runyard.apps.evaluation import Doubts
 from runyard.apps.facts import Subject
 from runyard.apps.show.app import App
@@ -11,6 +10,7 @@ from runyard.apps.show.plain import block, plain
 from runyard.apps.show.sources import Source
 from runyard.apps.show.stage import Stage
 from runyard.apps.words import Language, Words
+from runyard.drawing import colour
 from runyard.errors import RunyardError
 
 _NAMES = {Language.EN: "English", Language.DE: "Deutsch"}

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from runyard.apps.drawing import colour
+from runyard.drawing import colour
 from runyard.errors import MissingExtra
 
 HOST = "127.0.0.1"

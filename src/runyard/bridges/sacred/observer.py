@@ -27,7 +27,7 @@ from runyard.bridges.sacred.names import OUTPUT_KEY, file_name, numbered, series
 from runyard.errors import StopRun
 from runyard.tracking import Run, start_run
 from runyard.tracking.complaints import say
-from runyard.tracking.settings import plain_value
+from runyard.tracking.settings import plain
 from runyard.tracking.start import RUN_DIR_VARIABLE
 
 LARGEST_RESOURCE_BYTES = 64 << 20  # a data set that was opened is not copied; its path is told
@@ -372,5 +372,5 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     if callable(getattr(value, "tolist", None)):
-        return value.tolist()
-    return plain_value(value)
+        return value.tolist()  # whole, however long: a result is no setting
+    return plain(value)

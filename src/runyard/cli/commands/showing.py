@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from runyard.cli import completion
-from runyard.cli.options import Json
+from runyard.cli.options import Json, Where
 
 app = typer.Typer(rich_markup_mode=None)
 demo = typer.Typer(rich_markup_mode=None, no_args_is_help=True)
@@ -77,6 +77,34 @@ def report(
             as_json=as_json,
         )
     )
+
+
+@app.command("notebook")
+def notebook(
+    runs: Annotated[
+        list[str] | None, typer.Argument(metavar="[RUN]...", autocompletion=completion.run, show_default=False)
+    ] = None,
+    where: Where = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="NAME.ipynb, or NAME.py with cells of # %% [runs-ID.ipynb]."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite a file that exists.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write a notebook about runs, executed once: settings, what differs, curves, answers, pictures.
+
+    It asks for the runs by their ids, so it can be run again and changed. A .py holds no outputs and is not executed:
+    it is for a repository.
+
+    \b
+    runyard notebook best
+    runyard notebook 8fk2 m3qd --out compare.ipynb
+    runyard notebook --where 'experiment == "lr"' --out lr.py
+    """
+    from runyard.cli import notebook as command
+
+    command.notebook(runs=runs or [], where=where, out=out, force=force, as_json_=as_json)
 
 
 @demo.command("pack")

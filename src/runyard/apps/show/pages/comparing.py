@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from runyard.apps.drawing import colour
 from runyard.apps.evaluation import Difference
 from runyard.apps.report.sections import comparison
 from runyard.apps.show.plain import block, plain, shown_picture
 from runyard.apps.show.stage import Stage
+from runyard.drawing import colour
 from runyard.tracking.predictions import Predictions
 
 _COLUMNS = 4

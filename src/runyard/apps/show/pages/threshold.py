@@ -5,12 +5,12 @@ from typing import Any
 
 import streamlit as st
 
-from runyard.apps.drawing import colour
 from runyard.apps.evaluation import Costs, Decision
 from runyard.apps.report import threshold as lines
 from runyard.apps.report.sections import short
 from runyard.apps.show.plain import block, plain
 from runyard.apps.show.stage import Stage
+from runyard.drawing import colour
 from runyard.tracking.predictions import Predictions
 
 CHOSEN = "runyard-line"  # survives a change of page, which the state of a widget does not

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
-from runyard.apps.drawing.colours import colour
+from runyard.drawing.colours import Palette, colour
 
 _FONT = "font-family=\"ui-sans-serif,system-ui,'Segoe UI',Roboto,'Helvetica Neue','DejaVu Sans',Arial,sans-serif\""
 _TEXT_PX = 11
@@ -19,6 +19,7 @@ class Plot:
         x_label, y_label: below and above the axes.
         number: how numbers are written at the axes.
         title: for screen readers.
+        palette: what colours mean; those of the light theme if left out.
     """
 
     def __init__(
@@ -33,7 +34,9 @@ class Plot:
         number: Callable[[float], str] = "{:g}".format,
         title: str = "",
         left: int = 48,
+        palette: Palette = colour,
     ) -> None:
+        self._colour = palette
         self._x, self._y = _spread(x), _spread(y)
         self.width, self.height = width, height
         self.left, self.right, self.top, self.bottom = left, 14, 26 if y_label else 10, 38 if x_label else 22
@@ -66,7 +69,7 @@ class Plot:
         path = "".join(f"{'L' if place else 'M'}{x:.1f} {y:.1f}" for place, (x, y) in enumerate(points))
         dashed = f' stroke-dasharray="{dash}"' if dash else ""
         self._marks.append(
-            f'<path{_class(name)} d="{path}" fill="none" stroke="{colour(ink)}" stroke-width="{width:g}"'
+            f'<path{_class(name)} d="{path}" fill="none" stroke="{self._colour(ink)}" stroke-width="{width:g}"'
             f' stroke-linejoin="round" stroke-linecap="round"{dashed}/>'
         )
         return self
@@ -77,10 +80,10 @@ class Plot:
         is_right = across > self.width * 0.7
         self._marks.append(
             f'<g{_class(name)} transform="translate({across:.1f} 0)"><line y1="{self.top}" y2="{bottom:.1f}"'
-            f' stroke="{colour(ink)}" stroke-width="1.5" stroke-dasharray="4 3"/>'
+            f' stroke="{self._colour(ink)}" stroke-width="1.5" stroke-dasharray="4 3"/>'
             + (
                 f'<text x="{-6 if is_right else 6}" y="{self.top + 10}" text-anchor="{"end" if is_right else "start"}"'
-                f' fill="{colour(ink)}">{escape(label)}</text>'
+                f' fill="{self._colour(ink)}">{escape(label)}</text>'
                 if label
                 else ""
             )
@@ -92,8 +95,8 @@ class Plot:
         """A point."""
         across, up = self.at(x, y)
         self._marks.append(
-            f'<circle{_class(name)} transform="translate({across:.1f} {up:.1f})" r="{radius:g}" fill="{colour(ink)}"'
-            f' stroke="{colour("panel")}" stroke-width="1.5"/>'
+            f'<circle{_class(name)} transform="translate({across:.1f} {up:.1f})" r="{radius:g}"'
+            f' fill="{self._colour(ink)}" stroke="{self._colour("panel")}" stroke-width="1.5"/>'
         )
         return self
 
@@ -101,7 +104,7 @@ class Plot:
         """Many small points."""
         path = "".join("M{:.1f} {:.1f}h0".format(*self.at(x, y)) for x, y in zip(xs, ys, strict=True))
         self._marks.append(
-            f'<path d="{path}" stroke="{colour(ink)}" stroke-width="4" stroke-linecap="round" opacity="0.45"/>'
+            f'<path d="{path}" stroke="{self._colour(ink)}" stroke-width="4" stroke-linecap="round" opacity="0.45"/>'
         )
         return self
 
@@ -111,14 +114,14 @@ class Plot:
         bottom = self.height - self.bottom
         parts = [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width} {self.height}" role="img"'
-            f' aria-label="{escape(self._title)}" {_FONT} font-size="{_TEXT_PX}" fill="{colour("ink-2")}"'
+            f' aria-label="{escape(self._title)}" {_FONT} font-size="{_TEXT_PX}" fill="{self._colour("ink-2")}"'
             f' data-box="{self.left} {self.width - self.right} {self.top} {bottom}">'
         ]
         for value in ticks(*self._y, most=5):
             _, up = self.at(self._x[0], value)
             parts.append(
                 f'<line x1="{self.left}" x2="{self.width - self.right}" y1="{up:.1f}" y2="{up:.1f}"'
-                f' stroke="{colour("line")}"/><text class="y-tick" x="{self.left - 7}" y="{up + 4:.1f}"'
+                f' stroke="{self._colour("line")}"/><text class="y-tick" x="{self.left - 7}" y="{up + 4:.1f}"'
                 f' text-anchor="end">{escape(self._number(value))}</text>'
             )
         for value in ticks(*self._x, most=6):
@@ -128,7 +131,7 @@ class Plot:
             )
         parts.append(
             f'<line x1="{self.left}" x2="{self.width - self.right}" y1="{bottom}" y2="{bottom}"'
-            f' stroke="{colour("line-2")}"/>'
+            f' stroke="{self._colour("line-2")}"/>'
         )
         if x_label:
             middle = (self.left + self.width - self.right) / 2
