@@ -42,8 +42,8 @@ export function ChartToolbar({ count, total, isWrong, hasGroups, keys }) {
       <option value="time">time of day</option>
       ${others.length > 0 && html`<optgroup label="by another metric">${others.map((key) => html`<option value=${`metric:${key}`}>${key}</option>`)}</optgroup>`}
     </select>
-    <button class=${`chip ${isLogX.value ? "on" : ""}`} aria-pressed=${isLogX.value} disabled=${xKind.value === "time"} onClick=${() => toggleLog("x")}>log x</button>
-    <button class=${`chip ${isLogY.value ? "on" : ""}`} aria-pressed=${isLogY.value} onClick=${() => toggleLog("y")}>log y</button>
+    <span class="chart-logs"><button class=${`chip ${isLogX.value ? "on" : ""}`} aria-pressed=${isLogX.value} disabled=${xKind.value === "time"} onClick=${() => toggleLog("x")}>log x</button>
+    <button class=${`chip ${isLogY.value ? "on" : ""}`} aria-pressed=${isLogY.value} onClick=${() => toggleLog("y")}>log y</button></span>
   </div>`;
 }
 

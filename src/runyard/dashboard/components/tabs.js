@@ -1,5 +1,5 @@
 import { effect } from "@preact/signals";
-import { useErrorBoundary } from "preact/hooks";
+import { useEffect, useErrorBoundary, useRef } from "preact/hooks";
 import { html } from "../html.js";
 import { plural } from "../format.js";
 import { failure, version } from "../rows.js";
@@ -8,6 +8,7 @@ import { Failed } from "./failed.js";
 import { Later } from "./later.js";
 
 const LATER_MS = 1000;
+const AROUND = 16; // pixels beside the open tab where there is no room for all
 const PANELS = ["charts", "overview", "diff", "grid", "parameters", "media", "output", "system"];
 
 const files = new Later(Object.fromEntries(PANELS.map((name) => [name, async () => (await import(`../panels/${name}.js`)).default])));
@@ -43,8 +44,16 @@ export function Tabs() {
     tab.value = PANELS[(PANELS.indexOf(name) + by + PANELS.length) % PANELS.length];
     /** @type {HTMLElement | null} */ (document.getElementById(`tab-${tab.value}`))?.focus();
   };
+  const box = useRef(/** @type {HTMLElement | null} */ (null));
+  useEffect(() => {
+    const bar = /** @type {HTMLElement} */ (box.current);
+    const open = /** @type {HTMLElement} */ (bar.querySelector(`#tab-${name}`));
+    const over = open.getBoundingClientRect().right - bar.getBoundingClientRect().right;
+    const under = bar.getBoundingClientRect().left - open.getBoundingClientRect().left;
+    if (over > 0 || under > 0) bar.scrollLeft += over > 0 ? over + AROUND : -under - AROUND;
+  }, [name]);
   return html`<section class="right" aria-label="Panels">
-    <div class="tabs">
+    <div class="tabs" ref=${box}>
       <div class="tab-list" role="tablist" aria-label="Panels" onKeyDown=${onKey}>
         ${PANELS.map(
           (each) => html`<button
