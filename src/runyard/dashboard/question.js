@@ -30,9 +30,22 @@ export function defaultColumns(offered, project) {
   return ids.map((id) => ({ id, isPinned: id === "state" || id === "name" || id === best[0] }));
 }
 
-/** @param {Columns | null} offered @param {Project | null} project @returns {string[]} the metrics that are shown first */
+/** What was found, since a run may have 12,000 metrics. @type {WeakMap<Columns, {project: Project | null, keys: string[]}>} */
+const headlines = new WeakMap();
+
+/** @param {Columns | null} offered @param {Project | null} project @returns {readonly string[]} the metrics that are shown first */
 function headlineOf(offered, project) {
-  const logged = offered?.metrics ?? [];
+  if (offered === null) return [];
+  const known = headlines.get(offered);
+  if (known?.project === project) return known.keys;
+  const keys = findHeadline(offered, project);
+  headlines.set(offered, { project, keys });
+  return keys;
+}
+
+/** @param {Columns} offered @param {Project | null} project @returns {string[]} */
+function findHeadline(offered, project) {
+  const logged = offered.metrics;
   if (project?.metrics.length) {
     const known = new Set(logged.map((each) => each.key));
     const judged = project.metrics.map((each) => each.key).filter((key) => known.has(key));
