@@ -12,7 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runyard.server import choose_port, create_app, serve
+from runyard.server import choose_port, create_app
+from runyard.server.running import Server
 from tests.server import demo_home
 
 if TYPE_CHECKING:
@@ -76,8 +77,11 @@ def main() -> int:
         listener = choose_port(None)
         address = f"http://127.0.0.1:{listener.getsockname()[1]}/"
         is_ready = threading.Event()
-        threading.Thread(target=lambda: serve(create_app(home), listener, on_ready=is_ready.set), daemon=True).start()
-        is_ready.wait(30)
+        server = Server(create_app(home), on_ready=is_ready.set)
+        threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True).start()
+        if not is_ready.wait(60):
+            print("The dashboard did not start.", file=sys.stderr)
+            return 1
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
             for name, size, place, prepare in SHOTS:

@@ -116,8 +116,7 @@ def test_a_team_is_set_up_and_a_viewer_only_looks(server: Running, visit: Visit,
     # shut out: the page of the viewer asks for a name again
     admin.get_by_role("button", name="Shut out vic").click()
     admin.get_by_text("vic is shut out.").wait_for()
-    viewer.goto(server.url + "/#/queue")
-    viewer.reload()
+    viewer.goto(server.url + "/#/queue")  # the page asks, is refused, and begins anew by itself
     viewer.get_by_role("button", name="Log in").wait_for()
     other.wrong.clear()  # what was asked for meanwhile was refused
 

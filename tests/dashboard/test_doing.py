@@ -201,6 +201,24 @@ def test_failed_runs_are_cleaned_by_rule_and_come_back(demo: Server, visit: Visi
     cleaner.locator(".cleaner-foot b", has_text="runs").wait_for()
 
 
+def test_a_project_is_cleaned_down_to_a_size_and_gets_its_runs_back(demo: Server, visit: Visit) -> None:
+    page = _open(visit, demo, "#/disk")
+    cleaner = page.get_by_role("region", name="Clean by rule")
+    cleaner.get_by_role("button", name="Stored files above a size").click()
+    cleaner.get_by_text("Nothing to clean").wait_for()
+    cleaner.get_by_label("Project").select_option("weld-seam")
+    cleaner.get_by_label("GB", exact=True).fill("0")
+    cleaner.get_by_label("GB", exact=True).press("Enter")
+    cleaner.locator(".cleaner-foot b", has_text="run").wait_for()
+
+    cleaner.get_by_role("button", name="Move to the trash").click()
+
+    page.get_by_text("moved to the trash").wait_for()
+    cleaner.get_by_text("Nothing to clean").wait_for()
+    page.get_by_role("button", name="Undo").click()
+    cleaner.locator(".cleaner-foot b", has_text="run").wait_for()
+
+
 def test_the_trash_is_emptied_only_after_a_second_click(demo: Server, visit: Visit) -> None:
     page = _open(visit, demo, "#/disk")
     page.get_by_role("button", name="Empty the trash").click()

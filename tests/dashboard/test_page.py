@@ -78,6 +78,18 @@ def test_the_first_look_shows_runs_and_selects_some(demo: Server, visit: Visit) 
     assert "width" not in heads  # it is the same in all runs
 
 
+def test_what_the_first_rows_need_is_asked_for_early_and_once(demo: Server, visit: Visit) -> None:
+    asked: list[str] = []
+    visit.page.on("request", lambda request: asked.append(request.url.partition("/api/v1/")[2]))
+    visit.page.goto(f'{demo.address}#/p/weld-seam?q=state+==+"COMPLETED"&sort=-metric:val/accuracy.max')
+    visit.page.wait_for_selector(".row.run")
+
+    needed = [each for each in asked if re.match(r"(session|projects|columns)\b|runs\?.*limit=100\b", each)]
+    assert [re.split(r"\?", each)[0] for each in needed[:5]] == ["session", "projects", "columns", "columns", "runs"]
+    assert len(needed[:4]) == len(set(needed[:4]))
+    assert set(needed[4:]) == {needed[4]}  # asked by the same functions, so the table takes the answer
+
+
 def test_filter_narrows_and_a_mistake_is_told_under_the_word(demo: Server, visit: Visit) -> None:
     page = _open(visit, demo)
     _filter(page, 'config.optim.lr < 0.05 and state == "COMPLETED"')

@@ -1,6 +1,8 @@
 """The files of the page: kept by browsers for as long as they stay the same, and announced before they are needed."""
 
 import asyncio
+import base64
+import hashlib
 import re
 import shutil
 from collections.abc import Coroutine
@@ -34,11 +36,34 @@ def test_everything_that_the_page_names_is_there_for_good(shared: Served) -> Non
 def test_a_module_is_announced_with_all_that_it_imports(shared: Served) -> None:
     page = shared.http.get("/").text
 
-    announced = re.findall(r'<link rel="modulepreload" href="[0-9a-f]+/([^"]+)">', page)
-    assert len(announced) == len(set(announced))
-    assert announced[0] == "app.js"
-    assert {"rows.js", "vendor/preact.mjs", "vendor/signals-core.mjs", "vendor/uPlot.mjs"} <= set(announced)
-    assert "panels/diff.js" not in announced
+    now = re.findall(r'<link rel="modulepreload" href="[0-9a-f]+/([^"]+)"', page)
+    later = re.findall(r'<link rel="later" href="[0-9a-f]+/([^"]+)"', page)
+    assert len(now + later) == len({*now, *later})
+    assert now[0] == "first-rows.js"
+    assert {"question.js", "app.js", "rows.js", "vendor/preact.mjs", "vendor/signals-core.mjs"} <= set(now)
+    assert {"panels/charts.js", "vendor/uPlot.mjs"} <= set(later)
+    assert not {"panels/diff.js", "pages/queue.js"} & {*now, *later}
+
+
+def test_only_the_inline_scripts_of_the_page_may_run(shared: Served) -> None:
+    page = shared.http.get("/")
+
+    allowed = set(re.findall(r"'sha256-([^']+)'", page.headers["content-security-policy"]))
+    inline = re.findall(r'<script(?: type="importmap")?>(.+?)</script>', page.text, re.DOTALL)
+    assert len(inline) == 2  # what starts first, and the import map
+    assert allowed == {base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in inline}
+
+
+def test_the_page_asks_for_data_at_once_where_it_will_be_let_in() -> None:
+    team, own = Pages(has_accounts=True), Pages(has_accounts=False)
+
+    stranger = _answer(_get(team, "/")).text
+    member = _answer(_get(team, "/", {"cookie": "runyard-session=abc"})).text
+    alone = _answer(_get(own, "/")).text
+
+    assert 'data-door="open"' not in stranger
+    assert 'data-door="open"' in member
+    assert alone == member
 
 
 @pytest.mark.parametrize("path", ["/000000000000/app.js", "/styles", "/styles/", "/app.js/", "/../pages.py", "/x"])
@@ -56,11 +81,11 @@ def test_a_plain_name_is_asked_for_each_time(shared: Served) -> None:
     assert found.headers["content-type"].startswith("text/javascript")
 
 
-async def _get(pages: Pages, path: str) -> httpx.Response:
+async def _get(pages: Pages, path: str, headers: dict[str, str] | None = None) -> httpx.Response:
     app = Starlette()
     app.mount("/", pages)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://127.0.0.1") as client:
-        return await client.get(path)
+        return await client.get(path, headers=headers)
 
 
 def _answer(question: Coroutine[Any, Any, httpx.Response]) -> httpx.Response:

@@ -1,9 +1,9 @@
 /** Everything the page asks of the server; no other file fetches. The API is described at /api/v1/openapi.json. */
 
-/** @import {Project, Run, RunPage, Columns, GroupPage, ActionResult, Growth, Queue, Reservation, Machine, Morning, Disk, Cleaning, Changed, SeriesRequest, Series, MediaItem, Output, Session, Link, Token, User, PrivateProject, AuditEntry} from "./types.js" */
+/** @import {Project, Run, RunPage, Columns, GroupPage, ActionResult, Growth, Queue, Reservation, Machine, Morning, Disk, Cleaning, CleaningAsked, Changed, SeriesRequest, Series, MediaItem, Output, Session, Link, Token, User, PrivateProject, AuditEntry} from "./types.js" */
 
-const BASE = "/api/v1";
-const LONGEST_KEYS = 20_000;
+import { BASE, columnsAddress, fitting, list, part, runsAddress, url } from "./address.js";
+
 const LONGEST_NAME = 200; // of a download: its end tells what it is
 
 /** What the server refused, in its own sentence; `position` and `length` point into a query. */
@@ -20,17 +20,6 @@ export class ApiError extends Error {
 /** Sent to the window when the server no longer knows who asks. */
 export const LOGGED_OUT = "runyard-logged-out";
 const LOGGING_IN = [`${BASE}/session`, `${BASE}/links/`];
-
-/**
- * @param {string} path
- * @param {Record<string, string | number | null | undefined>} [params]
- */
-export function url(path, params = {}) {
-  const search = new URLSearchParams();
-  for (const [key, value] of Object.entries(params)) if (value !== undefined && value !== null && value !== "") search.set(key, String(value));
-  const text = search.toString();
-  return BASE + path + (text ? `?${text}` : "");
-}
 
 /**
  * @param {string} address
@@ -63,8 +52,19 @@ async function ask(address, init) {
  * @param {AbortSignal} [signal]
  * @returns {Promise<any>}
  */
-export async function get(path, params, signal) {
-  return (await ask(url(path, params), { signal })).json();
+export const get = (path, params, signal) => read(url(path, params), signal);
+
+/**
+ * @param {string} address
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<any>}
+ */
+async function read(address, signal) {
+  const early = window.early.get(address);
+  window.early.delete(address); // it is for one who asks, once
+  const found = await early;
+  signal?.throwIfAborted();
+  return found ?? (await ask(address, { signal })).json();
 }
 
 /**
@@ -80,9 +80,6 @@ export async function send(method, path, body, signal) {
   const response = await ask(url(path), { method, headers, body: body === undefined ? undefined : JSON.stringify(body), signal });
   return response.status === 204 ? null : response.json();
 }
-
-const part = encodeURIComponent;
-const list = (/** @type {readonly string[] | undefined} */ keys) => keys?.map((key) => key.replaceAll(",", "\\,")).join(",");
 
 /** @returns {Promise<Session>} */
 export const session = () => get("/session");
@@ -120,31 +117,17 @@ export const openProject = (project) => send("DELETE", `/private/${part(project)
 /** @returns {Promise<AuditEntry[]>} */
 export const audit = async () => (await get("/audit", { limit: 200 })).entries;
 
-
-/**
- * Keys as an address takes them: a server reads addresses up to some 64 kB, and names may be of any length.
- * @param {readonly string[] | undefined} keys
- */
-function fitting(keys) {
-  let room = LONGEST_KEYS;
-  return list(keys?.filter((key) => part(key).length + 3 <= room && (room -= part(key).length + 3)));
-}
-
 /** @returns {Promise<Project[]>} */
 export const projects = async () => (await get("/projects")).projects;
 
-/**
- * @param {{project?: string, query?: string, sort?: string, offset?: number, limit?: number, count?: boolean, metrics?: readonly string[], config?: readonly string[]}} asked
- * @param {AbortSignal} [signal]
- * @returns {Promise<RunPage>}
- */
-export const runs = (asked, signal) => get("/runs", { ...asked, count: asked.count === false ? "false" : null, metrics: fitting(asked.metrics), config: fitting(asked.config) }, signal);
+/** @param {import("./types.js").RunsAsked} asked @param {AbortSignal} [signal] @returns {Promise<RunPage>} */
+export const runs = (asked, signal) => read(runsAddress(asked), signal);
 
 /** @param {string} id @param {AbortSignal} [signal] @returns {Promise<Run>} */
 export const run = (id, signal) => get(`/runs/${part(id)}`, {}, signal);
 
 /** @param {string} project @param {string} [query] @param {AbortSignal} [signal] @returns {Promise<Columns>} */
-export const columns = (project, query, signal) => get("/columns", { project, query }, signal);
+export const columns = (project, query, signal) => read(columnsAddress(project, query), signal);
 
 /**
  * @param {{project: string, query?: string, by: string, metrics?: readonly string[], sort?: string, offset?: number, limit?: number}} asked
@@ -221,10 +204,10 @@ export const morning = (project, since, signal) => get("/morning", { project, si
 /** @param {string} [project] @param {AbortSignal} [signal] @returns {Promise<Disk>} */
 export const disk = (project, signal) => get("/disk", { project }, signal);
 
-/** @param {string} rule @param {number} days @param {AbortSignal} [signal] @returns {Promise<Cleaning>} */
-export const cleaning = (rule, days, signal) => get("/disk/cleaning", { rule, older_than_days: days }, signal);
-/** @param {string} rule @param {number} days @param {string} plan of the preview @returns {Promise<{count: number, size_bytes: number, freed_bytes: number, ids: string[]}>} */
-export const clean = (rule, days, plan) => send("POST", "/disk/cleaning", { rule, older_than_days: days, plan });
+/** @param {CleaningAsked} asked @param {AbortSignal} [signal] @returns {Promise<Cleaning>} */
+export const cleaning = (asked, signal) => get("/disk/cleaning", { ...asked }, signal);
+/** @param {CleaningAsked & {plan: string}} asked `plan` of the preview @returns {Promise<{count: number, size_bytes: number, freed_bytes: number, ids: string[]}>} */
+export const clean = (asked) => send("POST", "/disk/cleaning", asked);
 
 /** @returns {Promise<any>} */
 export const trash = () => get("/trash");

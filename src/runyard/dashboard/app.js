@@ -1,42 +1,45 @@
 /** The page: ties state, API and components together. */
-import { batch, effect, signal } from "@preact/signals";
+import { batch, computed, effect, signal } from "@preact/signals";
 import { render } from "preact";
 import * as api from "./api.js";
 import { startColumns } from "./columns.js";
 import { Failed } from "./components/failed.js";
 import { Help } from "./components/help.js";
 import { MachineStrip, overnight } from "./components/machine-strip.js";
+import { Later } from "./components/later.js";
 import { startTabs } from "./components/tabs.js";
 import { Toasts } from "./components/toast.js";
 import { TopBar } from "./components/top-bar.js";
 import { html } from "./html.js";
 import { startKeyboard } from "./keyboard.js";
-import { AccountPage } from "./pages/account.js";
-import { AdminPage } from "./pages/admin.js";
-import { DiskPage } from "./pages/disk.js";
-import { LoginPage } from "./pages/login.js";
-import { MorningPage } from "./pages/morning.js";
 import { ProjectPage } from "./pages/project.js";
-import { ProjectsPage } from "./pages/projects.js";
-import { QueuePage } from "./pages/queue.js";
-import { ScreenPage } from "./pages/screen.js";
-import { WelcomePage } from "./pages/welcome.js";
-import { startRows } from "./rows.js";
+import { newestOf } from "./question.js";
+import { reload, startRows } from "./rows.js";
 import { loadSession, mustLogIn, session, welcomeKey } from "./session.js";
 import { changed, isLive, machines, page, project, projects, queue, start } from "./state.js";
 
-/** @type {Record<string, () => any>} */
-const PAGES = { project: ProjectPage, queue: QueuePage, morning: MorningPage, projects: ProjectsPage, disk: DiskPage, account: AccountPage, admin: AdminPage };
+const pages = new Later({
+  queue: async () => (await import("./pages/queue.js")).QueuePage,
+  morning: async () => (await import("./pages/morning.js")).MorningPage,
+  projects: async () => (await import("./pages/projects.js")).ProjectsPage,
+  disk: async () => (await import("./pages/disk.js")).DiskPage,
+  account: async () => (await import("./pages/account.js")).AccountPage,
+  admin: async () => (await import("./pages/admin.js")).AdminPage,
+  screen: async () => (await import("./pages/screen.js")).ScreenPage,
+  login: async () => (await import("./pages/login.js")).LoginPage,
+  welcome: async () => (await import("./pages/welcome.js")).WelcomePage,
+});
+/** The page that is to be shown. */
+const wanted = computed(() => (welcomeKey.value ? "welcome" : mustLogIn.value ? "login" : page.value));
 
 function App() {
-  const Page = PAGES[page.value] ?? ProjectPage;
-  if (welcomeKey.value) return html`<${WelcomePage} />`;
-  if (mustLogIn.value) return html`<${LoginPage} />`;
+  const Page = wanted.value === "project" ? ProjectPage : pages.get(wanted.value);
+  if (["welcome", "login"].includes(wanted.value)) return Page && html`<${Page} />`;
   if (projects.value === null) return html`<${Starting} />`;
-  if (page.value === "screen") return html`<${ScreenPage} />`;
+  if (wanted.value === "screen") return Page && html`<${Page} />`;
   return html`<${TopBar} />
     ${projects.value.length > 0 && html`<${MachineStrip} />`}
-    <${Page} />
+    ${Page ? html`<${Page} />` : html`<main class="page"></main>`}
     <${Toasts} />
     <${Help} />`;
 }
@@ -58,7 +61,7 @@ async function loadProjects() {
       trouble.value = null;
       if (JSON.stringify(found) !== JSON.stringify(projects.peek())) projects.value = found;
       if ((page.peek() === "project" || project.peek() === "") && !found.some((each) => each.name === project.peek()) && found.length) {
-        project.value = [...found].sort((a, b) => (b.last_at ?? "").localeCompare(a.last_at ?? ""))[0].name;
+        project.value = newestOf(found);
       }
     });
   } catch (error) {
@@ -105,7 +108,7 @@ function begin() {
   loadProjects();
   askMachines();
   askQueue();
-  setTimeout(askNight, LATER_MS);
+  setTimeout(() => (askNight(), pages.fetchAll()), LATER_MS);
   setInterval(() => document.visibilityState === "visible" && (askMachines(), askNight()), 10_000);
   api.listen(
     (change) => {
@@ -121,6 +124,7 @@ function begin() {
     },
     (live, isBack) => {
       isLive.value = live;
+      if (live && !isBack) setTimeout(() => reload(0), LATER_MS); // what changed between the first rows and the stream
       if (!isBack) return;
       changed.value = { runs: [], queue: true, machines: true, everything: true };
       askProjects();
@@ -132,6 +136,7 @@ function begin() {
 }
 
 start();
+effect(() => void pages.fetch(wanted.value));
 window.addEventListener(api.LOGGED_OUT, () => location.reload()); // nothing of what was shown stays
 enter();
 const stopWaiting = effect(() => {

@@ -1,6 +1,7 @@
 /** Which columns the table has: the chosen ones, or what tells the runs of this filter apart. */
 import { computed, effect, signal } from "@preact/signals";
 import * as api from "./api.js";
+import { bestIn, columnOf, defaultColumns, LONGEST_ID, offeredOf } from "./question.js";
 import { changed, columns as chosen, groupBy, page, project, projectInfo, query } from "./state.js";
 
 /** @import {Column, ColumnChoice, Columns} from "./types.js" */
@@ -29,33 +30,14 @@ const FIELDS = {
   id: { title: "id", width: 110, sortKey: "id" },
 };
 export const FIELD_IDS = Object.keys(FIELDS);
-const SHOWN_SETTINGS = 8;
-const LONGEST_KEY = 400; // a column's key is asked for in an address, which a server takes up to some 64 kB
 
 /** @param {string} key @returns {"max" | "min" | "last"} which value of a metric is its best */
-export function bestOf(key) {
-  const goal = projectInfo.value?.metrics.find((each) => each.key === key)?.goal;
-  if (goal === "max" || goal === "min") return goal;
-  if (/(^|[/_.-])(loss|err|error|rmse|mae|mse|perplexity)/i.test(key)) return "min";
-  if (/(acc|accuracy|f1|auc|iou|score|recall|precision|reward|r2)/i.test(key)) return "max";
-  return "last";
-}
+export const bestOf = (key) => bestIn(key, projectInfo.value);
 
 /** @param {string} key of the config, as the query language wants it */
 export const configField = (key) => (/^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$/.test(key) ? `config.${key}` : `config[${JSON.stringify(key)}]`);
 
-const defaults = computed(() => {
-  const settings = (offered.value?.config ?? []).filter((each) => each.distinct > 1 && each.key !== "seed" && each.key.length <= LONGEST_KEY).slice(0, SHOWN_SETTINGS);
-  const wanted = projectInfo.value?.metrics.map((each) => each.key) ?? [];
-  const logged = (offered.value?.metrics ?? []).map((each) => each.key);
-  const judged = wanted.filter((key) => logged.includes(key));
-  const own = logged.filter((key) => !key.startsWith("sys/") && key.length <= LONGEST_KEY);
-  const headline = judged.length ? judged : own.sort((a, b) => rank(a) - rank(b)).slice(0, 2);
-  const first = headline.length ? `metric:${headline[0]}.${bestOf(headline[0])}` : "";
-  const ids = ["state", "name", ...settings.map((each) => `config:${each.key}`), ...headline.map((key) => `metric:${key}.${bestOf(key)}`), "duration_s", "created_at", "tags"];
-  return /** @type {ColumnChoice[]} */ (ids.map((id) => ({ id, isPinned: id === "state" || id === "name" || id === first })));
-});
-const rank = (/** @type {string} */ key) => (/^val|^test/.test(key) ? 0 : 1) + (bestOf(key) === "last" ? 2 : 0);
+const defaults = computed(() => defaultColumns(offered.value, projectInfo.value));
 
 /** The choice in force. */
 export const choice = computed(() => chosen.value ?? defaults.value);
@@ -83,19 +65,17 @@ function shortTitles(keys) {
 /** @param {ColumnChoice} choice @param {Map<string, string>} short @param {boolean} isGrouped @returns {Column | null} */
 function build({ id, width, isPinned = false }, short, isGrouped) {
   const field = Object.hasOwn(FIELDS, id) ? FIELDS[id] : null;
-  if (id.length > LONGEST_KEY) return null;
+  if (id.length > LONGEST_ID) return null;
   if (field) return { id, kind: "field", key: id, ...field, isNumber: field.isNumber ?? false, width: width ?? field.width, isPinned };
-  if (id.startsWith("config:")) {
-    const key = id.slice(7);
+  const { kind, key, statistic } = columnOf(id);
+  if (kind === "config") {
     const title = short.get(key) ?? key;
     const values = offered.value?.config.find((each) => each.key === key)?.values ?? [];
     const isNumber = values.length > 0 && values.every((each) => typeof each === "number");
     const longest = Math.max(title.length, ...values.map((each) => Math.min(22, String(each).length)));
     return { id, kind: "config", key, title, hint: key, width: width ?? Math.min(180, Math.max(56, longest * 6.6 + 26)), isPinned, isNumber, sortKey: configField(key) };
   }
-  const metric = /^metric:(.+)\.(last|min|max)$/.exec(id);
-  if (!metric) return null;
-  const [, key, statistic] = metric;
+  if (statistic === undefined) return null;
   const isBest = statistic === bestOf(key) && statistic !== "last";
   const wide = Math.min(190, Math.max(isGrouped ? 150 : 84, (key.length + (isBest ? 0 : statistic.length)) * 6.4 + 34));
   return { id, kind: "metric", key, statistic, title: key, hint: isBest ? `${key}: the best of each run (${statistic})` : `${key}, ${statistic}`, note: isBest ? "" : statistic, width: width ?? wide, isPinned, isNumber: true, sortKey: `metric:${key}.${statistic}` };
@@ -132,6 +112,9 @@ export function moveColumn(id, before) {
 const REFRESH_MS = 10_000;
 const AFTER_ROWS_MS = 200; // of another filter: the rows that it keeps come first, in the columns that are there
 
+/** @param {Columns} next @param {Columns | null} old of a run with 12,000 metrics they are half a megabyte */
+const isSame = (next, old) => next === old || (old !== null && JSON.stringify(next) === JSON.stringify(old));
+
 /** Keeps `offered` right; called once. */
 export function startColumns() {
   let latest = 0;
@@ -145,9 +128,9 @@ export function startColumns() {
     try {
       const [all, some] = await Promise.all([api.columns(project.peek()), query.peek() ? api.columns(project.peek(), query.peek()) : null]);
       if (turn !== latest) return;
-      const found = some && (some.config.length || some.metrics.length) ? some : all;
-      if (JSON.stringify(all) !== JSON.stringify(vocabulary.peek())) vocabulary.value = all;
-      if (JSON.stringify(found) !== JSON.stringify(offered.peek())) offered.value = found;
+      const found = offeredOf(all, some);
+      if (!isSame(all, vocabulary.peek())) vocabulary.value = all;
+      if (!isSame(found, offered.peek())) offered.value = found;
     } catch {
       // the table asks the same filter, and says what is wrong with it
       if (turn === latest) offered.value ??= { config: [], metrics: [], tags: [] };

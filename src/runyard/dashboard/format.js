@@ -84,13 +84,23 @@ export function measured(value) {
 /** @param {number} seconds from `now` @param {number} now */
 export function clock(seconds, now) {
   const then = new Date(now + seconds * 1000);
-  const time = then.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
-  return then.toDateString() === new Date(now).toDateString() ? time : `${then.toLocaleDateString("en-GB", { weekday: "short" })} ${time}`;
+  const time = `${two(then.getHours())}:${two(then.getMinutes())}`;
+  return then.toDateString() === new Date(now).toDateString() ? time : `${DAYS[then.getDay()]} ${time}`;
 }
 
-/** @param {string | null | undefined} time */
-export const moment = (time) => (time ? momentFormat.format(new Date(time)) : NOTHING);
-const momentFormat = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const two = (/** @type {number} */ n) => String(n).padStart(2, "0");
+
+/**
+ * By hand: to prepare one of the browser's own formats takes it longer than to draw the table.
+ * @param {string | null | undefined} time
+ */
+export function moment(time) {
+  if (!time) return NOTHING;
+  const at = new Date(time);
+  return `${DAYS[at.getDay()]} ${at.getDate()} ${MONTHS[at.getMonth()]}, ${two(at.getHours())}:${two(at.getMinutes())}`;
+}
 
 /** @param {number | null | undefined} size */
 export function bytes(size) {

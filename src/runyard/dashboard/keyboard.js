@@ -3,7 +3,6 @@ import { act } from "./actions.js";
 import { regroup } from "./components/group-menu.js";
 import { helpIsOpen } from "./components/help.js";
 import { tableKeys } from "./components/run-table.js";
-import { toggleScreen } from "./pages/screen.js";
 import { groupBy, page, select, selectedRuns, tab } from "./state.js";
 
 /** @type {Record<string, (event: KeyboardEvent) => void>} */
@@ -48,4 +47,16 @@ export function startKeyboard() {
     event.preventDefault();
     action(event);
   });
+}
+
+let before = "project";
+
+/** To the big screen, and back to where one was. */
+function toggleScreen() {
+  if (page.peek() === "screen") {
+    page.value = before;
+  } else {
+    before = page.peek();
+    page.value = "screen";
+  }
 }

@@ -4,13 +4,13 @@
  */
 import { batch, computed, effect, signal } from "@preact/signals";
 import * as api from "./api.js";
-import { offered, shown } from "./columns.js";
+import { choice, offered } from "./columns.js";
+import { keysOf, NO_KEY, PAGE, pageAsked, sortedBy, statisticsOf } from "./question.js";
 import { changed, groupBy, page, project, query, remember, select, sort } from "./state.js";
 
 /** @import {Group, Run} from "./types.js" */
 /** @typedef {{kind: "run" | "child", id: string, run: Run} | {kind: "group", id: string, group: Group, isOpen: boolean} | {kind: "blank", id: string}} Row */
 
-export const PAGE = 100;
 const MOST_PAGES = 24; // in memory
 
 /** Rows of the table as it is now. */
@@ -26,23 +26,15 @@ export const failure = signal(/** @type {api.ApiError | null} */ (null));
 /** Ids of the groups that are unfolded. @type {import("@preact/signals").Signal<ReadonlySet<string>>} */
 export const open = signal(/** @type {ReadonlySet<string>} */ (new Set()));
 
-const NO_KEY = ["-"]; // an absent list would mean all keys, and a run may have 12,000
-
-/** @param {readonly import("./types.js").Column[]} columns @param {string} kind */
-function keysOf(columns, kind) {
-  const keys = [...new Set(columns.filter((each) => each.kind === kind).map((each) => each.key))];
-  return keys.length ? keys : NO_KEY;
-}
-
 const asked = computed(() => {
-  const columns = shown.value;
+  const columns = choice.value;
   return {
     project: project.value,
     query: query.value,
-    sort: sort.value || "-created_at",
+    sort: sortedBy(sort.value),
     by: groupBy.value,
     metrics: keysOf(columns, "metric"),
-    statistics: groupBy.value ? columns.filter((each) => each.kind === "metric").map((each) => `${each.key}.${each.statistic}`) : [],
+    statistics: groupBy.value ? statisticsOf(columns) : [],
     config: keysOf(columns, "config"),
   };
 });
@@ -69,7 +61,7 @@ class Source {
   async load(index) {
     if (this.pending.has(index)) return;
     this.pending.add(index);
-    const { project, query, sort, by, metrics, statistics, config } = this.question;
+    const { project, query, sort, by, statistics } = this.question;
     const range = { offset: index * PAGE, limit: PAGE };
     try {
       if (by) {
@@ -78,7 +70,7 @@ class Source {
         this.keep(index, found.groups);
         remember(found.groups.map((each) => [`g:${each.id}`, { label: each.label, runIds: each.run_ids }]));
       } else {
-        const found = await api.runs({ project, query, sort, metrics, config, count: false, ...range }, this.stop.signal);
+        const found = await api.runs(pageAsked(this.question, index), this.stop.signal);
         this.learnTotal(found.total, range.offset, found.runs.length);
         this.keep(index, found.runs.map(tidy));
         remember(found.runs.map((each) => [each.id, { label: each.name, runIds: [each.id], state: each.state }]));
@@ -363,6 +355,7 @@ async function again() {
   timer = undefined;
   lastLook = Date.now();
   const source = current;
+  if (!source.question.project) return; // the first rows are on their way
   const pages = pagesOf(source);
   try {
     await Promise.all(pages.map((index) => source.load(index)));

@@ -4,6 +4,7 @@
  */
 import { batch, computed, effect, signal } from "@preact/signals";
 import { assign, assigned } from "./colours.js";
+import { placeOf, SPLIT } from "./place.js";
 
 /** @import {Project, Changed, ColumnChoice, Item, Hover, Machine, Queue} from "./types.js" */
 /** @template T @typedef {import("@preact/signals").Signal<T>} Signal */
@@ -25,7 +26,7 @@ export const hovered = signal(/** @type {Hover | null} */ (null));
 /** The open panel. @type {Signal<string>} */
 export const tab = signal("charts");
 /** Share of the table in the width, 0 … 1; 1 is the table alone. @type {Signal<number>} */
-export const split = signal(0.42);
+export const split = signal(SPLIT);
 /** Chosen columns in order; null: the default ones. @type {Signal<readonly ColumnChoice[] | null>} */
 export const columns = signal(/** @type {readonly ColumnChoice[] | null} */ (null));
 /** What panels keep in the URL for themselves (see `param`). @type {Signal<Readonly<Record<string, string>>>} */
@@ -46,13 +47,15 @@ export const now = signal(Date.now());
 
 /** "light", "dark", or "" as the system has it. */
 export const theme = signal(localStorage.getItem("runyard-theme") ?? "");
+let kept = theme.peek();
 const prefersDark = matchMedia("(prefers-color-scheme: dark)");
 const systemIsDark = signal(prefersDark.matches);
 prefersDark.addEventListener("change", () => (systemIsDark.value = prefersDark.matches));
 export const isDark = computed(() => (theme.value === "" ? systemIsDark.value : theme.value === "dark"));
 effect(() => {
   document.documentElement.dataset.theme = isDark.value ? "dark" : "light";
-  localStorage.setItem("runyard-theme", theme.value);
+  if (theme.value !== kept) localStorage.setItem("runyard-theme", theme.value);
+  kept = theme.value;
 });
 
 /** @typedef {{label: string, runIds: readonly string[], state?: string}} Seen */
@@ -156,8 +159,6 @@ function forgetView() {
   select([]);
 }
 
-const OWN = new Set(["q", "sort", "group", "sel", "tab", "split", "cols"]);
-const PAGES = new Set(["queue", "morning", "projects", "disk", "screen", "account", "admin"]);
 let isReading = false;
 
 /** The URL of what is shown now. */
@@ -169,7 +170,7 @@ export function currentHash() {
   if (groupBy.value) search.set("group", groupBy.value);
   if (selection.value.length) search.set("sel", selection.value.map((id) => `${id}~${assigned.value.get(id) ?? 0}`).join(" "));
   if (tab.value !== "charts") search.set("tab", tab.value);
-  if (split.value !== 0.42) search.set("split", split.value.toFixed(3));
+  if (split.value !== SPLIT) search.set("split", split.value.toFixed(3));
   if (columns.value) search.set("cols", JSON.stringify(columns.value.map((each) => [each.id, each.width ?? 0, each.isPinned ? 1 : 0])));
   for (const [name, value] of Object.entries(params.value)) search.set(name, value);
   const text = search.toString();
@@ -177,53 +178,28 @@ export function currentHash() {
 }
 
 function readUrl() {
-  const [path, text = ""] = location.hash.replace(/^#\/?/, "").split(/\?(.*)/s);
-  const [first, ...rest] = path.split("/");
+  const place = placeOf(location.hash);
   isReading = true;
   batch(() => {
-    if (PAGES.has(first)) {
-      page.value = first;
-      return;
-    }
-    page.value = "project";
-    const run = first === "run" ? rest[0] : first === "experiments" && rest[1] === "runs" ? rest[2] : ""; // as MLflow's clients print it
-    if (run) {
+    page.value = place.page;
+    if (place.run) {
       forgetView();
-      query.value = `id == "${decodeURIComponent(run).replace(/[^\w-]/g, "")}"`;
-      select([decodeURIComponent(run)]);
-      return;
+      query.value = `id == "${place.run.replace(/[^\w-]/g, "")}"`;
+      select([place.run]);
     }
-    if (first !== "p") return;
-    const search = new URLSearchParams(text);
-    project.value = decodeURIComponent(rest.join("/"));
-    query.value = search.get("q") ?? "";
-    sort.value = search.get("sort") ?? "";
-    groupBy.value = search.get("group") ?? "";
-    tab.value = search.get("tab") ?? "charts";
-    split.value = Math.min(1, Math.max(0.15, Number(search.get("split") ?? 0.42) || 0.42));
-    columns.value = readColumns(search.get("cols"));
-    params.value = Object.fromEntries([...search].filter(([name]) => !OWN.has(name)));
-    const wished = new Map();
-    const ids = (search.get("sel") ?? "").split(" ").filter(Boolean).map((each) => {
-      const at = each.lastIndexOf("~");
-      if (at < 1) return each;
-      wished.set(each.slice(0, at), Number(each.slice(at + 1)) || 0);
-      return each.slice(0, at);
-    });
-    assign(ids, wished);
-    selection.value = ids;
+    if (!place.view) return;
+    project.value = place.view.project;
+    query.value = place.view.query;
+    sort.value = place.view.sort;
+    groupBy.value = place.view.groupBy;
+    tab.value = place.view.tab;
+    split.value = place.view.split;
+    columns.value = place.view.columns;
+    params.value = place.view.params;
+    assign(place.view.selection, place.view.colours);
+    selection.value = place.view.selection;
   });
   isReading = false;
-}
-
-/** @param {string | null} text @returns {ColumnChoice[] | null} */
-function readColumns(text) {
-  if (!text) return null;
-  try {
-    return JSON.parse(text).map((/** @type {[string, number, number]} */ [id, width, pin]) => ({ id: String(id), width: width || undefined, isPinned: pin === 1 }));
-  } catch {
-    return null; // somebody edited the URL by hand
-  }
 }
 
 /** Whether the URL asked for a selection when the page was opened; else the table selects the first rows. */

@@ -1,5 +1,12 @@
 /** The shapes that travel between server and page (docs: /api/v1/openapi.json), and those of the page's state. */
 
+declare global {
+  interface Window {
+    /** Documents that were asked for before the modules arrived (`early.js`), by address. */
+    early: Map<string, Promise<any>>;
+  }
+}
+
 export interface Session {
   has_accounts: boolean;
   user: string | null;
@@ -232,6 +239,14 @@ export interface Disk {
 }
 
 /** What a rule would take; `plan` names exactly that. */
+/** A rule; with `keep_bytes` it takes what each project has above that size. */
+export interface CleaningAsked {
+  rule: string;
+  older_than_days: number;
+  keep_bytes?: number;
+  project?: string;
+}
+
 export interface Cleaning {
   rule: string;
   plan: string;
@@ -296,6 +311,36 @@ export interface DiffRow {
 }
 
 /** A column as the person wants it; `id` is `state`, `config:optim.lr`, `metric:val/accuracy.max`, … */
+/** Which runs, and what of them. */
+export interface RunsAsked {
+  project?: string;
+  query?: string;
+  sort?: string;
+  offset?: number;
+  limit?: number;
+  count?: boolean;
+  metrics?: readonly string[];
+  config?: readonly string[];
+}
+
+/** What an address of the page says. `run`: the link of one run; `view`: all about the project page, null: the default. */
+export interface Place {
+  page: string;
+  run: string;
+  view: {
+    project: string;
+    query: string;
+    sort: string;
+    groupBy: string;
+    tab: string;
+    split: number;
+    columns: ColumnChoice[] | null;
+    params: Record<string, string>;
+    selection: string[];
+    colours: Map<string, number>;
+  } | null;
+}
+
 export interface ColumnChoice {
   id: string;
   width?: number;

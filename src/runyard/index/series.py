@@ -197,7 +197,7 @@ def _borders(count: int, buckets: int) -> tuple[NDArray[np.intp], NDArray[np.int
 
 def _in_order(parts: list[Part]) -> Series:
     """The points of one attempt; by time, if they were logged in several places."""
-    attempts = np.full(sum(len(part.steps) for part in parts), parts[0].attempt, np.int64)
+    attempts = np.broadcast_to(np.int64(parts[0].attempt), sum(len(part.steps) for part in parts))  # takes no memory
     series = Series(
         steps=np.concatenate([part.steps for part in parts]),
         values=np.concatenate([part.values for part in parts]),

@@ -22,7 +22,7 @@ from runyard.server.machines import Machines
 from runyard.server.measuring import Meter
 from runyard.server.mlflow.asked import Dialect
 from runyard.server.mlflow.gate import gate
-from runyard.server.pages import Pages
+from runyard.server.pages import Front, Pages
 from runyard.server.permissions import API
 from runyard.server.receiving import Intake
 from runyard.server.remembering import Memory
@@ -125,9 +125,11 @@ def create_app(
     app.add_route(
         "/mlflow/{address:path}", gate, methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False
     )
-    app.mount("/", Pages())
+    pages = Pages(has_accounts=accounts is not None)
+    app.mount("/", pages)
     app.add_middleware(Bodies)  # the last one that is added is the first one that is asked
     app.add_middleware(Entrance, accounts=accounts, meter=meter)
+    app.add_middleware(Front, pages=pages)
     app.add_middleware(Guard, addressing=addressing or Addressing())
     return app
 

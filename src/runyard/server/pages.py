@@ -9,22 +9,29 @@ import base64
 import hashlib
 import json
 import mimetypes
+import os
 import posixpath
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from runyard.server.guard import content_policy
+from runyard.server.entrance import cookie_name
+from runyard.server.guard import READS, content_policy
 
 FOLDER = Path(__file__).parent.parent / "dashboard"
 _INDEX = "index.html"
+_INLINED = re.compile(r'<script data-inline src="([^"]+)"></script>')
+_INLINE = re.compile(r'<script(?: type="importmap")?>(.*?)</script>', re.DOTALL)
 _IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
-_ANNOUNCED = re.compile(r'( *)<link rel="modulepreload" href="([^"]+)">\n')
+_ANNOUNCED = re.compile(r'( *<link rel="(?:modulepreload|later)" href=")([^"]+)("[^>]*>\n)')
 _IMPORTED = re.compile(r'(?:^|;)(?:import|export)\b[^";]*?"([^"]+)"', re.MULTILINE)
+_OPEN_DOOR = '<html data-door="open" '
 _OWN = re.compile(r'(?<=href=")(?=[a-z])|(?<=src=")(?=[a-z])|(?<="\./)')  # where an address of ours begins
 _SERVED = {".js", ".mjs", ".css", ".svg", ".html"}
 _MODULES = {".js", ".mjs"}
@@ -35,48 +42,81 @@ _VERSION_LENGTH = 12
 
 @dataclass(frozen=True)
 class _Site:
-    """All files at one moment. `stamp` tells whether the disk holds others by now."""
+    """All files at one moment. `stamp` tells whether the disk holds others by now.
+
+    `open_index` is the page for somebody who need not log in, or seems to have: it asks for data before it knows. What
+    it gets is decided where it asks.
+    """
 
     stamp: tuple[tuple[str, int, int], ...]
     version: str
     files: dict[str, bytes]
+    fixed: dict[str, Response]
     index: Response | None
+    open_index: Response | None
 
 
 class Pages:
     """Files of the dashboard's folder by plain names; nothing else of the disk has an address."""
 
-    def __init__(self, folder: Path = FOLDER) -> None:
+    def __init__(self, folder: Path = FOLDER, *, has_accounts: bool = True) -> None:
         self._folder = folder
+        self._has_accounts = has_accounts
         self._site = _read(folder)
+
+    def fixed(self, path: str) -> Response | None:
+        """What lies at an address that never changes, None for any other address."""
+        return self._site.fixed.get(path)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["method"] not in ("GET", "HEAD"):
             raise HTTPException(405)
         path = scope["path"].removeprefix(scope.get("root_path", "")).removeprefix("/")
-        await self._response(path)(scope, receive, send)
+        await self._response(path, scope)(scope, receive, send)
 
-    def _response(self, path: str) -> Response:
+    def _response(self, path: str, scope: Scope) -> Response:
         if path in ("", _INDEX):
             if _stamp(self._folder) != self._site.stamp:  # somebody works on the page
                 self._site = _read(self._folder)
-            if self._site.index is None:
+            is_open = not self._has_accounts or cookie_name(scope["scheme"]) in Headers(scope=scope).get("cookie", "")
+            index = self._site.open_index if is_open else self._site.index
+            if index is None:
                 raise HTTPException(404)
-            return self._site.index
-        version, _, name = path.partition("/")
-        is_fixed = version == self._site.version
-        name = name if is_fixed else path
-        content = self._site.files.get(name)
+            return index
+        fixed = self.fixed(f"/{path}")
+        if fixed is not None:
+            return fixed
+        content = self._site.files.get(path)
         if content is None:
             raise HTTPException(404)
-        headers = {"Cache-Control": _FOR_GOOD if is_fixed else _REVALIDATED}
-        return Response(content, media_type=_media_type(name), headers=headers)
+        return _response(path, content, _REVALIDATED)
+
+
+class Front:
+    """Hands out what never changes before anything else looks at the request: a page is some fifty of these."""
+
+    def __init__(self, app: ASGIApp, pages: Pages) -> None:
+        self._app = app
+        self._pages = pages
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        is_read = scope["type"] == "http" and scope["method"] in READS
+        found = self._pages.fixed(scope["path"]) if is_read else None
+        await (found or self._app)(scope, receive, send)
 
 
 def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
-    found = sorted(path for path in folder.rglob("*") if path.suffix in _SERVED)
-    states = [(path.relative_to(folder).as_posix(), path.stat()) for path in found]
-    return tuple((name, state.st_mtime_ns, state.st_size) for name, state in states)
+    return tuple(sorted(_states(str(folder), "")))
+
+
+def _states(folder: str, prefix: str) -> Iterator[tuple[str, int, int]]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                yield from _states(entry.path, f"{prefix}{entry.name}/")
+            elif os.path.splitext(entry.name)[1] in _SERVED:
+                state = entry.stat()
+                yield f"{prefix}{entry.name}", state.st_mtime_ns, state.st_size
 
 
 def _read(folder: Path) -> _Site:
@@ -86,12 +126,16 @@ def _read(folder: Path) -> _Site:
     for name, content in files.items():
         digest.update(f"{name}\0{len(content)}\0".encode() + content)
     version = digest.hexdigest()[:_VERSION_LENGTH]
-    index = files.pop(_INDEX, None)
-    return _Site(stamp, version, files, _index(index.decode(), version, files) if index is not None else None)
+    page = files.pop(_INDEX, b"").decode()
+    fixed = {f"/{version}/{name}": _response(name, content, _FOR_GOOD) for name, content in files.items()}
+    if not page:
+        return _Site(stamp, version, files, fixed, None, None)
+    index, open_index = (_index(each, version, files) for each in (page, page.replace("<html ", _OPEN_DOOR, 1)))
+    return _Site(stamp, version, files, fixed, index, open_index)
 
 
 def _index(page: str, version: str, files: dict[str, bytes]) -> Response:
-    """The page; its import map is an inline script, and its hash allows it and no other."""
+    """The page. Its import map and what starts first are inline scripts; their hashes allow them and no others."""
     maps = _IMPORT_MAP.findall(page)
     bare = {name: target for text in maps for name, target in json.loads(text)["imports"].items()}
     known: set[str] = set()
@@ -99,11 +143,12 @@ def _index(page: str, version: str, files: dict[str, bytes]) -> Response:
     def announced(found: re.Match[str]) -> str:
         names = [name for name in _imported(found[2], files, bare) if name not in known]
         known.update(names)
-        return "".join(f'{found[1]}<link rel="modulepreload" href="{name}">\n' for name in names)
+        return "".join(f"{found[1]}{name}{found[3]}" for name in names)
 
     page = _OWN.sub(f"{version}/", _ANNOUNCED.sub(announced, page))
-    hashes = [base64.b64encode(hashlib.sha256(found.encode()).digest()).decode() for found in _IMPORT_MAP.findall(page)]
-    headers = {"Cache-Control": _REVALIDATED, "Content-Security-Policy": content_policy(hashes)}
+    page = _INLINED.sub(lambda found: f"<script>{files[found[1].rpartition('/')[2]].decode()}</script>", page)
+    hashes = [base64.b64encode(hashlib.sha256(found.encode()).digest()).decode() for found in _INLINE.findall(page)]
+    headers = {"Cache-Control": _REVALIDATED, "Content-Security-Policy": content_policy(hashes), "Vary": "Cookie"}
     return Response(page, media_type="text/html", headers=headers)
 
 
@@ -117,6 +162,10 @@ def _imported(root: str, files: dict[str, bytes], bare: dict[str, str]) -> list[
             if path in files and path not in found:
                 found.append(path)
     return found
+
+
+def _response(name: str, content: bytes, caching: str) -> Response:
+    return Response(content, media_type=_media_type(name), headers={"Cache-Control": caching})
 
 
 def _media_type(name: str) -> str:

@@ -1,8 +1,9 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import { html } from "../html.js";
 import { param, setParam } from "../state.js";
 import { MetricCard } from "./metric-card.js";
+import { inOrder } from "./sections.js";
 
 /** @import {CurveStore} from "./store.js" */
 /** @import {Visible} from "./visible.js" */
@@ -17,19 +18,21 @@ const FIRST = 24; // cards before a person asks for more: twelve thousand metric
  * @param {object} props
  * @param {string} props.name
  * @param {string[]} props.metrics
+ * @param {boolean} props.isPinned whether a person has put them in their order
  * @param {boolean} props.isFirst whether it is at the top, and has its cards at once
  * @param {number} props.columns cards beside each other, roughly: what does not exist yet keeps its place
  * @param {CurveStore} props.store
  * @param {Visible} props.visible
  * @param {import("@preact/signals").Signal<string>} props.large
  */
-export function ChartSection({ name, metrics, isFirst, columns, store, visible, large }) {
+export function ChartSection({ name, metrics, isPinned, isFirst, columns, store, visible, large }) {
   const [most, setMost] = useState(FIRST);
   const [isNear, setNear] = useState(isFirst);
   const place = useRef(/** @type {HTMLElement | null} */ (null));
   const shut = param("shut").split("\n").filter(Boolean);
   const isShut = shut.includes(name);
   const turn = () => setParam("shut", (isShut ? shut.filter((each) => each !== name) : [...shut, name]).join("\n"));
+  const ordered = useMemo(() => (isPinned || !isNear ? metrics : inOrder(metrics)), [metrics, isPinned, isNear]);
   useEffect(() => {
     if (isNear || isShut) return;
     const element = /** @type {HTMLElement} */ (place.current);
@@ -43,7 +46,7 @@ export function ChartSection({ name, metrics, isFirst, columns, store, visible, 
     ${!isShut &&
     isNear &&
     html`<div class="chart-grid">
-        ${metrics.slice(0, most).map((metric) => html`<${MetricCard} key=${metric} metric=${metric} store=${store} visible=${visible} large=${large} />`)}
+        ${ordered.slice(0, most).map((metric) => html`<${MetricCard} key=${metric} metric=${metric} store=${store} visible=${visible} large=${large} />`)}
       </div>
       ${metrics.length > most && html`<button class="button" onClick=${() => setMost(most + 4 * FIRST)}>Show ${Math.min(metrics.length - most, 4 * FIRST)} more of ${metrics.length - most}</button>`}`}
   </section>`;

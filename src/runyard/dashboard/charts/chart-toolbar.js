@@ -1,3 +1,5 @@
+import { useMemo } from "preact/hooks";
+
 import { html } from "../html.js";
 import { setParam } from "../state.js";
 import { groupsAs, isLogX, isLogY, pattern, sliding, smoothing, toggleLog, xKind } from "./settings.js";
@@ -14,10 +16,9 @@ const MOST_AXES = 200; // metrics to choose from; a link may name any
  * @param {readonly string[]} props.keys all metrics, for the x axis
  */
 export function ChartToolbar({ count, total, isWrong, hasGroups, keys }) {
-  const epochs = keys.filter((key) => /(^|\/)epochs?$/.test(key));
-  const others = keys.filter((key) => !key.startsWith("sys/") && !epochs.includes(key)).slice(0, MOST_AXES);
+  const [epochs, named] = useMemo(() => axesOf(keys), [keys]);
   const chosen = xKind.value.startsWith("metric:") ? xKind.value.slice(7) : "";
-  if (chosen && !epochs.includes(chosen) && !others.includes(chosen)) others.unshift(chosen);
+  const others = chosen && !epochs.includes(chosen) && !named.includes(chosen) ? [chosen, ...named] : named;
   return html`<div class="chart-toolbar">
     <input class=${`input mono ${isWrong ? "is-wrong" : ""}`} type="search" placeholder="metrics: acc|loss" aria-label="Metrics to show, a regular expression"
       spellcheck=${false} value=${pattern.value} onInput=${(/** @type {InputEvent} */ event) => setParam("re", valueOf(event))} />
@@ -42,9 +43,15 @@ export function ChartToolbar({ count, total, isWrong, hasGroups, keys }) {
       <option value="time">time of day</option>
       ${others.length > 0 && html`<optgroup label="by another metric">${others.map((key) => html`<option value=${`metric:${key}`}>${key}</option>`)}</optgroup>`}
     </select>
-    <button class=${`chip ${isLogX.value ? "on" : ""}`} aria-pressed=${isLogX.value} disabled=${xKind.value === "time"} onClick=${() => toggleLog("x")}>log x</button>
-    <button class=${`chip ${isLogY.value ? "on" : ""}`} aria-pressed=${isLogY.value} onClick=${() => toggleLog("y")}>log y</button>
+    <span class="chart-logs"><button class=${`chip ${isLogX.value ? "on" : ""}`} aria-pressed=${isLogX.value} disabled=${xKind.value === "time"} onClick=${() => toggleLog("x")}>log x</button>
+    <button class=${`chip ${isLogY.value ? "on" : ""}`} aria-pressed=${isLogY.value} onClick=${() => toggleLog("y")}>log y</button></span>
   </div>`;
+}
+
+/** @param {readonly string[]} keys @returns {[string[], string[]]} epochs, and what else is worth an axis */
+function axesOf(keys) {
+  const epochs = keys.filter((key) => /(^|\/)epochs?$/.test(key));
+  return [epochs, keys.filter((key) => !key.startsWith("sys/") && !epochs.includes(key)).slice(0, MOST_AXES)];
 }
 
 /** @param {Event} event */

@@ -3,9 +3,10 @@
 const ORDER = ["train", "val", "valid", "eval", "test", ""];
 
 /**
+ * The metrics of a section are in the order of `keys`: to sort those that nobody sees would take long where there are many.
  * @param {readonly string[]} keys
- * @param {readonly string[]} pinned
- * @returns {{name: string, metrics: string[]}[]}
+ * @param {readonly string[]} pinned come first, in this order
+ * @returns {{name: string, metrics: string[], isPinned: boolean}[]}
  */
 export function sectionsOf(keys, pinned) {
   /** @type {Map<string, string[]>} */
@@ -19,11 +20,14 @@ export function sectionsOf(keys, pinned) {
     if (metrics) metrics.push(key);
     else sections.set(name, [key]);
   }
-  const found = [...sections].sort(([a], [b]) => rank(a) - rank(b) || compare(a, b)).map(([name, metrics]) => ({ name: name || "metrics", metrics: metrics.sort(compare) }));
+  const found = [...sections].sort(([a], [b]) => rank(a) - rank(b) || compare(a, b)).map(([name, metrics]) => ({ name: name || "metrics", metrics, isPinned: false }));
   const known = new Set(keys);
   const top = pinned.filter((key) => known.has(key));
-  return top.length ? [{ name: "pinned", metrics: top }, ...found] : found;
+  return top.length ? [{ name: "pinned", metrics: top, isPinned: true }, ...found] : found;
 }
+
+/** As people count: layer2 before layer10. @param {readonly string[]} metrics */
+export const inOrder = (metrics) => [...metrics].sort(compare);
 
 /** @param {string} name */
 function rank(name) {

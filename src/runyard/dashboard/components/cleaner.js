@@ -3,46 +3,60 @@ import { act, complain, say } from "../actions.js";
 import * as api from "../api.js";
 import { bytes, plural } from "../format.js";
 import { html } from "../html.js";
+import { projects } from "../state.js";
 import { RunLink } from "./run-link.js";
 
 /** @import {Cleaning} from "../types.js" */
 
 const SHOWN = 8;
 
-/** @type {{rule: string, title: string, about: string, what: string, undo: string}[]} */
+/** `isCapped`: takes the oldest until each project keeps no more than a size, and not what ended long ago. */
+/** @type {{id: string, rule: string, isCapped: boolean, title: string, about: string, what: string, undo: string}[]} */
 const RULES = [
-  { rule: "checkpoints", title: "Old checkpoints", about: "of runs that are neither the best of their grid nor tagged", what: "Checkpoints of", undo: "restore_checkpoints" },
-  { rule: "failed", title: "Old failed runs", about: "that did not complete and have no tag", what: "", undo: "restore" },
+  { id: "checkpoints", rule: "checkpoints", isCapped: false, title: "Old checkpoints", about: "of runs that are neither the best of their grid nor tagged", what: "Checkpoints of", undo: "restore_checkpoints" },
+  { id: "failed", rule: "failed", isCapped: false, title: "Old failed runs", about: "that did not complete and have no tag", what: "", undo: "restore" },
+  { id: "checkpoints-above", rule: "checkpoints", isCapped: true, title: "Checkpoints above a size", about: "the oldest first, but not of the best of a grid or of tagged runs", what: "Checkpoints of", undo: "restore_checkpoints" },
+  { id: "files-above", rule: "files", isCapped: true, title: "Stored files above a size", about: "the oldest runs with all they stored, but not the best of a grid or tagged ones", what: "", undo: "restore" },
 ];
 const DAYS = [7, 14, 30, 90];
+const SIZES_GB = [10, 50, 200];
+const GB = 1e9;
 
 /** Deletes by rule: what a rule would take is shown with its bytes before anything is done, and can be undone. @param {{onDone: () => void}} props */
 export function Cleaner({ onDone }) {
-  const rule = useSignal(""); // a rule looks at every run of the home, so that nobody pays for one that was not asked for
+  const chosen = useSignal(""); // a rule looks at every run of the home, so that nobody pays for one that was not asked for
   const days = useSignal(30);
+  const keep = useSignal(50); // GB
+  const project = useSignal("");
   const plan = useSignal(/** @type {Cleaning | null} */ (null));
   const problem = useSignal("");
   const tick = useSignal(0);
   const isBusy = useSignal(false);
+  const ruleOf = () => RULES.find((each) => each.id === chosen.value) ?? RULES[0];
+  const asked = () => {
+    const { rule, isCapped } = ruleOf();
+    const how = isCapped ? { older_than_days: 0, keep_bytes: keep.value * GB } : { older_than_days: days.value };
+    return { rule, ...how, ...(project.value && { project: project.value }) };
+  };
   useSignalEffect(() => {
     tick.value;
     const stop = new AbortController();
     plan.value = null;
     problem.value = "";
-    if (!rule.value) return;
-    api.cleaning(rule.value, days.value, stop.signal).then(
+    if (!chosen.value) return;
+    api.cleaning(asked(), stop.signal).then(
       (found) => (plan.value = found),
       (error) => stop.signal.aborted || (problem.value = error.message),
     );
     return () => stop.abort();
   });
-  const { about, what, undo } = RULES.find((each) => each.rule === rule.value) ?? RULES[0];
+  const { about, what, undo, isCapped } = ruleOf();
   const found = plan.value;
   const clean = async () => {
     if (!found) return;
     isBusy.value = true;
     try {
-      const { count, size_bytes: size, ids } = await api.clean(found.rule, days.value, found.plan);
+      const { count, size_bytes: size, ids } = await api.clean({ ...asked(), plan: found.plan });
       const back = () => act(undo, ids).then(() => {
         onDone();
         tick.value += 1;
@@ -58,16 +72,22 @@ export function Cleaner({ onDone }) {
   return html`<section class="card-block cleaner" aria-label="Clean by rule">
     <h2>Clean by rule</h2>
     <div class="cleaner-choice">
-      <div class="chips" role="group" aria-label="What">${RULES.map((each) => html`<button key=${each.rule} class=${`chip ${rule.value === each.rule ? "on" : ""}`} aria-pressed=${rule.value === each.rule} onClick=${() => (rule.value = each.rule)}>${each.title}</button>`)}</div>
-      ${!rule.value && html`<span class="faint">what it would take is shown before anything is done</span>`}
-      ${rule.value && html`<span class="faint">${about}, ended more than</span>
-      <div class="chips" role="group" aria-label="How long ago">${DAYS.map((each) => html`<button key=${each} class=${`chip ${days.value === each ? "on" : ""}`} aria-pressed=${days.value === each} onClick=${() => (days.value = each)}>${each} days</button>`)}
-        <label class="chip cleaner-days">or <input class="input" type="number" min="0" max="36500" aria-label="Days" value=${days.value} onChange=${(/** @type {any} */ event) => (days.value = Math.max(0, Number(event.target.value) || 0))} /> days</label>
-      </div>
-      <span class="faint">ago</span>`}
+      <div class="chips" role="group" aria-label="What">${RULES.map((each) => html`<button key=${each.id} class=${`chip ${chosen.value === each.id ? "on" : ""}`} aria-pressed=${chosen.value === each.id} onClick=${() => (chosen.value = each.id)}>${each.title}</button>`)}</div>
+      ${!chosen.value && html`<span class="faint">what it would take is shown before anything is done</span>`}
+      ${chosen.value && html`<span class="faint">${about}</span>`}
     </div>
+    ${chosen.value &&
+    html`<div class="cleaner-choice">
+      ${isCapped
+        ? html`<span class="faint">each project keeps</span><${Amounts} label="How much stays" unit="GB" choices=${SIZES_GB} amount=${keep} most=${9e6} />`
+        : html`<span class="faint">ended more than</span><${Amounts} label="How long ago" unit="days" choices=${DAYS} amount=${days} most=${36_500} /><span class="faint">ago</span>`}
+      <label class="faint cleaner-project">in <select class="input" aria-label="Project" value=${project.value} onChange=${(/** @type {any} */ event) => (project.value = event.target.value)}>
+        <option value="">all projects</option>
+        ${(projects.value ?? []).map((each) => html`<option key=${each.name} value=${each.name}>${each.name}</option>`)}
+      </select></label>
+    </div>`}
     ${problem.value && html`<p class="bad" role="alert">${problem.value}</p>`}
-    ${rule.value && !found && !problem.value && html`<p class="faint">Looking …</p>`}
+    ${chosen.value && !found && !problem.value && html`<p class="faint">Looking …</p>`}
     ${found && found.count === 0 && html`<p class="muted">Nothing to clean. ${keptWords(found.kept)}</p>`}
     ${found &&
     found.count > 0 &&
@@ -80,6 +100,18 @@ export function Cleaner({ onDone }) {
         <button class="button danger" disabled=${isBusy.value} onClick=${clean}>Move to the trash</button>
       </div>`}
   </section>`;
+}
+
+/**
+ * Some usual amounts, or any other.
+ * @param {{label: string, unit: string, choices: readonly number[], amount: import("@preact/signals").Signal<number>, most: number}} props
+ */
+function Amounts({ label, unit, choices, amount, most }) {
+  const set = (/** @type {any} */ event) => (amount.value = Math.min(most, Math.max(0, Number(event.target.value) || 0)));
+  return html`<div class="chips" role="group" aria-label=${label}>
+    ${choices.map((each) => html`<button key=${each} class=${`chip ${amount.value === each ? "on" : ""}`} aria-pressed=${amount.value === each} onClick=${() => (amount.value = each)}>${each} ${unit}</button>`)}
+    <label class="chip cleaner-amount">or <input class="input" type="number" min="0" max=${most} aria-label=${unit} value=${amount.value} onChange=${set} /> ${unit}</label>
+  </div>`;
 }
 
 /** @param {Record<string, number>} kept */

@@ -8,7 +8,7 @@ import { hover, machines, now, projects, queue, select } from "../state.js";
 /** What happened since yesterday evening, for the line beside the machines. @type {import("@preact/signals").Signal<Morning | null>} */
 export const overnight = signal(/** @type {Morning | null} */ (null));
 
-const MOST_LANES = 6;
+const MOST_LANES = 4; // besides them free CPU slots are one lane together
 
 /** Every machine and GPU, what runs there and whose it is; then the queue, and the night. */
 export function MachineStrip() {

@@ -1,38 +1,38 @@
-import { effect, signal } from "@preact/signals";
-import { useErrorBoundary } from "preact/hooks";
+import { effect } from "@preact/signals";
+import { useEffect, useErrorBoundary, useRef } from "preact/hooks";
 import { html } from "../html.js";
 import { plural } from "../format.js";
+import { failure, version } from "../rows.js";
 import { items, selection, tab } from "../state.js";
 import { Failed } from "./failed.js";
+import { Later } from "./later.js";
 
 const LATER_MS = 1000;
+const AROUND = 16; // pixels beside the open tab where there is no room for all
 const PANELS = ["charts", "overview", "diff", "grid", "parameters", "media", "output", "system"];
 
-/** The panels whose file is there, by name. @type {import("@preact/signals").Signal<Record<string, any>>} */
-const loaded = signal({});
+const files = new Later(Object.fromEntries(PANELS.map((name) => [name, async () => (await import(`../panels/${name}.js`)).default])));
 const known = (/** @type {string} */ name) => (PANELS.includes(name) ? name : PANELS[0]);
 
-/** @param {string} name */
-async function load(name) {
-  if (name in loaded.peek()) return;
-  try {
-    const { default: Panel } = await import(`../panels/${name}.js`);
-    loaded.value = { ...loaded.peek(), [name]: Panel };
-  } catch (error) {
-    console.error(`The panel "${name}" cannot be loaded.`, error);
-  }
+/** Fetches the open panel after the first rows, and the rest a moment later: until then the rows have the way to themselves. */
+export function startTabs() {
+  effect(() => {
+    if (version.value === 0 && failure.value === null) return;
+    announceLater();
+    files.fetch(known(tab.value));
+  });
+  setTimeout(() => files.fetchAll(), LATER_MS);
 }
 
-/** Fetches the open panel, and the rest a moment later: until then the rows of the table have the way to themselves. */
-export function startTabs() {
-  effect(() => void load(known(tab.value)));
-  setTimeout(() => PANELS.forEach(load), LATER_MS);
+/** The server has named what the charts import, so that the browser does not find these files one by one. */
+function announceLater() {
+  for (const link of document.querySelectorAll('link[rel="later"]')) /** @type {HTMLLinkElement} */ (link).rel = "modulepreload";
 }
 
 /** The right side: one panel at a time, about what is selected. */
 export function Tabs() {
   const name = known(tab.value);
-  const Panel = loaded.value[name];
+  const Panel = files.get(name);
   const groups = items.value.filter((each) => each.isGroup).length;
   const runs = items.value.length - groups;
   const about = [groups ? plural(groups, "group") : "", runs ? plural(runs, "run") : ""].filter(Boolean).join(", ");
@@ -44,8 +44,16 @@ export function Tabs() {
     tab.value = PANELS[(PANELS.indexOf(name) + by + PANELS.length) % PANELS.length];
     /** @type {HTMLElement | null} */ (document.getElementById(`tab-${tab.value}`))?.focus();
   };
+  const box = useRef(/** @type {HTMLElement | null} */ (null));
+  useEffect(() => {
+    const bar = /** @type {HTMLElement} */ (box.current);
+    const open = /** @type {HTMLElement} */ (bar.querySelector(`#tab-${name}`));
+    const over = open.getBoundingClientRect().right - bar.getBoundingClientRect().right;
+    const under = bar.getBoundingClientRect().left - open.getBoundingClientRect().left;
+    if (over > 0 || under > 0) bar.scrollLeft += over > 0 ? over + AROUND : -under - AROUND;
+  }, [name]);
   return html`<section class="right" aria-label="Panels">
-    <div class="tabs">
+    <div class="tabs" ref=${box}>
       <div class="tab-list" role="tablist" aria-label="Panels" onKeyDown=${onKey}>
         ${PANELS.map(
           (each) => html`<button

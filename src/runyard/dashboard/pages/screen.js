@@ -8,7 +8,7 @@ import { ScreenLane } from "../components/screen-lane.js";
 import { useAnswer } from "../components/use-answer.js";
 import { clock, count, duration, measured, plural, share, stateClass, stateWord } from "../format.js";
 import { html } from "../html.js";
-import { changed, isLive, machines, now, page, projects, queue } from "../state.js";
+import { changed, isLive, machines, now, projects, queue } from "../state.js";
 
 /** @import {Machine, Project, Run} from "../types.js" */
 
@@ -110,15 +110,4 @@ function RunLine({ run, colour, value }) {
     <span class="screen-eta">${run.state === "RUNNING" ? (left ? html`${duration(left)} <small>left</small>` : html`<small>running</small>`) : html`<small class=${stateClass(run.state)}>${stateWord(run.state)}</small>`}</span>
     ${run.state === "RUNNING" && part !== null && html`<span class="bar"><i style=${{ width: `${part * 100}%` }}></i></span>`}
   </li>`;
-}
-
-let before = "project";
-/** To the big screen, and back to where one was. */
-export function toggleScreen() {
-  if (page.peek() === "screen") {
-    page.value = before;
-  } else {
-    before = page.peek();
-    page.value = "screen";
-  }
 }

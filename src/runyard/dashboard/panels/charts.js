@@ -12,7 +12,7 @@ import { changed } from "../state.js";
 import { useLiveCards } from "./use-live-cards.js";
 
 const MOST_RUNS = 1000; // in one question to the server
-const FIRST_SECTIONS = 3; // these are there at once, the others when one comes near them
+const FIRST_CARDS = 12; // sections are there at once until there are so many, the others when one comes near them
 const MOST_SECTIONS = 100; // before a person asks for more: every metric may have a prefix of its own
 const NONE = /** @type {string[]} */ ([]);
 const KEYS_EVERY_MS = 4000; // a metric that a run logs for the first time appears this late at most
@@ -50,6 +50,7 @@ export default function ChartsPanel() {
   const all = keys.value ?? NONE;
   const metrics = useMemo(() => (wanted ? all.filter((key) => wanted.test(key)) : all), [all, pattern.value]);
   const sections = useMemo(() => sectionsOf(metrics, pinned.value), [metrics, pinned.value]);
+  const before = useMemo(() => sections.map((_, i) => sections.slice(0, Math.min(i, FIRST_CARDS)).reduce((sum, each) => sum + each.metrics.length, 0)), [sections]);
   const columns = Math.max(1, Math.floor((scroller.current?.clientWidth ?? 0) / CARD.width));
   const hasGroups = shown.value.some((item) => item.runIds.length > 1) || shown.value.length > 50;
   return html`<div class="panel-charts" ref=${scroller}>
@@ -58,7 +59,7 @@ export default function ChartsPanel() {
     ${isFallback.value && shown.value.length > 0 && html`<p class="panel-hint">The first ${shown.value.length} rows of the table. Select rows to compare these instead.</p>`}
     ${keys.value !== null && !all.length && html`<p class="panel-empty">${shown.value.length ? "None of these runs has logged a metric yet. In the training: run.log({\"train/loss\": loss}, step=step)" : "Select runs in the table to draw them."}</p>`}
     ${all.length > 0 && !metrics.length && wanted && html`<p class="panel-empty">No metric matches ${pattern.value}.</p>`}
-    ${sections.slice(0, most.value).map((section, i) => html`<${ChartSection} key=${section.name} ...${section} isFirst=${i < FIRST_SECTIONS} columns=${columns} store=${store} visible=${visible} large=${large} />`)}
+    ${sections.slice(0, most.value).map((section, i) => html`<${ChartSection} key=${section.name} ...${section} isFirst=${before[i] < FIRST_CARDS} columns=${columns} store=${store} visible=${visible} large=${large} />`)}
     ${sections.length > most.value && html`<button class="button" onClick=${() => (most.value += MOST_SECTIONS)}>Show ${Math.min(sections.length - most.value, MOST_SECTIONS)} more of ${sections.length - most.value} sections</button>`}
   </div>`;
 }
