@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
+import numpy as np
+
 from runyard.apps.facts import Facts, Subject
 from runyard.tracking.predictions import Predictions
 
@@ -72,4 +74,8 @@ def _without_paths(predictions: Predictions, clean: _Cleaner) -> Predictions:
     if len(set(names)) < len(names):
         names = [f"#{number + 1}" for number in range(len(names))]
     labels = tuple(clean(label) for label in predictions.labels)
-    return replace(predictions, ids=tuple(names), paths=(), labels=labels)
+    features = {
+        clean(name): np.array([clean(text) for text in values.tolist()]) if values.dtype.kind == "U" else values
+        for name, values in predictions.features.items()
+    }
+    return replace(predictions, ids=tuple(names), paths=(), labels=labels, features=features)

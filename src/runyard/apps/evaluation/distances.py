@@ -32,7 +32,7 @@ class Tolerated:
         return self.within + self.low + self.high
 
     def cost(self, costs: Costs) -> float:
-        """What `costs.per` answers cost: the first price is for those that are too low, the second for those too high."""
+        """What `costs.per` answers cost; the first price is for those too low, the second for those too high."""
         return costs.per * (self.low * costs.missed + self.high * costs.alarm) / max(self.count, 1)
 
 

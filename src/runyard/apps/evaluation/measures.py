@@ -31,8 +31,8 @@ class Measures:
     """What an evaluation set says of a model.
 
     Attributes:
-        accuracy: part of right answers, and `accuracy_interval` around it (95 %, Wilson 1927); None for values. An image
-            is right if all is found in it and nothing else.
+        accuracy: part of right answers, and `accuracy_interval` around it (95 %, Wilson 1927); None for values. An
+            image is right if all is found in it and nothing else.
         classes: of a detection they count boxes, not images.
         confusion: counts, shape (classes, classes): rows are targets, columns predictions. Of a detection there is one
             more row and column, for nothing: boxes that are not there, and those that were missed.
@@ -112,7 +112,7 @@ def data_version(predictions: Predictions) -> str:
 
 
 def average_precision(detection: Detection, label: int) -> float:
-    """The area under precision over recall of one class, without interpolation, at an overlap of one half; NaN for none.
+    """The area under precision over recall of one class, not interpolated, at an overlap of one half; NaN for none.
 
     All boxes that were kept count, the weak ones, too: it says how well the scores sort them.
     """

@@ -18,6 +18,7 @@ from runyard.tracking.predictions.predictions import (
 __all__ = [
     "FILE",
     "KIND",
+    "NOTHING",
     "SURE",
     "Detection",
     "Predictions",

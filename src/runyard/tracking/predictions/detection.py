@@ -31,6 +31,11 @@ class Detection:
         return self.found.surer_than(SURE)
 
     @cached_property
+    def is_hit(self) -> NDArray[np.bool_]:
+        """Whether each box of the answers is right, shape (m,)."""
+        return np.asarray(partners(self.wanted, self.answers) >= 0)
+
+    @cached_property
     def mistakes(self) -> list[list[tuple[int, int]]]:
         """For each image what is wrong: the class that was to be found and the one that was found, -1 for none."""
         answers = self.answers
