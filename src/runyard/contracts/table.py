@@ -36,7 +36,7 @@ class Table:
 
     def problems(self, value: Any, *, place: str = "value", dims: Dims | None = None) -> list[Problem]:
         """Everything that the table does not keep; empty if it is as declared. See `Array.problems`."""
-        given = _columns(value)
+        given = columns_of(value)
         if given is None:
             return [Problem(place, f"is {type(value).__name__}; a table is declared.")]
         known = {} if dims is None else dims
@@ -71,7 +71,8 @@ class Table:
         return sentences
 
 
-def _columns(value: Any) -> Mapping[str, Any] | None:
+def columns_of(value: Any) -> Mapping[str, Any] | None:
+    """Columns by name of whatever holds a table; None if it is none."""
     if isinstance(value, Mapping):
         return value
     if hasattr(value, "columns") and hasattr(value, "__getitem__"):  # a frame
