@@ -57,6 +57,19 @@ def test_a_service_checks_one_sample_of_what_it_is_given() -> None:
     assert (problem.place, problem.sentence) == ("image", "has the shape (2, 2); (8, 8) is declared.")
 
 
+def test_a_service_gives_one_row_without_the_name_of_the_table() -> None:
+    one = Contract(row=Table({"age": Array(dtype="number", range=(0, 120)), "city": Array(values=("Kiel", "Ulm"))})).one
+
+    assert one.problems({"age": 40, "city": "Ulm"}) == []
+    assert [str(problem) for problem in one.problems({"age": 400.0, "city": "Jena"})] == [
+        "row.age is 400; 0 to 120 is declared.",
+        "row.city is 'Jena'; 'Kiel', 'Ulm' are declared.",
+    ]
+    assert [str(problem) for problem in one.problems({"age": None, "city": "Ulm"})] == [
+        "row.age is missing (NaN, None or empty)."
+    ]
+
+
 def test_fields_can_be_given_by_name() -> None:
     contract = Contract(x=Array(("n", 3)))
 
