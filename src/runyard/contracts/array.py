@@ -82,6 +82,30 @@ class Array:
         """
         require_none(self.problems(value, place=place), what="The value")
 
+    def schema(self) -> dict[str, Any]:
+        """What it is as a JSON schema: for lists of numbers or texts."""
+        kind = np.dtype(self.dtype).kind if self.dtype and self.dtype not in _KINDS else (self.dtype or "")[:1]
+        name = {
+            "f": "number",
+            "n": "number",
+            "i": "integer",
+            "u": "integer",
+            "t": "string",
+            "U": "string",
+            "b": "boolean",
+        }
+        found: dict[str, Any] = {"type": name[kind]} if kind in name else {}
+        low, high = self.range or (None, None)
+        found |= {key: limit for key, limit in (("minimum", low), ("maximum", high)) if limit is not None}
+        if self.values is not None:
+            found["enum"] = list(self.values)
+        if self.missing:
+            found = {"anyOf": [found, {"type": "null"}]}
+        for length in reversed(self.shape or ()):
+            bounds = {"minItems": length, "maxItems": length} if isinstance(length, int) else {}
+            found = {"type": "array", "items": found, **bounds}
+        return found
+
     # ---- shape and type ----
 
     def _of_form(self, found: Converted, dims: Dims, place: str) -> Iterator[str]:

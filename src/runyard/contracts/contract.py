@@ -51,6 +51,13 @@ class Contract:
         """
         return Contract(**{name: self._fields[name] for name in names})
 
+    def schema(self) -> dict[str, Any]:
+        """What a mapping by field is as a JSON schema; what the field is, if there is a single one. Boxes have none."""
+        fields = {name: field.schema() for name, field in self._fields.items() if not isinstance(field, Boxes)}
+        if len(self._fields) == 1:
+            return next(iter(fields.values()), {})
+        return {"type": "object", "properties": fields, "required": list(fields)}
+
     def problems(self, batch: Any) -> list[Problem]:
         """Everything that a batch does not keep; empty if it is as declared.
 

@@ -70,6 +70,16 @@ class Series:
         """
         require_none(self.problems(value, place=place), what="The value")
 
+    def schema(self) -> dict[str, Any]:
+        """The columns as a JSON schema, times and values as lists of equal length."""
+        size = self.length if self.length is not None else self.at_least
+        bounds = {} if size is None else {"minItems": size}
+        bounds |= {} if self.length is None else {"maxItems": self.length}
+        time = {"anyOf": [{"type": "number"}, {"type": "string"}]}
+        items = {self.time: time} | {name: replace(each, shape=None).schema() for name, each in self.channels.items()}
+        columns = {name: {"type": "array", "items": item, **bounds} for name, item in items.items()}
+        return {"type": "object", "properties": columns, "required": list(columns)}
+
     def _of_times(self, times: NDArray[np.float64], given: Any) -> Iterator[str]:
         if self.length is not None and len(times) != self.length:
             yield f"has {len(times):,} points; {self.length:,} are declared."

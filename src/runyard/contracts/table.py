@@ -58,6 +58,11 @@ class Table:
         """
         require_none(self.problems(value, place=place), what="The value")
 
+    def schema(self) -> dict[str, Any]:
+        """A row as a JSON schema."""
+        columns = {name: column.schema() for name, column in self.one.columns.items()}
+        return {"type": "object", "properties": columns, "required": list(columns)}
+
     def _missing(self, given: Mapping[str, Any]) -> list[str]:
         sentences = []
         for name in self.columns:

@@ -267,7 +267,7 @@ def test_boxes_are_framed_on_the_pages_and_judged_picture_by_picture(open_demo: 
 
     assert "Solid green: the truth" in text_of(test)
     assert "crack, pore" in text_of(test)
-    assert test.selectbox(key="group-label").options == ["crack (2)", "pore (1)"]
+    assert set(test.selectbox(key="group-label").options) == {"crack (2)", "pore (2)"}
     assert "is there a “crack” in it" in text_of(go(test, "threshold"))
     assert "6 samples that both have seen" in text_of(go(test, "compare"))
     go(test, "report")

@@ -35,7 +35,9 @@ def show(stage: Stage, predictions: Predictions) -> None:
     name = ""
     if len(groups) > 1:
         name = st.selectbox(
-            words("by_label" if group_by == "label" else "by_confusion"),
+            words(
+                "by_confusion" if group_by != "label" else "class" if predictions.detection is not None else "by_label"
+            ),
             list(groups),
             format_func=lambda key: f"{key} ({words.number(len(groups[key]))})",
             key=f"group-{group_by}",
