@@ -8,11 +8,11 @@ import csv
 import json
 import os
 import re
+import runpy
 import sys
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,11 @@ from runyard.cli.project.app import run_project
 from runyard.client import open_client
 from runyard.project.new import Framework, Task, new
 from runyard.serve.golden import Tolerance, differences, read_samples
-from runyard.testing import served_app
 from runyard.tracking.models import read_manifest
+from tests.serve.running import running
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-for package in (
+for needed in (
     "streamlit",
     "sklearn",
     "skops",
@@ -41,7 +41,7 @@ for package in (
     "onnxscript",
     "skl2onnx",
 ):
-    pytest.importorskip(package, reason=f"needs {package}: pip install 'runyard[streamlit,sklearn,torch,onnx]'")
+    pytest.importorskip(needed, reason=f"needs {needed}: pip install 'runyard[streamlit,sklearn,torch,onnx]'")
 
 KINDS: tuple[tuple[Task, Framework], ...] = (
     ("tabular", "sklearn"),
@@ -210,32 +210,17 @@ def test_service_proves_itself_answers_as_infer_does_and_refuses_with_a_reason(
     assert trained.run_py(*infer) == 0
     with (tmp_path / "out.csv").open(newline="") as file:
         rows = {row.pop("input"): row for row in csv.DictReader(file)}
-    from src import inference  # type: ignore[import-not-found]  # of the new project
-
+    inference = import_module("src.inference")  # of the new project
     name, value = inference.read(data)[0]
     monkeypatch.setenv("MODEL", str(package))
-    with served_app("docker/main.py") as address:
-        ready = ask(f"{address}/ready")
-        good = ask(f"{address}/predict", value.tolist() if hasattr(value, "tolist") else value)
+    with running(runpy.run_path("docker/main.py")["app"]) as service:
+        ready = service.http.get("/ready")
+        good = service.predict(json.dumps(value.tolist() if hasattr(value, "tolist") else value))
         wrong, reason = WRONG[trained.task]
-        bad = ask(f"{address}/predict", wrong)
+        bad = service.predict(json.dumps(wrong))
 
-    assert ready[0] == 200
-    assert good[0] == 200
+    assert (ready.status_code, good.status_code) == (200, 200), ready.text + good.text
     wanted = {column: json.loads(cell) for column, cell in rows[name].items()}
-    answer = good[1].get("output", good[1])
-    assert differences(wanted, {column: answer[column] for column in wanted}, Tolerance()) == []
-    assert bad[0] == 422
-    assert re.search(reason, json.dumps(bad[1], ensure_ascii=False))
-
-
-def ask(address: str, document: Any = None) -> tuple[int, Any]:
-    """Status and JSON of an answer."""
-    data = None if document is None else json.dumps(document).encode()
-    request = urllib.request.Request(address, data, {"Content-Type": "application/json"})
-    try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return answer.status, json.loads(answer.read())
-    except urllib.error.HTTPError as refusal:
-        with refusal:
-            return refusal.code, json.loads(refusal.read())
+    assert differences(wanted, good.json(), Tolerance()) == []
+    assert bad.status_code == 422
+    assert re.search(reason, bad.text)

@@ -46,7 +46,7 @@ def test_a_threshold_asks_whether_there_is_such_a_thing_in_the_image() -> None:
 
 
 def test_errors_are_grouped_by_what_was_to_be_found_or_by_what_became_of_it() -> None:
-    by_label, by_confusion = (errors(scenes(), group_by=name) for name in ("label", "confusion"))  # type: ignore[arg-type]
+    by_label, by_confusion = (errors(scenes(), group_by=name) for name in ("label", "confusion"))
 
     assert {name: len(items) for name, items in by_label.items()} == {"crack": 2, "pore": 2}
     assert set(by_confusion) == {"crack → –", "pore → crack", "– → pore"}
