@@ -137,7 +137,7 @@ def pack(
         collect_wheels(folder)
     tell("checksums")
     files, size_bytes = _write_sums(folder)
-    if not predictions.thumbnails:
+    if not (predictions.thumbnails or predictions.features or predictions.has_values):  # rows and numbers have none
         remarks.append(f"Run {runs[0].id} has kept no pictures: give images= to run.log_predictions.")
     return Packed(folder=folder, pack=about, files=files, size_bytes=size_bytes, remarks=tuple(remarks))
 
