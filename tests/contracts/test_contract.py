@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from runyard.contracts import Array, Contract, ContractBroken, Problem, Table
+from runyard.contracts import Array, Contract, ContractBroken, Problem, Series, Table
 
 
 class Digits(Contract):
@@ -55,6 +55,41 @@ def test_a_service_checks_one_sample_of_what_it_is_given() -> None:
     assert given.problems({"image": np.zeros((8, 8), np.float32).tolist()}) == []
     (problem,) = given.problems({"image": [[0.5, 7.0], [0.0, 0.0]]})
     assert (problem.place, problem.sentence) == ("image", "has the shape (2, 2); (8, 8) is declared.")
+
+
+def test_a_service_gives_one_row_without_the_name_of_the_table() -> None:
+    one = Contract(row=Table({"age": Array(dtype="number", range=(0, 120)), "city": Array(values=("Kiel", "Ulm"))})).one
+
+    assert one.problems({"age": 40, "city": "Ulm"}) == []
+    assert [str(problem) for problem in one.problems({"age": 400.0, "city": "Jena"})] == [
+        "row.age is 400; 0 to 120 is declared.",
+        "row.city is 'Jena'; 'Kiel', 'Ulm' are declared.",
+    ]
+    assert [str(problem) for problem in one.problems({"age": None, "city": "Ulm"})] == [
+        "row.age is missing (NaN, None or empty)."
+    ]
+
+
+def test_what_a_request_must_hold_is_told_as_a_json_schema() -> None:
+    row = Table({"age": Array(dtype="number", range=(0, 120), missing=True), "city": Array(values=("Kiel", "Ulm"))})
+    window = Series({"value": Array(dtype="float32")}, every=1).window(3)
+
+    assert Contract(row=row).one.schema() == {
+        "type": "object",
+        "properties": {
+            "age": {"anyOf": [{"type": "number", "minimum": 0, "maximum": 120}, {"type": "null"}]},
+            "city": {"enum": ["Kiel", "Ulm"]},
+        },
+        "required": ["age", "city"],
+    }
+    values = {"type": "array", "items": {"type": "number"}, "minItems": 3, "maxItems": 3}
+    assert Contract(window=window).one.schema()["properties"]["value"] == values
+    assert Array(("n", 2), dtype="int64").schema()["items"] == {
+        "type": "array",
+        "items": {"type": "integer"},
+        "minItems": 2,
+        "maxItems": 2,
+    }
 
 
 def test_fields_can_be_given_by_name() -> None:

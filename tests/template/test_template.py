@@ -130,9 +130,8 @@ def in_project(project: Path, *command: str, **variables: str) -> subprocess.Com
 
 
 def tree(task: Task) -> list[str]:
-    extra = ["src/data_processing/scenes.py"] if task == "detection" else []
-    common = [name for name in TREE if task == "image-classification" or not name.endswith("contract.py")]
-    return sorted([*(name.replace("labels.csv", SAMPLES[task]) for name in common), *extra])
+    extra = ["src/data_processing/scenes.py", "src/models/boxes.py"] if task == "detection" else []
+    return sorted([*(name.replace("labels.csv", SAMPLES[task]) for name in TREE), *extra])
 
 
 def test_tree_is_exactly_the_documented_one(project: Path, task: Task) -> None:
@@ -331,6 +330,15 @@ def test_page_says_how_to_install_streamlit(project: Path, framework: Framework)
     assert "Traceback" not in done.stderr
 
 
+def test_what_a_container_imports_for_onnx_is_neither_torch_nor_scikit_learn(project: Path) -> None:
+    in_project(
+        project,
+        "-c",
+        "import sys, src.inference, src.data_processing.contract\n"
+        "assert not {'torch', 'sklearn', 'skops', 'safetensors'} & set(sys.modules)",
+    )
+
+
 SCRIPT = """
 import json, sys
 from pathlib import Path
@@ -350,17 +358,16 @@ interface = Interface(inference.predict)
 for output in inference.predict(model, [item for _, item in inference.read(samples)]):
     print("predicted", json.dumps(interface.document(output)))
 """
-GOOD = {"val/accuracy": 0.9, "val/skill": 0.2, "val/f1": 0.7}  # what the defaults reach at least
+GOOD = {"val/accuracy": 0.9, "val/skill": 0.2}  # what the defaults reach at least
 COLUMNS: dict[Task, list[str]] = {
     "image-classification": ["input", "label", "probability"],
     "tabular": ["input", "label", "probability"],
     "timeseries": ["input", "value"],
-    "detection": ["input", "labels", "boxes", "probabilities"],
 }
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", [KINDS[1], KINDS[2], KINDS[4], KINDS[6]], ids="-".join)  # each task once
+@pytest.mark.parametrize("kind", [KINDS[1], KINDS[2], KINDS[4]], ids="-".join)  # each kind of input once
 def test_default_training_is_good_and_the_container_program_predicts_as_inference_does(
     project: Path, kind: tuple[Task, Framework], tmp_path: Path
 ) -> None:
@@ -380,7 +387,7 @@ def test_default_training_is_good_and_the_container_program_predicts_as_inferenc
     assert list(rows[0]) == COLUMNS[task]
     for row, output in zip(rows, wanted, strict=True):
         found = {name: json.loads(row[name]) for name in output}
-        assert differences(output, found, Tolerance(absolute=0.11)) == []  # boxes are rounded to 0.1
+        assert differences(output, found, Tolerance()) == []
 
 
 def skip_without(framework: Framework) -> None:

@@ -11,7 +11,15 @@ from runyard.errors import FormatUnknown, NotFound, ServiceError, UsageError
 from runyard.journal import RunFolder
 from runyard.journal.events import FileLogged, Warned
 from runyard.tracking import Run
-from runyard.tracking.predictions import FILE, Task, collect, read_predictions, thumbnails, write_predictions
+from runyard.tracking.predictions import (
+    FILE,
+    Task,
+    collect,
+    collect_boxes,
+    read_predictions,
+    thumbnails,
+    write_predictions,
+)
 from tests.tracking.journals import events_in
 
 
@@ -69,6 +77,51 @@ def test_values_make_a_regression() -> None:
     found = collect([1.0, 2.0], [1.5, 2.0])
 
     assert (found.task, found.labels, found.wrongness.tolist()) == (Task.REGRESSION, (), [0.5, 0])
+
+
+def test_times_make_a_forecast_and_are_its_ids() -> None:
+    found = collect([1.0, 2.0], [1.5, 2.0], times=np.array([1999, 2000]))
+
+    assert (found.task, found.ids, found.has_values) == (Task.FORECAST, ("1999", "2000"), True)
+
+
+def test_boxes_are_read_back_with_the_size_of_their_images(run: Run, run_dir: Path) -> None:
+    wanted = [np.array([[1, 2, 2, 8, 8]], np.float32), np.zeros((0, 5), np.float32)]
+    found_boxes = [[[1, 2, 2, 8, 9, 0.9], [0, 0, 0, 3, 3, 0.1]], []]
+
+    run.log_detections(wanted, found_boxes, labels=["pore", "crack"], images=np.zeros((2, 10, 12)))
+
+    found = read_predictions(kept(run_dir))
+    assert found.detection is not None
+    assert (found.task, found.targets.tolist(), found.predictions.tolist()) == (Task.DETECTION, [1, 0], [1, 0])
+    assert found.detection.sizes.tolist() == [[12, 10], [12, 10]]
+    assert found.detection.found.corners.tolist() == [[2, 2, 8, 9], [0, 0, 3, 3]]
+    assert found.take([1, 0]).detection.wanted.counts.tolist() == [0, 1]  # type: ignore[union-attr]
+    assert found.is_right.tolist() == [True, True]
+
+
+def test_features_are_kept_and_give_ids_that_other_runs_find() -> None:
+    features = {"alcohol": np.array([13.2, 11.0, 11.0]), "grower": ["a", "b", "b"]}
+
+    found = collect([0, 1, 1], scores=[0.1, 0.9, 0.8], features=features)
+
+    assert found.frame()["grower"] == ["a", "b", "b"]
+    assert found.ids == collect([1, 1, 1], scores=[0.4, 0.9, 0.8], features=features).ids
+    assert found.ids[2] == f"{found.ids[1]}-2"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "found", "message"),
+    [
+        ([[[0, 1, 1, 5]]], [[]], "The boxes of image 0 have the shape"),
+        ([[]], [[[2, 1, 1, 5, 5, 0.5]]], "Boxes are of the classes 2 to 2, but there are 2 labels"),
+        ([[]], [[], []], "There are 1 targets, but 2 found"),
+        ([], [], "0 images cannot be kept"),
+    ],
+)
+def test_boxes_that_do_not_fit_are_refused_with_the_reason(wanted: Any, found: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        collect_boxes(wanted, found, labels=["pore", "crack"])
 
 
 def test_ids_come_from_the_content_of_images_so_that_other_runs_find_the_same_samples() -> None:

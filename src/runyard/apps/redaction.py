@@ -7,6 +7,10 @@ names that are known, is replaced by `…`.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from runyard.apps.facts import Facts, Subject
 from runyard.tracking.predictions import Predictions
@@ -69,6 +73,7 @@ def _redacted(subject: Subject, clean: "Cleaner", names: Mapping[str, str]) -> S
             ids=tuple(names[name] for name in predictions.ids),
             paths=(),
             labels=tuple(clean(label) for label in predictions.labels),
+            features={clean(name): _cleaned(values, clean) for name, values in predictions.features.items()},
         )
     return replace(subject, facts=found, predictions=predictions)
 
@@ -95,6 +100,11 @@ class Cleaner:
     def finds(self, code: str) -> bool:
         """Whether a line of code names a path of a machine, a mail address, or somebody who is known."""
         return bool(_TELLING.search(code) or (self._names and self._names.search(code)))
+
+
+def _cleaned(values: NDArray[Any], clean: Cleaner) -> NDArray[Any]:
+    """A column of features, its texts cleaned."""
+    return np.array([clean(text) for text in values.tolist()]) if values.dtype.kind == "U" else values
 
 
 def _sample_names(found: Iterable[Predictions], clean: Cleaner) -> dict[str, str]:

@@ -179,11 +179,30 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The rates were measured on {n} samples of the evaluation; they are applied to the share given above.",
         "Die Raten sind an {n} Proben der Auswertung gemessen; angewendet werden sie auf den oben genannten Anteil.",
     ),
+    "measured_on": ("Measured on {n} samples of the evaluation.", "Gemessen an {n} Proben der Auswertung."),
     "sampled_note": (
         "Drawn from an even selection of {n} scores.",
         "Gezeichnet aus einer gleichmäßigen Auswahl von {n} Werten.",
     ),
     "cost_curve": ("Cost over the threshold", "Kosten über der Schwelle"),
+    "image_note": (
+        "Each picture is asked: is there a “{label}” in it, wherever it lies? How well the boxes are placed "
+        "stands in the report.",
+        "Jedes Bild wird gefragt: Ist darauf irgendwo „{label}“? Wie gut die Rahmen sitzen, steht im Bericht.",
+    ),
+    "distance_intro": (
+        "These answers are numbers, so there is no line to draw. What matters is how far off an answer may be, "
+        "and what it costs when it is further off.",
+        "Diese Antworten sind Zahlen, es gibt also keine Grenze zu ziehen. Entscheidend ist, wie weit eine Antwort "
+        "danebenliegen darf, und was es kostet, wenn sie weiter danebenliegt.",
+    ),
+    "tolerance": ("How far off an answer may be", "Wie weit eine Antwort danebenliegen darf"),
+    "within": ("close enough", "nah genug"),
+    "too_low": ("too low", "zu niedrig"),
+    "too_high": ("too high", "zu hoch"),
+    "within_curve": ("Close enough over what is allowed", "Nah genug über dem Erlaubten"),
+    "share_within": ("Share of the answers", "Anteil der Antworten"),
+    "off_by": ("off by at most", "höchstens daneben um"),
     # how good
     "quality": ("How good it is", "Wie gut es ist"),
     "accuracy": ("right", "richtig"),
@@ -191,6 +210,18 @@ TEXTS: dict[str, tuple[str, str]] = {
     "between": ("95 %: {low} to {high}", "95 %: {low} bis {high}"),
     "n_samples": ("samples in the evaluation", "Proben in der Auswertung"),
     "per_sample": ("per sample (median)", "je Probe (Median)"),
+    "all_right": ("pictures without any mistake", "Bilder ganz ohne Fehler"),
+    "wrong_pictures": ("pictures with a mistake", "Bilder mit Fehler"),
+    "boxes_found": ("of the things are found", "der Dinge werden gefunden"),
+    "boxes_right": ("of what it says is right", "dessen, was es sagt, stimmt"),
+    "mean_precision": ("mean average precision (overlap 50 %)", "mittlere Average Precision (Überlappung 50 %)"),
+    "frames_note": (
+        "Solid green: the truth. Dashed: the answer, blue where it is right and red where it is wrong. “–” stands for "
+        "nothing: what was missed, and what is not there.",
+        "Durchgezogen grün: die Wahrheit. Gestrichelt: die Antwort, blau wo sie stimmt, rot wo sie falsch ist. „–“ "
+        "steht für nichts: was übersehen wurde, und was nicht da ist.",
+    ),
+    "over_time": ("Truth (grey) and answers (blue) over time", "Wahrheit (grau) und Antworten (blau) über der Zeit"),
     "mean_error": ("mean error", "mittlerer Fehler"),
     "root_mean_square": ("root mean square error", "Wurzel des mittleren quadratischen Fehlers"),
     "r2": ("of the spread explained (R²)", "der Streuung erklärt (R²)"),

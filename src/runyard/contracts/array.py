@@ -82,6 +82,30 @@ class Array:
         """
         require_none(self.problems(value, place=place), what="The value")
 
+    def schema(self) -> dict[str, Any]:
+        """What it is as a JSON schema: for lists of numbers or texts."""
+        kind = np.dtype(self.dtype).kind if self.dtype and self.dtype not in _KINDS else (self.dtype or "")[:1]
+        name = {
+            "f": "number",
+            "n": "number",
+            "i": "integer",
+            "u": "integer",
+            "t": "string",
+            "U": "string",
+            "b": "boolean",
+        }
+        found: dict[str, Any] = {"type": name[kind]} if kind in name else {}
+        low, high = self.range or (None, None)
+        found |= {key: limit for key, limit in (("minimum", low), ("maximum", high)) if limit is not None}
+        if self.values is not None:
+            found["enum"] = list(self.values)
+        if self.missing:
+            found = {"anyOf": [found, {"type": "null"}]}
+        for length in reversed(self.shape or ()):
+            bounds = {"minItems": length, "maxItems": length} if isinstance(length, int) else {}
+            found = {"type": "array", "items": found, **bounds}
+        return found
+
     # ---- shape and type ----
 
     def _of_form(self, found: Converted, dims: Dims, place: str) -> Iterator[str]:
@@ -108,7 +132,9 @@ class Array:
 
     def _of_values(self, array: AnyArray) -> Iterator[str]:
         absent = _absent(array)
-        if not self.missing and absent.any():
+        if not self.missing and absent.any() and array.size == 1:
+            yield "is missing (NaN, None or empty)."
+        elif not self.missing and absent.any():
             yield f"has {_count(int(absent.sum()), 'missing value')} (NaN, None or empty){_first(absent)}."
         present = array if not absent.any() else array[~absent]
         if self.finite and array.dtype.kind == "f":
@@ -139,6 +165,9 @@ class Array:
             return
         least, most = _number(array[~absent].min()), _number(array[~absent].max())
         wanted = f"{'−∞' if low is None else _number(low)} to {'∞' if high is None else _number(high)}"
+        if array.size == 1:
+            yield f"is {least}; {wanted} is declared."
+            return
         hint = ""
         if (low, high) == (0, 1) and 1 < array[~absent].max() <= 255 and array[~absent].min() >= 0:
             hint = " Were pixels not divided by 255?"
@@ -157,6 +186,9 @@ class Array:
         if strange:
             shown = ", ".join(f"{value!r} ({n:,} times)" for value, n in strange[:_SHOWN])
             more = f" and {len(strange) - _SHOWN:,} others" if len(strange) > _SHOWN else ""
+            if array.size == 1:
+                yield f"is {strange[0][0]!r}; {_listed(self.values or ())} are declared."
+                return
             place = _first((array == strange[0][0]) & ~absent)
             yield f"holds {shown}{more}, which {_listed(self.values or ())} do not include{place}."
 

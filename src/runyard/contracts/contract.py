@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runyard.contracts.array import Array, Dims
+from runyard.contracts.boxes import Boxes
 from runyard.contracts.problems import Problem, require_none
+from runyard.contracts.series import Series
 from runyard.contracts.table import Table
 
-Declared = Array | Table
+Declared = Array | Table | Series | Boxes
 
 
 class Contract:
@@ -27,7 +29,7 @@ class Contract:
     def __init__(self, **fields: Declared) -> None:
         """Take the fields of the class, and those given by name besides."""
         declared = {name: value for kind in reversed(type(self).__mro__) for name, value in vars(kind).items()}
-        self._fields = {name: value for name, value in declared.items() if isinstance(value, Array | Table)} | fields
+        self._fields = {name: value for name, value in declared.items() if isinstance(value, Declared)} | fields
         for name, field in fields.items():
             setattr(self, name, field)
 
@@ -48,6 +50,13 @@ class Contract:
             KeyError: there is no such field.
         """
         return Contract(**{name: self._fields[name] for name in names})
+
+    def schema(self) -> dict[str, Any]:
+        """What a mapping by field is as a JSON schema; what the field is, if there is a single one. Boxes have none."""
+        fields = {name: field.schema() for name, field in self._fields.items() if not isinstance(field, Boxes)}
+        if len(self._fields) == 1:
+            return next(iter(fields.values()), {})
+        return {"type": "object", "properties": fields, "required": list(fields)}
 
     def problems(self, batch: Any) -> list[Problem]:
         """Everything that a batch does not keep; empty if it is as declared.
@@ -79,7 +88,9 @@ class Contract:
 
     def _by_name(self, batch: Any) -> Mapping[str, Any] | None:
         if isinstance(batch, Mapping):
-            return batch
+            (first, field), *others = self._fields.items() or [("", None)]
+            is_itself = not others and isinstance(field, Table | Series) and first not in batch
+            return {first: batch} if is_itself else batch
         if all(hasattr(batch, name) for name in self._fields):
             return {name: getattr(batch, name) for name in self._fields}
         if isinstance(batch, Sequence) and not isinstance(batch, str) and len(batch) == len(self._fields) > 1:

@@ -36,7 +36,7 @@ class Table:
 
     def problems(self, value: Any, *, place: str = "value", dims: Dims | None = None) -> list[Problem]:
         """Everything that the table does not keep; empty if it is as declared. See `Array.problems`."""
-        given = _columns(value)
+        given = columns_of(value)
         if given is None:
             return [Problem(place, f"is {type(value).__name__}; a table is declared.")]
         known = {} if dims is None else dims
@@ -58,6 +58,11 @@ class Table:
         """
         require_none(self.problems(value, place=place), what="The value")
 
+    def schema(self) -> dict[str, Any]:
+        """A row as a JSON schema."""
+        columns = {name: column.schema() for name, column in self.one.columns.items()}
+        return {"type": "object", "properties": columns, "required": list(columns)}
+
     def _missing(self, given: Mapping[str, Any]) -> list[str]:
         sentences = []
         for name in self.columns:
@@ -71,7 +76,8 @@ class Table:
         return sentences
 
 
-def _columns(value: Any) -> Mapping[str, Any] | None:
+def columns_of(value: Any) -> Mapping[str, Any] | None:
+    """Columns by name of whatever holds a table; None if it is none."""
     if isinstance(value, Mapping):
         return value
     if hasattr(value, "columns") and hasattr(value, "__getitem__"):  # a frame

@@ -17,7 +17,7 @@ class Plot:
         x, y: the ranges of the axes, low and high.
         width, height: in pixels at full size; the picture scales.
         x_label, y_label: below and above the axes.
-        number: how numbers are written at the axes.
+        number: how numbers are written at the axes; `x_number` how those at the lower one are, if otherwise.
         title: for screen readers.
         palette: what colours mean; those of the light theme if left out.
     """
@@ -32,6 +32,7 @@ class Plot:
         x_label: str = "",
         y_label: str = "",
         number: Callable[[float], str] = "{:g}".format,
+        x_number: Callable[[float], str] | None = None,
         title: str = "",
         left: int = 48,
         palette: Palette = colour,
@@ -42,6 +43,7 @@ class Plot:
         self.left, self.right, self.top, self.bottom = left, 14, 26 if y_label else 10, 38 if x_label else 22
         self._labels = (x_label, y_label)
         self._number = number
+        self._x_number = x_number or number
         self._title = title
         self._marks: list[str] = []
 
@@ -127,7 +129,7 @@ class Plot:
         for value in ticks(*self._x, most=6):
             across, _ = self.at(value, self._y[0])
             parts.append(
-                f'<text x="{across:.1f}" y="{bottom + 16}" text-anchor="middle">{escape(self._number(value))}</text>'
+                f'<text x="{across:.1f}" y="{bottom + 16}" text-anchor="middle">{escape(self._x_number(value))}</text>'
             )
         parts.append(
             f'<line x1="{self.left}" x2="{self.width - self.right}" y1="{bottom}" y2="{bottom}"'

@@ -43,6 +43,7 @@ class Interface:
         """
         taken, given = _annotations(predict)
         self._taken = _with_arrays(taken)
+        self._contract = contract
         self.input: TypeAdapter[Any] = _adapter(self._taken, "Input")
         self._given = given
         self.output: TypeAdapter[Any] | None = (
@@ -144,7 +145,14 @@ class Interface:
 
     def schema(self) -> dict[str, Any]:
         """Input and output as JSON schemas."""
-        return {"input": self.input.json_schema(mode="validation"), "output": self._output_schema()}
+        return {"input": self._input_schema(), "output": self._output_schema()}
+
+    def _input_schema(self) -> dict[str, Any]:
+        """That of the type; of rows and series, whose type says little, that of the contract."""
+        if get_origin(self._taken) is dict and callable(told := getattr(self._contract, "schema", None)):
+            found: dict[str, Any] = told()
+            return found
+        return self.input.json_schema(mode="validation")
 
     def _output_schema(self) -> dict[str, Any]:
         if self.output is not None:

@@ -1,13 +1,16 @@
 """What a run keeps: files, models, and the answers of an evaluation."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from time import time_ns
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runyard.journal.events import FileLogged
 from runyard.tracking.complaints import caller
 from runyard.tracking.recording import Recording
+
+if TYPE_CHECKING:
+    from runyard.tracking.predictions import Predictions
 
 
 class Keeping(Recording):
@@ -24,6 +27,8 @@ class Keeping(Recording):
         images: Any = None,
         paths: Sequence[Any] | None = None,
         ms: Any = None,
+        times: Any = None,
+        features: Mapping[str, Any] | None = None,
     ) -> None:
         """Keep what the model answered for each sample of an evaluation set; a later call replaces an earlier one.
 
@@ -34,21 +39,69 @@ class Keeping(Recording):
             predictions: the answers, of the same kind; without them the class with the highest score.
             scores: shape (n, classes), or (n,) for the second of two classes; a score of 0.5 decides.
             labels: names of class 0, 1, ….
-            ids: unique, and the same for the same sample in other runs; without them the paths, else the content
-                of the images, else numbers.
+            ids: unique, and the same for the same sample in other runs; without them the times, the paths, the content
+                of the images or the features, else numbers.
             images: as `log_image` takes them, n of them. Up to 400 become thumbnails, the worst answers first.
             paths: of the samples; where they are image files and `images` is left out, thumbnails come from them.
             ms: milliseconds a sample took: n of them, or one number for all.
+            times: of the samples of a forecast, in order: n numbers or texts. Pages draw truth and answers over them.
+            features: what tells people which sample it is, by name: columns of shape (n,), at most 60.
         """
+
+        def found() -> "Predictions":
+            from runyard.tracking.predictions import collect
+
+            return collect(
+                targets,
+                predictions,
+                scores=scores,
+                labels=labels,
+                ids=ids,
+                images=images,
+                paths=paths,
+                ms=ms,
+                times=times,
+                features=features,
+            )
+
+        self._keep_predictions(found)
+
+    def log_detections(
+        self,
+        targets: Any,
+        found: Any,
+        *,
+        labels: Sequence[Any],
+        ids: Any = None,
+        images: Any = None,
+        paths: Sequence[Any] | None = None,
+        ms: Any = None,
+    ) -> None:
+        """As `log_predictions`, for models that find things in images.
+
+        Args:
+            targets: for each image what is in it, shape (k, 5): class number, left, top, right, bottom in pixels.
+            found: for each image what the model found, shape (k, 6): the same and a score from 0 to 1. From 0.5 on a
+                box is an answer; keep weaker ones as well (from 0.05, say), since the threshold is moved over them.
+            labels: names of class 0, 1, ….
+            ids, images, paths, ms: as for `log_predictions`.
+        """
+
+        def kept() -> "Predictions":
+            from runyard.tracking.predictions import collect_boxes
+
+            return collect_boxes(targets, found, labels=labels, ids=ids, images=images, paths=paths, ms=ms)
+
+        self._keep_predictions(kept)
+
+    def _keep_predictions(self, collected: Callable[[], "Predictions"]) -> None:
         self._raise_stop()
         try:
             if not self._is_open():
                 return
-            from runyard.tracking.predictions import FILE, KIND, collect, write_predictions
+            from runyard.tracking.predictions import FILE, KIND, write_predictions
 
-            found = collect(
-                targets, predictions, scores=scores, labels=labels, ids=ids, images=images, paths=paths, ms=ms
-            )
+            found = collected()
             self._attempt.files.mkdir(parents=True, exist_ok=True)
             write_predictions(found, self._attempt.files / FILE)
             meta = {"task": str(found.task), "samples": len(found), "classes": len(found.labels)}

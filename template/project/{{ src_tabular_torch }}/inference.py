@@ -1,21 +1,21 @@
 """Inference: the one place that `run.py infer`, the Streamlit page and the container all call."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 from runyard import load_model, read_manifest
-from runyard.serve import ArrayInput
 
 from src.data_processing.data_loader import FEATURES, TABLE, Rows, read_rows
-from src.models.model import Model
 
-Input = Annotated[Rows, ArrayInput(shape=(len(FEATURES),))]  # one row, shape (13,)
+Input = dict[str, float | None]  # one row: a value for each column; contract.py says which may be missing
+Model = Callable[[Rows], NDArray[np.float32]]  # rows (n, 13) to logits (n, 3)
 
 
 class Output(NamedTuple):
-    """One prediction; its fields are the columns of `run.py infer`."""
+    """One prediction; its fields are the columns of `run.py infer` and the answer of the service."""
 
     label: int  # 0 to 2
     probability: float  # how sure the model is, 0..1
@@ -23,27 +23,38 @@ class Output(NamedTuple):
 
 def load(path: Path, device: str = "cpu") -> Model:
     """Load a model that `run.save_model` has written, onto "cpu", "cuda" or "cuda:1"."""
-    model = Model(**read_manifest(path).meta["model"])  # src/train.py has noted how it was built
-    return load_model(path, into=model).to(device).eval()
+    if read_manifest(path).framework == "onnx":  # `runyard package --onnx` made it; it needs no PyTorch
+        return load_model(path)
+    from src.models.model import Model  # only here, so that a container for ONNX can do without PyTorch
+
+    module = Model(**read_manifest(path).meta["model"])  # src/train.py has noted how it was built
+    return load_model(path, into=module, device=device)
 
 
 def predict(model: Model, inputs: list[Input]) -> list[Output]:
     """Predict the label of each row, in the order of the rows."""
     if not inputs:
         return []
-    device = next(model.parameters()).device
-    with torch.inference_mode():
-        rows = torch.from_numpy(np.stack(inputs)).to(device)  # (n, 13)
-        probabilities, labels = model(rows).softmax(dim=1).max(dim=1)  # (n,), (n,)
-    return [Output(*pair) for pair in zip(labels.tolist(), probabilities.tolist(), strict=True)]
+    logits = model(features(inputs))  # (n, 3)
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))  # (n, 3)
+    probabilities = powers / powers.sum(axis=1, keepdims=True)  # (n, 3)
+    labels = probabilities.argmax(axis=1)  # (n,)
+    return [Output(int(label), float(row[label])) for label, row in zip(labels, probabilities, strict=True)]
 
 
-def read(path: Path) -> list[tuple[str, Rows]]:
+def read(path: Path) -> list[tuple[str, Input]]:
     """Read the rows of a CSV file, or of the table.csv of a folder; return them with their file and line.
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it lacks a column, or a value does not fit.
+        ValueError: it lacks a column, or a value is no number.
     """
     table = path / TABLE if path.is_dir() else path
-    return [(f"{table.name}:{number}", row) for number, row in enumerate(read_rows(table), 2)]
+    rows = read_rows(table).astype(float)
+    values = [[None if np.isnan(value) else value for value in row] for row in rows.tolist()]
+    return [(f"{table.name}:{n}", dict(zip(FEATURES, row, strict=True))) for n, row in enumerate(values, 2)]
+
+
+def features(inputs: list[Input]) -> Rows:
+    """The rows as the model takes them, shape (n, 13); NaN where a value is missing."""
+    return np.array([[each.get(name) for name in FEATURES] for each in inputs], dtype=np.float32)

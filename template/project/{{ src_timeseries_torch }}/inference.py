@@ -1,54 +1,60 @@
 """Inference: the one place that `run.py infer`, the Streamlit page and the container all call."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 from runyard import load_model, read_manifest
-from runyard.serve import ArrayInput
 
-from src.data_processing.data_loader import SCALE, SERIES, WINDOW, Windows, read_series
-from src.models.model import Model
+from src.data_processing.data_loader import SCALE, WINDOW, Windows, read_columns
 
-# The points before the one to forecast, shape (24,), the latest last.
-Input = Annotated[Windows, ArrayInput(shape=(WINDOW,))]
+# The 24 points before the one to forecast, the latest last: {"time": [...], "value": [...]}
+Input = dict[str, list[float | str]]
+Model = Callable[[Windows], NDArray[np.float32]]  # windows (n, 24) to the next values (n,), both / SCALE
 
 
 class Output(NamedTuple):
-    """One forecast; its fields are the columns of `run.py infer`."""
+    """One forecast; its fields are the columns of `run.py infer` and the answer of the service."""
 
     value: float  # in the units of the series
 
 
 def load(path: Path, device: str = "cpu") -> Model:
     """Load a model that `run.save_model` has written, onto "cpu", "cuda" or "cuda:1"."""
-    model = Model(**read_manifest(path).meta["model"])  # src/train.py has noted how it was built
-    return load_model(path, into=model).to(device).eval()
+    if read_manifest(path).framework == "onnx":  # `runyard package --onnx` made it; it needs no PyTorch
+        return load_model(path)
+    from src.models.model import Model  # only here, so that a container for ONNX can do without PyTorch
+
+    module = Model(**read_manifest(path).meta["model"])  # src/train.py has noted how it was built
+    return load_model(path, into=module, device=device)
 
 
 def predict(model: Model, inputs: list[Input]) -> list[Output]:
     """Forecast what follows each window, in the order of the windows."""
     if not inputs:
         return []
-    device = next(model.parameters()).device
-    with torch.inference_mode():
-        windows = torch.from_numpy(np.stack(inputs)).to(device)  # (n, 24)
-        values = model(windows / SCALE) * SCALE  # (n,)
-    return [Output(value) for value in values.tolist()]
+    return [Output(float(value) * SCALE) for value in model(features(inputs))]
 
 
-def read(path: Path) -> list[tuple[str, Windows]]:
+def read(path: Path) -> list[tuple[str, Input]]:
     """Read all windows of a CSV file, or of the series.csv of a folder; return each with the time of its latest point.
 
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: it is too short for a forecast, or a value is no finite number.
     """
-    series = path / SERIES if path.is_dir() else path
-    points = read_series(series)
-    if len(points) < WINDOW:
-        raise ValueError(f"{series} has {len(points)} points; a forecast is made from {WINDOW}.")
-    values = np.array([value for _, value in points], dtype=np.float32)
-    windows = np.lib.stride_tricks.sliding_window_view(values, WINDOW)
-    return [(f"after {time}", window) for (time, _), window in zip(points[WINDOW - 1 :], windows, strict=True)]
+    series = read_columns(path)
+    n_points = len(series["time"])
+    if n_points < WINDOW:
+        raise ValueError(f"{path} has {n_points} points; a forecast is made from {WINDOW}.")
+    windows = [
+        {name: values[end - WINDOW : end] for name, values in series.items()} for end in range(WINDOW, n_points + 1)
+    ]
+    return [(f"after {window['time'][-1]}", window) for window in windows]
+
+
+def features(inputs: list[Input]) -> Windows:
+    """The windows as the model takes them, shape (n, 24)."""
+    return np.array([each["value"] for each in inputs], dtype=np.float32) / np.float32(SCALE)

@@ -15,7 +15,7 @@ from runyard.apps.words import Language, Words
 from runyard.errors import UsageError
 from runyard.tracking.predictions import collect
 from tests.apps.builders import options, subject
-from tests.apps.evaluation.builders import digits, distances
+from tests.apps.evaluation.builders import digits, distances, scenes
 from tests.apps.seams import inspected, paths
 
 COSTS = Costs.of({"missed defect": 120, "false alarm": 4}, "€ per 1000 parts")
@@ -183,6 +183,36 @@ def test_values_are_drawn_over_the_truth() -> None:
 
     assert "mean error" in text
     assert "Where to draw the line" not in text
+
+
+def test_forecasts_are_drawn_over_time_and_values_by_how_far_off_they_are() -> None:
+    forecast = collect([1.0, 2.0, 3.0], [1.5, 2.0, 2.0], times=["2001", "2002", "2003"])
+
+    html = build_report([subject(forecast)], options(costs=Costs.of({"too little": 8, "too much": 2}))).html
+
+    assert "Truth (grey) and answers (blue) over time" in html
+    assert "too little" in html
+    assert References(html).fetched == []
+    assert "over time" not in build_report([subject(distances())], options()).html
+
+
+def test_boxes_are_framed_and_their_classes_measured() -> None:
+    html = build_report([subject(scenes())], options(), second=subject(scenes(score=0.4), id="old")).html
+
+    assert html.count('<div class="framed"><svg') == 4 + 1  # the errors, and where the two models differ
+    assert "mean average precision" in html
+    assert "pore → crack (1)" in html
+    assert "data-line" in html  # the threshold, live
+    assert References(html).fetched == []
+
+
+def test_what_tells_people_which_row_it_is_stands_beside_its_error() -> None:
+    table = collect([0, 1], scores=[0.9, 0.8], features={"alcohol": [13.2, 11.0], "grower": ["/srv/x/y", "b"]})
+
+    html = build_report([subject(table)], options(is_redacted=True)).html
+
+    assert "alcohol 13.2" in html
+    assert "/srv/x/y" not in html
 
 
 def test_a_run_without_predictions_says_what_to_do() -> None:

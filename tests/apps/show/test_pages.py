@@ -13,12 +13,12 @@ from PIL import Image
 
 from runyard.apps.demo.layout import APP_FOLDER, SCRIPT
 from runyard.apps.demo.rehearsing import chosen
-from runyard.apps.evaluation import Costs, Doubts, Scored, errors
+from runyard.apps.evaluation import Costs, Distances, Doubts, Scored, errors
 from runyard.apps.words import Words
 from runyard.tracking.media.image import encode_image
 from runyard.tracking.predictions import collect
 from tests.apps import showroom
-from tests.apps.evaluation.builders import digits, distances
+from tests.apps.evaluation.builders import digits, distances, scenes
 from tests.apps.seams import inspected, pictures
 
 if TYPE_CHECKING:
@@ -279,13 +279,44 @@ def test_models_of_different_kinds_are_not_compared(open_demo: Open, tmp_path: P
     assert "cannot be compared" in open_demo("compare", folder=folder).info[0].value
 
 
-def test_values_have_errors_a_comparison_and_a_report_but_no_threshold(open_demo: Open, tmp_path: Path) -> None:
+def test_values_have_errors_a_comparison_a_report_and_a_tolerance_for_a_threshold(
+    open_demo: Open, tmp_path: Path
+) -> None:
     folder = showroom.build(tmp_path / "demo", new=distances(noise=0.5), old=distances(seed=1, noise=0.01))
     test = open_demo("errors", folder=folder)
 
     assert "weld-2025 is nearer" in text_of(go(test, "compare"))
+    go(test, "threshold")
+    test.slider(key="tolerance").set_value(0.25)
+    test.number_input(key="missed").set_value(3.0)
+    at = Distances(distances(noise=0.5)).at(0.25)
+    text = text_of(shown(test.run()))
+    assert "there is no line to draw" in text
+    assert Words().amount(at.cost(Costs.of({"low": 3, "high": 4}, "€ per 1000 parts")), "€") in text
     go(test, "report")
-    assert "no threshold to move" in go(test, "threshold").info[0].value
+    assert go(test, "threshold").slider(key="tolerance").value == pytest.approx(0.25, abs=0.01)
+
+
+def test_forecasts_are_drawn_over_time(open_demo: Open, tmp_path: Path) -> None:
+    targets = np.arange(30.0)
+    folder = showroom.build(tmp_path / "demo", new=collect(targets, targets + 1, times=range(1990, 2020)))
+
+    test = open_demo("threshold", folder=folder)
+
+    assert "over time" in text_of(test)
+    assert "1990" in text_of(go(test, "errors"))
+
+
+def test_boxes_are_framed_on_the_pages_and_judged_picture_by_picture(open_demo: Open, tmp_path: Path) -> None:
+    folder = showroom.build(tmp_path / "demo", new=scenes(), old=scenes(score=0.4))
+    test = open_demo("errors", folder=folder)
+
+    assert "Solid green: the truth" in text_of(test)
+    assert "crack, pore" in text_of(test)
+    assert set(test.selectbox(key="group-label").options) == {"crack (2)", "pore (2)"}
+    assert "is there a “crack” in it" in text_of(go(test, "threshold"))
+    assert "6 samples that both have seen" in text_of(go(test, "compare"))
+    go(test, "report")
 
 
 def test_a_run_without_predictions_says_what_to_do_on_every_page(open_demo: Open, tmp_path: Path) -> None:

@@ -142,7 +142,7 @@ def pack(
         remarks += redaction.of_folder(folder)
     tell("checksums")
     files, size_bytes = _write_sums(folder)
-    if not predictions.thumbnails:
+    if not (predictions.thumbnails or predictions.features or predictions.has_values):  # rows and numbers have none
         remarks.append(f"Run {runs[0].id} has kept no pictures: give images= to run.log_predictions.")
     return Packed(folder=folder, pack=about, files=files, size_bytes=size_bytes, remarks=tuple(remarks))
 

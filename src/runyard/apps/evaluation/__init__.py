@@ -6,6 +6,7 @@ Pure functions over `Predictions`; the page, the report and a project's own code
 from runyard.apps.evaluation.comparing import Comparison, Difference, compare
 from runyard.apps.evaluation.costs import Costs
 from runyard.apps.evaluation.deciding import CostCurve, Decision, Scored
+from runyard.apps.evaluation.distances import Distances, Tolerated
 from runyard.apps.evaluation.doubts import Doubt, Doubts
 from runyard.apps.evaluation.gallery import GroupBy, Item, Order, errors
 from runyard.apps.evaluation.measures import ClassMeasures, Measures, data_version, interval, measure
@@ -18,6 +19,7 @@ __all__ = [
     "Costs",
     "Decision",
     "Difference",
+    "Distances",
     "Doubt",
     "Doubts",
     "GroupBy",
@@ -26,6 +28,7 @@ __all__ = [
     "Order",
     "Rate",
     "Scored",
+    "Tolerated",
     "compare",
     "data_version",
     "errors",

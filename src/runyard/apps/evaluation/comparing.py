@@ -30,7 +30,7 @@ class Comparison:
         common: how many samples both have answered, with the same truth.
         only_first, only_second: how many only one of them has answered.
         relabelled: how many both have answered, but with another truth; they are left out.
-        both_right, both_wrong: of classes; 0 for values.
+        both_right, both_wrong: of classes and boxes; 0 for values.
         first_better, second_better: where only one is right, or nearer to the truth.
         p_value: how often chance alone would make a difference this large or larger, 0 to 1; exact McNemar test
             for classes, sign test for values (which is the same calculation).
@@ -60,7 +60,7 @@ def compare(first: Predictions, second: Predictions) -> Comparison:
     shared = [(number, second.numbers[name]) for name, number in first.numbers.items() if name in second.numbers]
     pairs = [(a, b) for a, b in shared if _same_truth(first, a, second, b)]
     left, right = (np.array([pair[side] for pair in pairs], np.intp) for side in (0, 1))
-    if first.is_classification:
+    if not first.has_values:
         is_first, is_second = first.is_right[left], second.is_right[right]
         is_first_better, is_second_better = is_first & ~is_second, is_second & ~is_first
         both_right, both_wrong = int((is_first & is_second).sum()), int((~is_first & ~is_second).sum())
@@ -101,8 +101,8 @@ def sign_test(won: int, lost: int) -> float:
 
 
 def _same_truth(first: Predictions, a: int, second: Predictions, b: int) -> bool:
-    if first.is_classification:
-        return first.target_text(a) == second.target_text(b)
+    if not first.has_values:
+        return first.truth_text(a) == second.truth_text(b)
     return bool(np.isclose(first.targets[a], second.targets[b], rtol=1e-9, atol=0))
 
 

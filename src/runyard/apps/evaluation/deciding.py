@@ -82,6 +82,9 @@ class CostCurve:
 class Scored:
     """The scores of one class: of the samples that are of it, and of the others.
 
+    Of a detection the samples are images: whether there is such a thing in one, wherever it lies, and how sure the
+    surest such box is.
+
     Attributes:
         label: the wanted class.
         wanted, others: sorted scores, shape (n,) each.
@@ -95,7 +98,7 @@ class Scored:
                 "run.log_predictions."
             )
         scores = predictions.scores_of(label)
-        is_wanted = predictions.targets == label
+        is_wanted = predictions.is_of(label)
         self.label = predictions.labels[label]
         self.wanted: NDArray[np.float64] = np.sort(scores[is_wanted])
         self.others: NDArray[np.float64] = np.sort(scores[~is_wanted])

@@ -1,12 +1,13 @@
 """The answers to look at: the wrong ones, the worst first. Half of a meeting is about labels."""
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 
 from runyard.errors import UsageError
-from runyard.tracking.predictions import Predictions
+from runyard.tracking.predictions import NOTHING, Predictions
 
 Order = Literal["worst", "closest", "id"]
 GroupBy = Literal["label", "confusion"]
@@ -20,6 +21,7 @@ class Item:
         number: its place in the predictions.
         score: of the given answer, None if none were kept.
         wrongness: see `Predictions.wrongness`.
+        features: what tells people which sample it is, as texts by name.
     """
 
     number: int
@@ -31,6 +33,7 @@ class Item:
     path: str
     ms: float | None
     thumbnail: bytes | None
+    features: Mapping[str, str] = field(default_factory=dict)
 
 
 def errors(
@@ -41,7 +44,7 @@ def errors(
     Args:
         order: "worst" first, the "closest" calls first, or by "id".
         group_by: "label": by what they are in truth; "confusion": by that and what they were taken for; None: one
-            group with an empty name. A regression has one group.
+            group with an empty name. Values have one group. An image with several wrong boxes goes by its first one.
         most: how many of each group.
 
     Raises:
@@ -82,7 +85,12 @@ def item_of(predictions: Predictions, number: int) -> Item:
         path=predictions.paths[number] if predictions.paths else "",
         ms=float(predictions.ms[number]) if predictions.ms is not None else None,
         thumbnail=predictions.thumbnails.get(number),
+        features={name: _text(values[number]) for name, values in predictions.features.items()},
     )
+
+
+def _text(value: Any) -> str:  # a scalar of NumPy
+    return f"{float(value):.6g}" if isinstance(value, np.floating) else str(value)
 
 
 def _score(predictions: Predictions, number: int) -> float | None:
@@ -98,7 +106,7 @@ def _score(predictions: Predictions, number: int) -> float | None:
 
 def _in_order(predictions: Predictions, order: Order) -> list[int]:
     everything = np.arange(len(predictions))
-    wrong = everything[~predictions.is_right] if predictions.is_classification else everything
+    wrong = everything if predictions.has_values else everything[~predictions.is_right]
     if order == "id":
         return sorted(wrong.tolist(), key=lambda number: predictions.ids[number])
     sign = -1 if order == "worst" else 1
@@ -107,7 +115,10 @@ def _in_order(predictions: Predictions, order: Order) -> list[int]:
 
 
 def _group(predictions: Predictions, number: int, group_by: GroupBy | None) -> str:
-    if group_by is None or not predictions.is_classification:
+    if group_by is None or predictions.has_values:
         return ""
+    if predictions.detection is not None:
+        truth, answer = predictions.mistakes(number)[0]
+        return (truth if truth != NOTHING else answer) if group_by == "label" else f"{truth} → {answer}"
     target = predictions.target_text(number)
     return target if group_by == "label" else f"{target} → {predictions.prediction_text(number)}"

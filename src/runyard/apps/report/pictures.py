@@ -7,6 +7,12 @@ from runyard.tracking.predictions.thumbnails import mime_of
 ROOM_BYTES = 6_000_000  # of all pictures together, as base64; a report stays below 10 MB
 
 
+def uri_of(thumbnail: bytes | None) -> str:
+    """A picture as a text for `src`; empty if it is none."""
+    mime = mime_of(thumbnail) if thumbnail else ""
+    return f"data:{mime};base64,{b64encode(thumbnail).decode()}" if thumbnail and mime else ""
+
+
 class Album:
     """Hands out data URIs until its room is used up; what appears twice counts twice, since it stands there twice."""
 
@@ -16,10 +22,7 @@ class Album:
 
     def uri(self, thumbnail: bytes | None) -> str:
         """The picture as a text for `src`; empty if there is none, or no room for it."""
-        mime = mime_of(thumbnail) if thumbnail else ""
-        if not thumbnail or not mime:
-            return ""
-        text = f"data:{mime};base64,{b64encode(thumbnail).decode()}"
+        text = uri_of(thumbnail)
         if len(text) > self._room:
             self.left_out += 1
             return ""

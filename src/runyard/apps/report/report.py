@@ -18,14 +18,14 @@ import jinja2
 from markupsafe import Markup
 
 from runyard import __version__
-from runyard.apps.evaluation import Costs, Measures, data_version, measure
+from runyard.apps.evaluation import Costs, Distances, Measures, data_version, measure
 from runyard.apps.facts import Subject
 from runyard.apps.redaction import redacted, redacted_together
 from runyard.apps.report import sections, threshold
 from runyard.apps.report.pictures import ROOM_BYTES, Album
 from runyard.apps.words import Words
 from runyard.drawing import tokens_css
-from runyard.tracking.predictions import Predictions
+from runyard.tracking.predictions import Predictions, Task
 
 _HERE = Path(__file__).parent
 
@@ -104,10 +104,15 @@ def _run(subject: Subject, place: int, album: Album, options: Options, *, n_runs
         "confusion": None,
         "rates": [],
         "value_plot": None,
+        "forecast_plot": None,
+        "distances": None,
+        "frames_note": "",
+        "image_note": "",
         "gallery": [],
         "n_errors": measures.errors,
         "n": words.number(measures.count),
         "predictions": predictions,
+        "has_pictures": predictions is not None and bool(predictions.thumbnails),
         "charts": sections.training_plots(facts.curves, words),
         "metrics": sections.metric_rows(facts.metrics, words),
         "settings": sections.setting_rows(facts),
@@ -117,10 +122,29 @@ def _run(subject: Subject, place: int, album: Album, options: Options, *, n_runs
     if predictions is None or not len(predictions):
         return found
     found["gallery"] = sections.gallery(predictions, album, words)
-    if not predictions.is_classification:
-        return found | {"value_plot": Markup(sections.value_plot(predictions, words))}
+    if predictions.has_values:
+        return found | _values(predictions, options)
+    if predictions.detection is not None:
+        found["frames_note"] = words("frames_note")
     found["confusion"] = sections.confusion(predictions, measures, words)
     return found | _threshold(predictions, options, n_runs=n_runs)
+
+
+def _values(predictions: Predictions, options: Options) -> dict[str, Any]:
+    """Answers that are numbers: beside the truth, over time, and how far off they are."""
+    words = options.words
+    told = sections.distances(Distances(predictions), options.costs, words, tolerance=options.threshold)
+    things = threshold.things(options.costs, words)
+    is_forecast = predictions.task is Task.FORECAST
+    return {
+        "value_plot": Markup(sections.value_plot(predictions, words)),
+        "forecast_plot": Markup(sections.forecast_plot(predictions, words)) if is_forecast else None,
+        "distances": told
+        | {
+            "plot": Markup(told["plot"]),
+            "of_things": words("of_things", per=words.number(options.costs.per), things=things),
+        },
+    }
 
 
 def _threshold(predictions: Predictions, options: Options, *, n_runs: int) -> dict[str, Any]:
@@ -137,7 +161,9 @@ def _threshold(predictions: Predictions, options: Options, *, n_runs: int) -> di
     missed_name, alarm_name = threshold.names(costs, words)
     data = threshold.script_data(lines, costs, words, n_runs=n_runs)
     is_thinned = max(len(line.scored.wanted), len(line.scored.others)) > data["most"]
+    note = words("image_note", label=line.label) if predictions.detection is not None else ""
     return {
+        "image_note": note,
         "rates": [plot | {"svg": Markup(plot["svg"])} for plot in sections.rate_plots(line.scored, words)],
         "threshold": {
             "line": line,
@@ -170,8 +196,11 @@ def _comparison(first: Subject, second: Subject, album: Album, options: Options)
     told["cards"] = [
         {
             "id": one.predictions.ids[each.first],
-            "picture": album.uri(first.predictions.thumbnails.get(each.first))
-            or album.uri(second.predictions.thumbnails.get(each.second)),
+            "picture": (
+                uri := album.uri(first.predictions.thumbnails.get(each.first))
+                or album.uri(second.predictions.thumbnails.get(each.second))
+            ),
+            "svg": Markup(sections.framed_picture(first.predictions, each.first, uri, with_answers=False)),
             "target": each.target,
             "first": each.first_answer,
             "second": each.second_answer,

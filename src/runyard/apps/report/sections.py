@@ -6,14 +6,27 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
-from runyard.apps.evaluation import Comparison, GroupBy, Measures, Scored, compare, errors, precision_recall, roc
+from runyard.apps.evaluation import (
+    Comparison,
+    Costs,
+    Distances,
+    GroupBy,
+    Measures,
+    Scored,
+    compare,
+    errors,
+    precision_recall,
+    roc,
+)
+from runyard.apps.evaluation.distances import SHARES
 from runyard.apps.evaluation.gallery import count_errors
 from runyard.apps.facts import Curve, Facts, Metric
 from runyard.apps.report.pictures import Album
 from runyard.apps.words import Words
-from runyard.drawing import Plot
-from runyard.tracking.predictions import Predictions
+from runyard.drawing import Frame, Plot, framed
+from runyard.tracking.predictions import NOTHING, Predictions
 
 MOST_CLASSES = 20  # of a matrix that can be read
 MOST_GROUPS = 12
@@ -23,6 +36,7 @@ MOST_DIFFERENCES = 24
 MOST_CHARTS = 8
 MOST_METRICS = 60
 _MOST_CHARACTERS = 300
+_MOST_TIMES = 400
 _CLEAR = 0.05  # a p-value below is called a difference
 _TINY_P = 0.001
 
@@ -40,15 +54,25 @@ def tiles(measures: Measures, words: Words) -> list[Tile]:
     """The numbers at the top."""
     n = words.number(measures.count)
     found = []
+    is_of_boxes = measures.recall is not None
+    if measures.recall is not None and measures.precision is not None and measures.mean_precision is not None:
+        found += [
+            Tile(value=words.percent(measures.recall), label=words("boxes_found")),
+            Tile(value=words.percent(measures.precision), label=words("boxes_right")),
+            Tile(value=words.percent(measures.mean_precision), label=words("mean_precision")),
+        ]
     if measures.accuracy is not None and measures.accuracy_interval is not None:
         low, high = (words.percent(share) for share in measures.accuracy_interval)
         found += [
             Tile(
                 value=words.percent(measures.accuracy),
-                label=words("accuracy"),
+                label=words("all_right" if is_of_boxes else "accuracy"),
                 remark=words("between", low=low, high=high),
             ),
-            Tile(value=words.number(measures.errors), label=words("n_errors", n="").strip()),
+            Tile(
+                value=words.number(measures.errors),
+                label=words("wrong_pictures") if is_of_boxes else words("n_errors", n="").strip(),
+            ),
         ]
     if measures.mean_error is not None and measures.root_mean_square is not None:
         found.append(Tile(value=words.number(measures.mean_error), label=words("mean_error")))
@@ -63,7 +87,8 @@ def tiles(measures: Measures, words: Words) -> list[Tile]:
 
 def confusion(predictions: Predictions, measures: Measures, words: Words) -> dict[str, Any]:
     """The matrix as rows of cells with their share of the row, and the most frequent confusions."""
-    matrix, labels = measures.confusion, predictions.labels
+    matrix = measures.confusion
+    labels = (*predictions.labels, NOTHING) if predictions.detection is not None else predictions.labels
     rows = []
     if 0 < len(labels) <= MOST_CLASSES:
         for row, label in zip(matrix, labels, strict=True):
@@ -138,6 +163,98 @@ def value_plot(predictions: Predictions, words: Words, *, size: tuple[int, int] 
     return plot.dots(truth.tolist(), answers.tolist()).svg()
 
 
+def forecast_plot(predictions: Predictions, words: Words, *, size: tuple[int, int] = (940, 300)) -> str:
+    """Truth and answers over time, as SVG; at most the last 400. Times that are no numbers are counted."""
+    kept = slice(max(len(predictions) - _MOST_TIMES, 0), len(predictions))
+    times = _times(predictions.ids[kept])
+    truth, answers = predictions.targets[kept].tolist(), predictions.predictions[kept].tolist()
+    plot = Plot(
+        x=(min(times), max(times)),
+        y=(min(*truth, *answers), max(*truth, *answers)),
+        width=size[0],
+        height=size[1],
+        number=words.tick,
+        x_number="{:g}".format,  # years have no thousands
+        title=words("over_time"),
+    )
+    return plot.line(times, truth, ink="ink-3", width=3).line(times, answers, ink="c1", width=1.75).svg()
+
+
+def _times(texts: Sequence[str]) -> list[float]:
+    try:
+        times = [float(text) for text in texts]
+    except ValueError:
+        times = []
+    return times if times and all(map(math.isfinite, times)) else [float(place) for place in range(len(texts))]
+
+
+def distances(
+    found: Distances, costs: Costs, words: Words, *, tolerance: float | None = None, size: tuple[int, int] = (460, 300)
+) -> dict[str, Any]:
+    """How many answers are close enough, as a table and a plot, and what the others cost; 90 % are at first."""
+    at = found.at(found.tolerance_for(0.9) if tolerance is None else tolerance)
+    low_name, high_name = costs.missed_name or words("too_low"), costs.alarm_name or words("too_high")
+    xs = np.linspace(0, found.largest or 1.0, 101)
+    plot = Plot(
+        x=(0, float(xs[-1])),
+        y=(0, 1),
+        width=size[0],
+        height=size[1],
+        x_label=words("tolerance"),
+        y_label=words("share_within"),
+        number=words.tick,
+        title=words("within_curve"),
+    )
+    n = max(at.count, 1)
+    plot.line(xs, [found.at(float(x)).within / n for x in xs]).vertical(at.tolerance)
+    per = costs.per / n
+    return {
+        "tolerance": words.number(at.tolerance),
+        "shares": [(words.percent(share, 0), words.number(found.tolerance_for(share))) for share in SHARES],
+        "counts": [
+            {"label": words("within"), "ink": "ok", "count": at.within * per},
+            {"label": low_name, "ink": "c3", "count": at.low * per},
+            {"label": high_name, "ink": "c2", "count": at.high * per},
+        ],
+        "cost": words.amount(at.cost(costs), costs.unit),
+        "plot": plot.dot(at.tolerance, at.within / n).svg(),
+    }
+
+
+def frames(predictions: Predictions, number: int, *, with_answers: bool = True) -> list[Frame]:
+    """The boxes of an image: the truth, and what was answered; none of other tasks."""
+    found = predictions.detection
+    if found is None:
+        return []
+    wanted, answers = found.wanted, found.answers
+    result = [
+        Frame(wanted.corners[box].tolist(), predictions.labels[int(wanted.labels[box])], "ok", is_truth=True)
+        for box in wanted.of(number)
+    ]
+    if with_answers:
+        result += [
+            Frame(
+                answers.corners[box].tolist(),
+                predictions.labels[int(answers.labels[box])],
+                "c1" if found.is_hit[box] else "bad",
+                is_truth=False,
+            )
+            for box in answers.of(number)
+        ]
+    return result
+
+
+def framed_picture(predictions: Predictions, number: int, uri: str, *, with_answers: bool = True) -> str:
+    """The picture of a sample with its boxes as SVG; empty if there is no picture, or nothing to draw."""
+    if predictions.detection is None or not uri:
+        return ""
+    width, height = predictions.detection.sizes[number].tolist()
+    if not (width and height):
+        return ""
+    boxes = frames(predictions, number, with_answers=with_answers)
+    return framed(uri, (width, height), boxes, title=predictions.ids[number])
+
+
 def gallery(predictions: Predictions, album: Album, words: Words) -> list[dict[str, Any]]:
     """The worst errors of each class, with their pictures; in one group if they are few."""
     group_by: GroupBy | None = "label" if sum(count_errors(predictions).values()) > MOST_IN_ONE_GROUP else None
@@ -148,7 +265,9 @@ def gallery(predictions: Predictions, album: Album, words: Words) -> list[dict[s
         cards = [
             {
                 "id": item.id,
-                "picture": album.uri(item.thumbnail),
+                "picture": (uri := album.uri(item.thumbnail)),
+                "svg": Markup(framed_picture(predictions, item.number, uri)),
+                "features": item.features,
                 "target": item.target,
                 "prediction": item.prediction,
                 "score": words("sure", percent=words.percent(item.score, 0)) if item.score is not None else "",
@@ -172,7 +291,7 @@ def comparison(
     """What two models answered for the same samples, in words; without the samples."""
     (one, answers), (other, others) = first, second
     found = compare(answers, others)
-    is_classes = answers.is_classification
+    is_classes = not answers.has_values
     return found, {
         "first": one.name,
         "second": other.name,

@@ -49,9 +49,9 @@ def wanted_classes(predictions: Predictions, positive: str | None) -> list[int]:
             names = ", ".join(predictions.labels[number] for number in scored[:20]) or "none"
             raise UsageError(f"'{positive}' is no class that scores were kept for. There are: {names}.")
         return [predictions.labels.index(positive)]
-    if len(predictions.labels) == 2:
+    if predictions.is_classification and len(predictions.labels) == 2:
         return [number for number in scored if number == 1]
-    missed = {number: int((~predictions.is_right & (predictions.targets == number)).sum()) for number in scored}
+    missed = {number: int((~predictions.is_right & predictions.is_of(number)).sum()) for number in scored}
     return sorted(scored, key=lambda number: -missed[number])
 
 

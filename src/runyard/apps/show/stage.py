@@ -11,6 +11,8 @@ from runyard.apps.show.sources import Source
 from runyard.apps.words import Words
 from runyard.tracking.predictions import Predictions
 
+CHOSEN = "runyard-line"  # in the session: survives a change of page, which the state of a widget does not
+
 
 @dataclass(frozen=True, kw_only=True)
 class Inference:

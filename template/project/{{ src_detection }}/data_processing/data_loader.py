@@ -1,7 +1,7 @@
 """Images and the boxes in them: scenes of digits, or a folder of PNG files with a boxes.csv.
 
 boxes.csv has a header and one line a box: `file,label,left,top,right,bottom`, in pixels. Everything about where data
-come from and what they look like belongs here, so that training, inference and tests agree on it.
+come from belongs here, and what they look like into contract.py beside it, so that training, inference and tests agree.
 """
 
 import csv
@@ -42,7 +42,7 @@ def load(root: str | Path | None = None) -> tuple[Images, list[Boxes]]:
 
     Raises:
         FileNotFoundError: there is no such folder, or it has no boxes.csv.
-        ValueError: boxes.csv names no images, or an image or a box does not fit.
+        ValueError: boxes.csv names no images, a line of it is no box, or an image does not fit.
     """
     if root is None:
         return compose(BUILTIN, seed=1)
@@ -58,11 +58,6 @@ def read_image(path: str | Path) -> Images:
     if pixels.shape != (SIZE, SIZE):
         raise ValueError(f"{path} has {pixels.shape[1]} x {pixels.shape[0]} pixels; {SIZE} x {SIZE} are wanted.")
     return pixels
-
-
-def blank() -> Images:
-    """One input that says nothing, shape (32, 32): to see whether a model answers."""
-    return np.zeros((SIZE, SIZE), dtype=np.float32)
 
 
 def split(images: Images, boxes: list[Boxes], *, validation: float, seed: int = 0) -> Split:
@@ -106,9 +101,10 @@ def _load_folder(root: Path) -> tuple[Images, list[Boxes]]:
     found: dict[str, list[list[float]]] = {}
     with table.open(newline="") as file:
         for row in csv.DictReader(file):
-            box = [float(row[name]) for name in ("label", "left", "top", "right", "bottom")]
-            if not (0 <= box[0] < CLASSES and 0 <= box[1] < box[3] <= SIZE and 0 <= box[2] < box[4] <= SIZE):
-                raise ValueError(f"{table} has a box of {row['file']} that does not fit: {box}.")
+            try:
+                box = [float(row[name]) for name in ("label", "left", "top", "right", "bottom")]
+            except (KeyError, TypeError, ValueError):
+                raise ValueError(f"{table} has a line that is no box, of {row.get('file')}: {row}.") from None
             found.setdefault(row["file"], []).append(box)
     if not found:
         raise ValueError(f"{table} names no images.")

@@ -1,15 +1,12 @@
 """The model: a small convolutional network that says for each 4 x 4 pixels whether something has its middle there."""
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, smooth_l1_loss
 
-from src.data_processing.data_loader import CLASSES, Boxes, overlap
-from src.data_processing.scenes import DIGIT, SIZE
-
-STRIDE = 4
-GRID = SIZE // STRIDE  # cells of a side
+from src.data_processing.data_loader import CLASSES, Boxes
+from src.data_processing.scenes import DIGIT
+from src.models.boxes import GRID, STRIDE, middles
 
 
 class Model(nn.Module):
@@ -64,26 +61,6 @@ def loss(answers: Tensor, wanted: Tensor) -> Tensor:
     return presence + edges + labels
 
 
-def decode(answers: Tensor, *, threshold: float = 0.5) -> list[tuple[Boxes, list[float]]]:
-    """The boxes that answers mean, the surest first, with how sure the model is; of two that overlap, the surer one."""
-    scores = answers[..., 0].sigmoid().cpu()  # (n, 8, 8)
-    edges = (answers[..., 1:5].cpu() * DIGIT + _middles()).clamp(0, SIZE)  # (n, 8, 8, 4)
-    labels = answers[..., 5:].argmax(dim=-1, keepdim=True).cpu()  # (n, 8, 8, 1)
-    boxes = torch.cat([labels.float(), edges], dim=-1)
-    found = []
-    for image_scores, image_boxes in zip(scores, boxes, strict=True):
-        kept: list[tuple[float, Boxes]] = []
-        sure = image_scores > threshold
-        candidates = zip(image_scores[sure].tolist(), image_boxes[sure].numpy(), strict=True)
-        for score, box in sorted(candidates, key=lambda pair: -pair[0]):
-            if all(overlap(box, other) < 0.3 for _, other in kept):
-                kept.append((score, box))
-        found.append((np.array([box for _, box in kept], dtype=np.float32), [score for score, _ in kept]))
-    return found
-
-
 def _middles() -> Tensor:
     """The middle of each cell as left, top, right, bottom, in pixels, shape (8, 8, 4)."""
-    edges = (torch.arange(GRID) + 0.5) * STRIDE
-    rows, columns = torch.meshgrid(edges, edges, indexing="ij")
-    return torch.stack([columns, rows, columns, rows], dim=-1)
+    return torch.from_numpy(middles())

@@ -56,11 +56,6 @@ def read_image(path: str | Path) -> Images:
     return pixels
 
 
-def blank() -> Images:
-    """One input that says nothing, shape (8, 8): to see whether a model answers."""
-    return np.zeros((SIZE, SIZE), dtype=np.float32)
-
-
 def split(images: Images, labels: Labels, *, validation: float, seed: int = 0) -> Split:
     """Divide images and labels at random; the same seed always divides them in the same way.
 

@@ -1,7 +1,8 @@
 """Rows and labels: the wines that come with scikit-learn, or a folder with a table.csv.
 
-table.csv has a header with the names below and `label`, and one line a sample. Everything about where data come from
-and what they look like belongs here, so that training, inference and tests agree on it.
+table.csv has a header with the names below and `label`, and one line a sample; an empty cell is a missing value.
+Everything about where data come from belongs here, and what they look like into contract.py beside it, so that
+training, inference and tests agree on it.
 """
 
 import csv
@@ -49,7 +50,8 @@ def load(root: str | Path | None = None) -> tuple[Rows, Labels]:
         root: a folder with a table.csv; None for the wines of scikit-learn.
 
     Returns:
-        rows of shape (n, 13), columns as in FEATURES, and labels of shape (n,) with values in 0..2.
+        rows of shape (n, 13), columns as in FEATURES and NaN where a value is missing, and labels of shape (n,) with
+        values in 0..2.
 
     Raises:
         FileNotFoundError: there is no such folder, or it has no table.csv.
@@ -67,7 +69,7 @@ def load(root: str | Path | None = None) -> tuple[Rows, Labels]:
 
 
 def read_rows(path: Path) -> Rows:
-    """Read the features of a CSV file, shape (n, 13); other columns are left alone."""
+    """Read the features of a CSV file, shape (n, 13), NaN for an empty cell; other columns are left alone."""
     if not path.is_file():
         raise FileNotFoundError(f"There is no {path}. It needs one line a sample: {','.join(FEATURES)},label")
     with path.open(newline="") as file:
@@ -77,16 +79,19 @@ def read_rows(path: Path) -> Rows:
     missing = [name for name in FEATURES if lines[0].get(name) is None]
     if missing:
         raise ValueError(f"{path} has no column '{missing[0]}'.")
-    rows = np.array([[float(line[name]) for name in FEATURES] for line in lines], dtype=np.float32)
-    wrong = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-    if len(wrong):
-        raise ValueError(f"{path} has a value that is no finite number in row {wrong[0] + 2}.")
+    rows = np.full((len(lines), len(FEATURES)), np.nan, dtype=np.float32)
+    for number, line in enumerate(lines):
+        for place, name in enumerate(FEATURES):
+            try:
+                rows[number, place] = float(line[name]) if line[name] else np.nan
+            except ValueError:
+                raise ValueError(f"{path} has no number in row {number + 2}: '{name}' is '{line[name]}'.") from None
     return rows
 
 
-def blank() -> Rows:
-    """One input that says nothing, shape (13,): to see whether a model answers."""
-    return np.zeros(len(FEATURES), dtype=np.float32)
+def columns(rows: Rows) -> dict[str, Rows]:
+    """The same rows, shape (n, 13), as columns by name."""
+    return dict(zip(FEATURES, rows.T, strict=True))
 
 
 def split(rows: Rows, labels: Labels, *, validation: float, seed: int = 0) -> Split:

@@ -1,6 +1,7 @@
-"""The model: a multi-layer perceptron of scikit-learn that learns epoch by epoch, behind a scaler."""
+"""The model: a multi-layer perceptron of scikit-learn that learns epoch by epoch, behind what prepares its inputs."""
 
 import numpy as np
+from sklearn.impute import SimpleImputer
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
@@ -8,10 +9,8 @@ from sklearn.preprocessing import StandardScaler
 from src.config import TrainConfig
 from src.data_processing.data_loader import CLASSES
 
-Model = Pipeline
 
-
-def build(config: TrainConfig, n_rows: int) -> Model:
+def build(config: TrainConfig, n_rows: int) -> Pipeline:
     """Make a model that has learnt nothing yet, for a training with `n_rows` rows."""
     optim = config.optim
     settings = {"beta_1": optim.beta1} if optim.kind == "adam" else {"momentum": optim.momentum}
@@ -24,7 +23,8 @@ def build(config: TrainConfig, n_rows: int) -> Model:
         random_state=config.seed,
         **settings,
     )
-    return Pipeline([("scaler", StandardScaler()), ("network", network)])
+    filler = SimpleImputer(keep_empty_features=True)  # a missing value becomes the mean of its column
+    return Pipeline([("filler", filler), ("scaler", StandardScaler()), ("network", network)])
 
 
 def classes() -> np.ndarray:

@@ -7,7 +7,7 @@ from src.data_processing.data_loader import CLASSES, FEATURES
 
 
 class Model(nn.Module):
-    """Scaling, linear layers with ReLU between them, then one for the classes.
+    """Means for what is missing, scaling, linear layers with ReLU between them, then one for the classes.
 
     Args:
         hidden: neurons of each hidden layer.
@@ -29,10 +29,12 @@ class Model(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Linear(n_inputs, CLASSES))
 
     def scale_like(self, rows: Tensor) -> None:
-        """Bring each feature to mean 0 and deviation 1, as it has them in `rows`, shape (n, 13)."""
-        self.mean.copy_(rows.mean(dim=0))
-        self.spread.copy_(rows.std(dim=0).clamp_min(1e-6))
+        """Bring each feature to mean 0 and deviation 1, as it has them in `rows`, shape (n, 13); NaN is left out."""
+        self.mean.copy_(rows.nanmean(dim=0).nan_to_num())
+        filled = torch.where(rows.isnan(), self.mean, rows)
+        self.spread.copy_(filled.std(dim=0).clamp_min(1e-6))
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Logits of shape (n, 3) for rows of shape (n, 13)."""
-        return self.layers((rows - self.mean) / self.spread)
+        """Logits of shape (n, 3) for rows of shape (n, 13); NaN counts as the mean of its feature."""
+        filled = torch.where(torch.isnan(rows), self.mean, rows)
+        return self.layers((filled - self.mean) / self.spread)

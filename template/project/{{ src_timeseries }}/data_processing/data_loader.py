@@ -1,7 +1,7 @@
 """Windows of a series and the value that follows each: the yearly numbers of sunspots, or a folder with a series.csv.
 
-series.csv has a header and one line a point, the oldest first: `time,value`. Everything about where data come from and
-what they look like belongs here, so that training, inference and tests agree on it.
+series.csv has a header and one line a point, the oldest first: `time,value`. Everything about where data come from
+belongs here, and what they look like into contract.py beside it, so that training, inference and tests agree on it.
 """
 
 import csv
@@ -43,11 +43,23 @@ def load(root: str | Path) -> tuple[Windows, Targets]:
         ValueError: the series is too short, or a value is no finite number.
     """
     path = Path(root) / SERIES
-    values = np.array([value for _, value in read_series(path)], dtype=np.float32)
+    values = np.array(read_columns(root)["value"], dtype=np.float32)
     if len(values) < WINDOW + 2:
         raise ValueError(f"{path} has {len(values)} points; {WINDOW + 2} are needed.")
     windows = np.lib.stride_tricks.sliding_window_view(values, WINDOW)
     return windows[:-1].copy(), values[WINDOW:].copy()
+
+
+def read_columns(path: str | Path) -> dict[str, list]:
+    """The times and values of a CSV file, or of the series.csv of a folder, as columns by name."""
+    path = Path(path)
+    points = read_series(path / SERIES if path.is_dir() else path)
+    return {"time": [time for time, _ in points], "value": [value for _, value in points]}
+
+
+def target_times(root: str | Path) -> list[str]:
+    """The time of each target that `load` gives."""
+    return read_columns(root)["time"][WINDOW:]
 
 
 def read_series(path: Path) -> list[tuple[str, float]]:
@@ -60,11 +72,6 @@ def read_series(path: Path) -> list[tuple[str, float]]:
     if wrong is not None:
         raise ValueError(f"{path} has no finite number at the time {wrong}.")
     return points
-
-
-def blank() -> Windows:
-    """One input that says nothing, shape (24,): to see whether a model answers."""
-    return np.zeros(WINDOW, dtype=np.float32)
 
 
 def split(windows: Windows, targets: Targets, *, validation: float) -> Split:

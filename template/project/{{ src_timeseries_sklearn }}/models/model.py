@@ -4,10 +4,8 @@ from sklearn.neural_network import MLPRegressor
 
 from src.config import TrainConfig
 
-Model = MLPRegressor
 
-
-def build(config: TrainConfig, n_windows: int) -> Model:
+def build(config: TrainConfig, n_windows: int) -> MLPRegressor:
     """Make a model that has learnt nothing yet, for a training with `n_windows` windows."""
     optim = config.optim
     settings = {"beta_1": optim.beta1} if optim.kind == "adam" else {"momentum": optim.momentum}

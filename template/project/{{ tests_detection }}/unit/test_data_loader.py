@@ -2,29 +2,35 @@
 
 import tempfile
 import unittest
-from pathlib import Path
 
 import numpy as np
+from runyard.testing import assert_batch, assert_disjoint, tiny_data
 
+from src.data_processing.contract import CONTRACT
 from src.data_processing.data_loader import CLASSES, f1, load, overlap, split
-from src.data_processing.scenes import SIZE, compose
-from src.models.model import decode, encode
+from src.data_processing.scenes import compose
+from src.models.boxes import decode
+from src.models.model import encode
 
-SAMPLES = Path(__file__).parents[1] / "data"
+SAMPLES = tiny_data()  # tests/data
 
 
 class LoadTest(unittest.TestCase):
-    def test_images_and_boxes_keep_their_shape_type_and_range(self) -> None:
+    def test_images_and_boxes_keep_the_contract(self) -> None:
         for root in (None, SAMPLES):
             with self.subTest(root=root):
                 images, boxes = load(root)
-                everything = np.concatenate(boxes)
 
-                self.assertEqual(images.shape, (len(boxes), SIZE, SIZE))
-                self.assertEqual((images.dtype, everything.dtype), (np.float32, np.float32))
-                self.assertEqual((images.min(), images.max()), (0.0, 1.0))
-                self.assertEqual(set(everything[:, 0]), set(range(CLASSES)))
-                self.assertTrue((everything[:, 1:3] < everything[:, 3:]).all())
+                assert_batch((images, boxes), CONTRACT)
+                self.assertEqual(set(np.concatenate(boxes)[:, 0]), set(range(CLASSES)))
+
+    def test_contract_says_which_box_does_not_fit(self) -> None:
+        images, boxes = load(SAMPLES)
+        boxes[1] = np.array([[3, 28, 4, 40, 12]], dtype=np.float32)
+
+        (problem,) = CONTRACT.problems({"image": images, "boxes": boxes})
+
+        self.assertEqual(str(problem), "boxes[1] has a box of 3 at 28, 4, 40, 12, beyond its image of 32 x 32 pixels.")
 
     def test_boxes_enclose_all_ink(self) -> None:
         images, boxes = load(SAMPLES)
@@ -55,6 +61,7 @@ class SplitTest(unittest.TestCase):
         self.assertEqual(len(parts.val_boxes), 10)
         self.assertEqual(sorted([*parts.train_images.ravel(), *parts.val_images.ravel()]), list(numbers))
         self.assertEqual([box[0, 0] for box in parts.val_boxes], list(parts.val_images.ravel()))
+        assert_disjoint(parts.train_images, parts.val_images, names=("train", "val"))
 
 
 class BoxesTest(unittest.TestCase):
@@ -81,7 +88,7 @@ class BoxesTest(unittest.TestCase):
         answers[..., 1:5] = wanted[..., 1:5]
         np.put_along_axis(answers, wanted[..., 5:].numpy().astype(int) + 5, 10.0, axis=-1)
 
-        found = [found for found, _ in decode(wanted.new_tensor(answers))]
+        found = [found for found, _ in decode(answers)]
 
         self.assertEqual(f1(found, boxes, least=0.99), 1.0)
 

@@ -5,23 +5,35 @@ import unittest
 from pathlib import Path
 
 import numpy as np
+from runyard.testing import assert_batch, assert_disjoint, tiny_data
 
-from src.data_processing.data_loader import CLASSES, FEATURES, load, split
+from src.data_processing.contract import COLUMNS, CONTRACT
+from src.data_processing.data_loader import CLASSES, FEATURES, columns, load, split
 
-SAMPLES = Path(__file__).parents[1] / "data"
+SAMPLES = tiny_data()  # tests/data
 
 
 class LoadTest(unittest.TestCase):
-    def test_rows_keep_their_shape_type_and_range(self) -> None:
+    def test_rows_keep_the_contract(self) -> None:
         for root in (None, SAMPLES):
             with self.subTest(root=root):
                 rows, labels = load(root)
 
-                self.assertEqual(rows.shape, (len(labels), len(FEATURES)))
-                self.assertEqual((rows.dtype, labels.dtype), (np.float32, np.int64))
-                self.assertTrue((rows > 0).all())
-                self.assertTrue((rows[:, 0] < 20).all(), "alcohol is a percentage")
+                assert_batch((columns(rows), labels), CONTRACT)
+                self.assertEqual(rows.dtype, np.float32)
                 self.assertEqual(set(labels), set(range(CLASSES)))
+        self.assertEqual(tuple(COLUMNS), FEATURES)
+
+    def test_contract_says_what_a_row_lacks(self) -> None:
+        row = {name: 1.0 for name in FEATURES}
+        one = CONTRACT.only("row").one
+
+        self.assertEqual(one.problems(row), [])
+        self.assertEqual(one.problems(row | {"proline": None}), [])  # may be missing
+        self.assertEqual(
+            [str(problem) for problem in one.problems(row | {"alcohol": 96.0, "ash": None})],
+            ["row.alcohol is 96; 0 to 20 is declared.", "row.ash is missing (NaN, None or empty)."],
+        )
 
     def test_samples_are_wines_of_scikit_learn(self) -> None:
         rows, labels = load()
@@ -37,7 +49,7 @@ class LoadTest(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder, self.assertRaisesRegex(FileNotFoundError, "table.csv"):
             load(folder)
 
-    def test_missing_columns_and_values_are_told(self) -> None:
+    def test_missing_columns_and_texts_are_told_and_empty_cells_are_missing_values(self) -> None:
         header, *lines = (SAMPLES / "table.csv").read_text().splitlines()
         with tempfile.TemporaryDirectory() as folder:
             table = Path(folder) / "table.csv"
@@ -45,9 +57,11 @@ class LoadTest(unittest.TestCase):
             table.write_text("\n".join([header.replace("ash,", "dust,", 1), *lines]))
             with self.assertRaisesRegex(ValueError, "has no column 'ash'"):
                 load(folder)
-            table.write_text("\n".join([header, lines[0], "nan" + lines[1][lines[1].index(",") :]]))
-            with self.assertRaisesRegex(ValueError, "no finite number in row 3"):
+            table.write_text("\n".join([header, lines[0], "much" + lines[1][lines[1].index(",") :]]))
+            with self.assertRaisesRegex(ValueError, "no number in row 3: 'alcohol' is 'much'"):
                 load(folder)
+            table.write_text("\n".join([header, lines[0], lines[1][lines[1].index(",") :]]))
+            self.assertTrue(np.isnan(load(folder)[0][1, 0]))
 
 
 class SplitTest(unittest.TestCase):
@@ -60,6 +74,7 @@ class SplitTest(unittest.TestCase):
         self.assertEqual(len(parts.val_labels), 10)
         self.assertEqual(sorted([*parts.train_labels, *parts.val_labels]), list(numbers))
         np.testing.assert_array_equal(parts.val_rows.ravel(), parts.val_labels)
+        assert_disjoint(parts.train_rows, parts.val_rows, names=("train", "val"))
 
     def test_same_seed_divides_in_the_same_way(self) -> None:
         rows, labels = load(SAMPLES)

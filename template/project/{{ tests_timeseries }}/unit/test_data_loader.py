@@ -5,10 +5,29 @@ import unittest
 from pathlib import Path
 
 import numpy as np
+from runyard.testing import assert_batch, tiny_data
 
-from src.data_processing.data_loader import WINDOW, load, naive_error, read_series, split
+from src.data_processing.contract import CONTRACT, sample
+from src.data_processing.data_loader import WINDOW, load, naive_error, read_series, split, target_times
 
-SAMPLES = Path(__file__).parents[1] / "data"
+SAMPLES = tiny_data()  # tests/data
+
+
+class ContractTest(unittest.TestCase):
+    def test_samples_keep_the_contract(self) -> None:
+        assert_batch(sample(None, str(SAMPLES)), CONTRACT)
+
+    def test_contract_says_what_a_window_lacks(self) -> None:
+        one = CONTRACT.only("window").one
+        times, values = list(range(1980, 1980 + WINDOW)), [10.0] * WINDOW
+
+        self.assertEqual(one.problems({"time": times, "value": values}), [])
+        (gap,) = one.problems({"time": [*times[:-1], 2010], "value": values})
+        self.assertIn("window.time steps otherwise than by 1, which is declared: 2002 to 2010", str(gap))
+        (short,) = one.problems({"time": times[1:], "value": values[1:]})
+        self.assertEqual(str(short), "window.time has 23 points; 24 are declared.")
+        (high,) = one.problems({"time": times, "value": [*values[1:], 9999.0]})
+        self.assertIn("window.value goes from 10 to 9999", str(high))
 
 
 class LoadTest(unittest.TestCase):
@@ -28,6 +47,7 @@ class LoadTest(unittest.TestCase):
         np.testing.assert_allclose(windows[0], values[:WINDOW], rtol=1e-6)
         np.testing.assert_allclose(targets, values[WINDOW:], rtol=1e-6)
         np.testing.assert_array_equal(windows[1:, -1], targets[:-1])
+        self.assertEqual(target_times(SAMPLES)[0], str(1700 + WINDOW))
 
     def test_samples_are_without_a_gap(self) -> None:
         years = [int(time) for time, _ in read_series(SAMPLES / "series.csv")]

@@ -3,7 +3,8 @@
 import streamlit as st
 
 from runyard.apps.evaluation import Difference
-from runyard.apps.report.sections import comparison
+from runyard.apps.report.pictures import uri_of
+from runyard.apps.report.sections import comparison, framed_picture
 from runyard.apps.show.plain import block, plain, shown_picture
 from runyard.apps.show.stage import Stage
 from runyard.drawing import colour
@@ -67,7 +68,8 @@ def _bar(parts: list[dict[str, object]], stage: Stage) -> str:
 def _card(each: Difference, predictions: Predictions, others: Predictions, stage: Stage) -> None:
     words = stage.words
     assert stage.second is not None  # else nothing is compared
-    picture = shown_picture(predictions.thumbnails.get(each.first) or others.thumbnails.get(each.second))
+    thumbnail = predictions.thumbnails.get(each.first) or others.thumbnails.get(each.second)
+    picture = framed_picture(predictions, each.first, uri_of(thumbnail), with_answers=False) or shown_picture(thumbnail)
     if picture is not None:
         st.image(picture, width="stretch")
     rows = [

@@ -5,6 +5,8 @@ from typing import cast, get_args
 import streamlit as st
 
 from runyard.apps.evaluation import Doubt, Doubts, GroupBy, Item, Order, errors
+from runyard.apps.report.pictures import uri_of
+from runyard.apps.report.sections import framed_picture
 from runyard.apps.show.plain import block, plain, shown_picture
 from runyard.apps.show.stage import Stage
 from runyard.tracking.predictions import Predictions
@@ -20,6 +22,8 @@ def show(stage: Stage, predictions: Predictions) -> None:
     words = stage.words
     st.header(words("errors"))
     st.caption(words("errors_intro") if stage.settings.relabel else "")
+    if predictions.detection is not None:
+        st.caption(words("frames_note"))
     group_by, order = _choices(stage, predictions)
     groups = errors(predictions, order=order, group_by=group_by)
     known = stage.doubts.all()
@@ -31,7 +35,9 @@ def show(stage: Stage, predictions: Predictions) -> None:
     name = ""
     if len(groups) > 1:
         name = st.selectbox(
-            words("by_label" if group_by == "label" else "by_confusion"),
+            words(
+                "by_confusion" if group_by != "label" else "class" if predictions.detection is not None else "by_label"
+            ),
             list(groups),
             format_func=lambda key: f"{key} ({words.number(len(groups[key]))})",
             key=f"group-{group_by}",
@@ -47,8 +53,8 @@ def show(stage: Stage, predictions: Predictions) -> None:
 def _choices(stage: Stage, predictions: Predictions) -> tuple[GroupBy | None, Order]:
     words, settings = stage.words, stage.settings
     left, right = st.columns(2)
-    group_by = settings.group_by if predictions.is_classification else None
-    if predictions.is_classification:
+    group_by = None if predictions.has_values else settings.group_by
+    if not predictions.has_values:
         chosen = left.selectbox(
             words("group"),
             list(_GROUPINGS),
@@ -89,19 +95,20 @@ def _page_of(items: list[Item], what: object, stage: Stage) -> list[Item]:
 
 def _card(item: Item, predictions: Predictions, doubt: Doubt | None, stage: Stage) -> None:
     words = stage.words
-    picture = shown_picture(item.thumbnail)
+    picture = framed_picture(predictions, item.number, uri_of(item.thumbnail)) or shown_picture(item.thumbnail)
     if picture is not None:
         st.image(picture, width="stretch")
-    else:
+    elif predictions.thumbnails:
         st.html(block("div", words("no_picture"), "padding:40px 0;text-align:center;background:#f0f0ed;opacity:.6"))
-    said = words(
-        "is_was" if predictions.is_classification else "should_be", target=item.target, prediction=item.prediction
-    )
+    said = words("should_be" if predictions.has_values else "is_was", target=item.target, prediction=item.prediction)
     sure = words("sure", percent=words.percent(item.score, 0)) + " · " if item.score is not None else ""
     st.html(
         block("div", said, "font-weight:600;line-height:1.3;overflow-wrap:anywhere")
         + block("div", f"{sure}{item.id}", "opacity:.6;font-size:13px;overflow-wrap:anywhere")
     )
+    if item.features:
+        told = ", ".join(f"{name} {value}" for name, value in item.features.items())
+        st.html(block("div", told, "opacity:.75;font-size:13px;line-height:1.4"))
     if stage.settings.relabel:
         _relabel(item, predictions, doubt, stage)
 

@@ -10,8 +10,7 @@ import streamlit as st
 from runyard.apps.facts import Subject
 from runyard.apps.report import Options, build_report
 from runyard.apps.report.threshold import wanted_classes
-from runyard.apps.show.pages.threshold import CHOSEN
-from runyard.apps.show.stage import Stage
+from runyard.apps.show.stage import CHOSEN, Stage
 from runyard.tracking.predictions import Predictions
 
 # a spreadsheet takes a text that begins so for a formula

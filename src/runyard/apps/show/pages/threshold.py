@@ -8,18 +8,20 @@ import streamlit as st
 from runyard.apps.evaluation import Costs, Decision
 from runyard.apps.report import threshold as lines
 from runyard.apps.report.sections import short
+from runyard.apps.show.pages import tolerance
 from runyard.apps.show.plain import block, plain
-from runyard.apps.show.stage import Stage
+from runyard.apps.show.stage import CHOSEN, Stage
 from runyard.drawing import colour
 from runyard.tracking.predictions import Predictions
-
-CHOSEN = "runyard-line"  # survives a change of page, which the state of a widget does not
 
 
 def show(stage: Stage, predictions: Predictions) -> None:
     """The whole page."""
     words = stage.words
     st.header(words("threshold"))
+    if predictions.has_values:
+        tolerance.show(stage, predictions)
+        return
     st.caption(words("threshold_intro"))
     numbers = lines.wanted_classes(predictions, stage.settings.positive)
     if not numbers:
@@ -40,6 +42,8 @@ def show(stage: Stage, predictions: Predictions) -> None:
             if "line" not in st.session_state:
                 st.session_state["line"] = min(max(kept.get("threshold", line.at.threshold), low), high)
             at = st.slider(words("line"), low, high, step=0.001, format="%.3f", key="line")
+    if predictions.detection is not None:
+        st.caption(words("image_note", label=plain(line.label)))
     kept |= {"label": line.label, "threshold": at, "costs": costs, "share": share}
     line = replace(line, at=line.scored.at(at, share=share))
     with left:

@@ -18,6 +18,7 @@ from runyard.serve.pictures import guard_pictures
 
 _MOST_AT_ONCE = 24
 _MOST_SAMPLES = 500
+_TRUTHS = ("labels.csv", "boxes.csv")
 _SUFFIX = 12  # characters of a file's ending that are kept
 _HIDDEN = {*MAPS, BOXES}
 
@@ -115,15 +116,19 @@ def _suffix(name: str) -> str:
 
 
 def _samples(folder: Path | None) -> dict[str, tuple[Path, str]]:
-    """The files of the samples' folder by name, each with its truth if a labels.csv tells it."""
+    """The files of the samples' folder by name, each with its truth if labels.csv or boxes.csv tells it."""
     if folder is None or not folder.is_dir():
         return {}
     labels: dict[str, str] = {}
-    table = folder / "labels.csv"
-    if table.is_file():
+    tables = [folder / name for name in _TRUTHS if (folder / name).is_file()]
+    for table in tables:
         with table.open(newline="", encoding="utf-8") as file:
-            labels = {row.get("file") or "": row.get("label") or "" for row in csv.DictReader(file)}
-    files = sorted(path for path in folder.iterdir() if path.is_file() and path != table and path.name[0] not in "._")
+            for row in csv.DictReader(file):  # boxes.csv has a line for each box
+                name, label = row.get("file") or "", row.get("label") or ""
+                labels[name] = ", ".join(filter(None, [labels.get(name, ""), label]))
+    files = sorted(
+        path for path in folder.iterdir() if path.is_file() and path not in tables and path.name[0] not in "._"
+    )
     return {path.name: (path, labels.get(path.name, "")) for path in files[:_MOST_SAMPLES]}
 
 
