@@ -310,6 +310,11 @@ class Arriving:
         """Add what it ran in."""
         self._tell(self._host, found)
 
+    def go_on(self, *, at: datetime) -> None:
+        """Tell that a run that had ended was heard of again; what follows belongs to it, and it needs a new end."""
+        self._tell_start(at)
+        self.is_complete = False
+
     def end(
         self,
         state: RunState,

@@ -188,6 +188,33 @@ def import_sacred(
     command.import_sacred(source, project=project, prefix=prefix, as_json=as_json)
 
 
+@importing.command("wandb")
+def import_wandb(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False)],
+    project: Annotated[
+        str | None,
+        typer.Option("--project", "-p", metavar="NAME", help="Into it [of this folder, or that of each run]."),
+    ] = None,
+    outside: Annotated[
+        bool, typer.Option("--outside", help="Also files that lie elsewhere on this machine: saved by link, artifacts.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Take in the run files that W&B left in a folder `wandb`, of offline runs and of synced ones.
+
+    Config, metrics, images, histograms, tables, texts, summary, tags, notes, group, output, what was measured of the
+    machine, and files. Importing again brings what is new and nothing twice. What cannot be read is listed at the end
+    with its place, and the exit code is 1. W&B itself is not needed, and nothing is asked of its servers.
+
+    \b
+    runyard import wandb ./wandb
+    runyard import wandb ./wandb --project weld-seam --outside
+    """
+    from runyard.cli import import_wandb as command
+
+    command.import_wandb(folder, project=project, outside=outside, as_json=as_json)
+
+
 @app.command("tensorboard")
 def tensorboard(
     runs: Runs = None,
