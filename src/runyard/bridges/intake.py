@@ -24,6 +24,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -57,6 +58,7 @@ from runyard.journal.events import (
 from runyard.journal.pieces import Piece, Receipt
 from runyard.journal.reader import EventAt, Rows, read_journal
 from runyard.records import CodeState, RunId, RunSpec, RunState, run_id_from
+from runyard.tracking.values import MAX_NAME_LENGTH
 
 Ints = Sequence[int] | NDArray[np.int64]
 Floats = Sequence[float] | NDArray[np.float64]
@@ -490,6 +492,12 @@ def checked_name(name: str) -> str:
     if not name or any(part in ("", ".", "..") for part in parts) or not name.isprintable() or "\\" in name:
         raise UsageError(f"{name[:200]!r} is no name of a file of a run: it must be relative, with / and without '..'.")
     return name
+
+
+@lru_cache(maxsize=1 << 16)  # the same few keys come with every step
+def series_name(key: str) -> str:
+    """The name of a series: what cannot be in one becomes a space."""
+    return "".join(each if each.isprintable() else " " for each in key).strip()[:MAX_NAME_LENGTH] or "untitled"
 
 
 def shortened(text: str) -> str:

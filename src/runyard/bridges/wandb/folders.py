@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runyard.bridges.tensorboard.protobuf import NotAMessage
+from runyard.bridges.trees import put, take_away
 from runyard.bridges.wandb import messages, values
 from runyard.bridges.wandb.framing import RunFile
 from runyard.bridges.wandb.messages import ArtifactSaid, Changes, EnvironmentSaid, ItemReader, RunSaid
@@ -198,12 +199,12 @@ def _change(tree: dict[str, Any], said: Changes, told: Told) -> None:
         if not path or path[0] == "_wandb":
             continue
         try:
-            values.put(tree, path, values.exactly(value))
+            put(tree, path, values.exactly(value))
         except values.Unreadable as problem:
             told.problems.append(f"{told.files[0].path}: the setting {'.'.join(path)[:100]} cannot be read: {problem}.")
     for path in said.gone:
         if path:
-            values.take_away(tree, path)
+            take_away(tree, path)
 
 
 def _history_ns(message: memoryview) -> int:

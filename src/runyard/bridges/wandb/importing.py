@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from runyard.bridges.intake import Arriving, Foreign, Imported, begin, checked_name, shortened
+from runyard.bridges.intake import Arriving, Foreign, Imported, begin, checked_name, series_name, shortened
 from runyard.bridges.tensorboard.protobuf import NotAMessage
 from runyard.bridges.wandb import folders, media, messages, values
 from runyard.bridges.wandb.folders import Told
@@ -335,7 +335,7 @@ class _Incoming:
         numbers: dict[str, float] = {}
         texts: dict[str, str] = {}
         for name, value in flatten(_without_media(self._told.summary)).items():
-            key = values.name_of(name)
+            key = series_name(name)
             if isinstance(value, int | float):
                 numbers[key] = float(value)
             elif isinstance(value, str) and key not in self._shown and len(texts) < _MOST_LABELS:

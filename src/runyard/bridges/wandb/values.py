@@ -3,11 +3,11 @@
 import json
 import math
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Any
 
-from runyard.bridges.wandb.messages import Items, Path
-from runyard.tracking.values import MAX_NAME_LENGTH
+from runyard.bridges.intake import series_name
+from runyard.bridges.trees import put
+from runyard.bridges.wandb.messages import Items
 
 TYPE = "_type"
 OWN = ("_step", "_timestamp", "_runtime", "_wandb")
@@ -64,7 +64,7 @@ def row_of(items: Items) -> tuple[dict[str, float], dict[str, Any], float | None
     whole: dict[str, Any] = {}
     for path, value in items:
         if len(path) == 1 and path[0] not in OWN and value and value[0] in _NUMBERS:
-            numbers[name_of(path[0])] = decoded(value)
+            numbers[series_name(path[0])] = decoded(value)
         elif path == ("_timestamp",):
             time_s = decoded(value)
         elif path and path[0] not in OWN:
@@ -77,31 +77,6 @@ def row_of(items: Items) -> tuple[dict[str, float], dict[str, Any], float | None
     return numbers, others, time_s if isinstance(time_s, float) and math.isfinite(time_s) else None
 
 
-def put(tree: dict[str, Any], path: Path, value: Any) -> None:
-    """Set a nested value; what is in the way gives way."""
-    for name in path[:-1]:
-        inner = tree.get(name)
-        if not isinstance(inner, dict):
-            inner = tree[name] = {}
-        tree = inner
-    tree[path[-1]] = value
-
-
-def take_away(tree: dict[str, Any], path: Path) -> None:
-    """Remove a nested value, if it is there."""
-    for name in path[:-1]:
-        tree = tree.get(name, {})
-        if not isinstance(tree, dict):
-            return
-    tree.pop(path[-1], None)
-
-
-@lru_cache(maxsize=1 << 16)  # the same few keys come with every step
-def name_of(key: str) -> str:
-    """The name of a series: what cannot be in one becomes a space."""
-    return "".join(each if each.isprintable() else " " for each in key).strip()[:MAX_NAME_LENGTH] or "untitled"
-
-
 def system_name(key: str) -> str:
     """What a measurement of the machine is called here; those that we take ourselves, by our names."""
     if key == "memory_percent":
@@ -109,7 +84,7 @@ def system_name(key: str) -> str:
     parts = key.split(".")
     if len(parts) == _PARTS and parts[0] == "gpu" and parts[1].isdigit() and parts[2] in _GPU:
         return f"{_SYSTEM}gpu{parts[1]}/{_GPU[parts[2]]}"
-    return name_of(_SYSTEM + key)
+    return series_name(_SYSTEM + key)
 
 
 def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -119,4 +94,4 @@ def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
         if isinstance(value, dict) and TYPE not in value:
             yield from _leaves(value, f"{name}.")
         else:
-            yield name_of(name), value
+            yield series_name(name), value
