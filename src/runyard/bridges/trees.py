@@ -16,7 +16,8 @@ def put(tree: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
 def take_away(tree: dict[str, Any], path: tuple[str, ...]) -> None:
     """Remove a nested value, if it is there."""
     for name in path[:-1]:
-        tree = tree.get(name, {})
-        if not isinstance(tree, dict):
+        inner = tree.get(name)
+        if not isinstance(inner, dict):
             return
+        tree = inner
     tree.pop(path[-1], None)

@@ -13,7 +13,7 @@ import numpy as np
 import pandas
 import polars
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from runyard.bridges.intake import Foreign, Imported, begin
@@ -110,7 +110,11 @@ def exact(value: Any) -> str:
 
 
 @pytest.mark.parametrize("kind", ["csv", "json"])
-@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=5,  # each makes two homes
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow],
+)
 @given(runs=st.lists(RUNS, min_size=2, max_size=4))
 def test_what_was_exported_comes_back_without_loss(
     tmp_path_factory: pytest.TempPathFactory, kind: str, runs: list[dict[str, Any]]
@@ -348,10 +352,9 @@ def test_a_file_that_makes_no_sense_is_refused(client: Client, tmp_path: Path, t
 
 
 def test_broken_lines_of_json_are_named(client: Client, tmp_path: Path) -> None:
-    path = written(
-        tmp_path / "r.jsonl",
-        '{"id": "a", "state": "COMPLETED", "project": "p"}\n{"id": \n[1]\n{"run": "a", "key": "k", "steps": [1], "values": [], "times_ns": [1]}\n',
-    )
+    points = '{"run": "a", "key": "k", "steps": [1], "values": [], "times_ns": [1]}'
+    lines = ['{"id": "a", "state": "COMPLETED", "project": "p"}', '{"id":', "[1]", points]
+    path = written(tmp_path / "r.jsonl", "\n".join(lines))
 
     done = take_in(client, [path], kind="json", project=None, default="x")
 

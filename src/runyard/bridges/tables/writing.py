@@ -215,7 +215,9 @@ def series_writer(file: IO[bytes], kind: str) -> SeriesWriter:
     Raises:
         MissingExtra: pyarrow is needed, and not installed.
     """
-    return {"csv": _CsvPoints, "json": _JsonPoints, "parquet": _ParquetPoints}[kind](file)
+    if kind == "parquet":
+        return _ParquetPoints(file)
+    return _CsvPoints(file) if kind == "csv" else _JsonPoints(file)
 
 
 class _CsvPoints:
@@ -294,7 +296,8 @@ class _ParquetPoints:
         sizes = [len(series) for *_, series in self._waiting]
         series = [each for *_, each in self._waiting]
         arrays = [
-            *(self._named([each[i] for each in self._waiting], sizes) for i in (0, 1)),
+            self._named([run_id for run_id, _, _ in self._waiting], sizes),
+            self._named([key for _, key, _ in self._waiting], sizes),
             arrow.array(np.concatenate([each.steps for each in series])),
             arrow.array(np.concatenate([each.values for each in series])),
             arrow.array(np.concatenate([each.times for each in series]).astype("datetime64[ns]"), self._schema[4].type),

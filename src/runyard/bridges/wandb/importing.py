@@ -175,7 +175,7 @@ class _Incoming:
         at = from_ns(self._told.run.start_ns or self._told.heard_ns)
         run.label(self._labels(), at=at)
         environment = self._told.environment
-        packages = {}
+        packages: dict[str, str] = {}
         for folder in self._told.folders:
             packages |= _packages(folder / "requirements.txt")
         run.environment(
