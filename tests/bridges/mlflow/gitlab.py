@@ -135,7 +135,8 @@ class _Handler(BaseHTTPRequestHandler):
         number = str(len(self.server.runs) + 1)
         root = self.server.elsewhere or f"{self.server.address}{FILES}candidate:{number}/files/"
         info = {"run_id": number, "run_name": asked["run_name"], "status": "RUNNING", "artifact_uri": root}
-        run = {"info": info, "experiment": str(int(asked["experiment_id"])), "params": {}, "metrics": [], "tags": {}}
+        experiment = str(int(asked["experiment_id"]))
+        run: dict[str, Any] = {"info": info, "experiment": experiment, "params": {}, "metrics": [], "tags": {}}
         run["tags"] |= {each["key"]: each["value"] for each in asked["tags"]}
         self.server.runs[number] = run
         return {"run": {"info": info, "data": {}}}
