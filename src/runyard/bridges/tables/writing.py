@@ -26,7 +26,7 @@ FORMATS = ("csv", "json", "parquet")
 _POINTS_IN_LINE = 10_000  # of JSON
 _POINTS_AT_ONCE = 100_000
 _POINTS_IN_GROUP = 1_000_000  # of Parquet
-_ROWS_IN_GROUP = 5_000
+_ROWS_IN_GROUP = 2_000
 _INT64 = 1 << 63
 
 
