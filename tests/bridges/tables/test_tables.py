@@ -130,6 +130,16 @@ def test_what_was_exported_comes_back_without_loss(
         assert [told(there, row) for row in after] == [told(here, row) for row in before]
 
 
+def test_line_breaks_separators_and_the_largest_steps_survive_csv(client: Client, tmp_path: Path) -> None:
+    points = [(-(2**63), 1.0, 1), (2**63 - 1, 2.0, 2), (2**53 + 1, 3.0, 3)]
+    row = add(client, note="a\rb", labels={";" * 40: "\t;"}, config={"a.b": "x\r\ny"}, series={"l;o\u00a0ss": points})
+
+    with closing(open_client(tmp_path / "other")) as other:
+        done = bring(other, *export(client, tmp_path, "csv"))
+        (again,) = other.index.find(None)
+        assert (told(other, again), done.problems) == (told(client, row), [])
+
+
 @given(value=st.recursive(SETTINGS | TEXTS, lambda inner: st.lists(inner, max_size=3)))
 def test_a_cell_gives_back_its_value(value: Any) -> None:
     cell = cells.to_cell(value)

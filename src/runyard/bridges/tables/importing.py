@@ -360,6 +360,15 @@ def _set_field(run: _Run, name: str, cell: str, where: str, problems: list[str],
         setattr(run, name, text)
 
 
+def _step(cell: str) -> int | None:
+    """The whole number in a cell, exactly; None if there is none that a step can be."""
+    value = cells.from_cell(cell.strip())
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    is_step = isinstance(value, int) and not isinstance(value, bool) and -_LARGEST_STEP <= value < _LARGEST_STEP
+    return value if is_step else None
+
+
 def _set_config(config: dict[str, Any], name: str, value: Any, *, is_ours: bool) -> None:
     put(config, parts(name) if is_ours else tuple(name.split(".")) if all(name.split(".")) else (name,), value)
 
@@ -372,9 +381,9 @@ def csv_points(table: CsvTable) -> Iterator[_Points]:
     found: _Points | None = None
     for line, row in table.rows():
         run, key, step_cell, value_cell = (row[place] for place in places)
-        step, value = cells.number_in(step_cell), cells.number_in(value_cell)
+        step, value = _step(step_cell), cells.number_in(value_cell)
         time_ns = at_ns if time_at is None or not row[time_at] else _time_ns(row[time_at])
-        if step is None or value is None or time_ns is None or not step.is_integer() or abs(step) >= _LARGEST_STEP:
+        if step is None or value is None or time_ns is None:
             bad = value_cell if value is None else step_cell if time_ns is not None else row[time_at or 0]
             what = "value" if value is None else "step" if time_ns is not None else "time"
             table.problems.append(f"{table.path}, line {line}: column {what!r} holds {bad[:60]!r}, which is no {what}.")
@@ -384,7 +393,7 @@ def csv_points(table: CsvTable) -> Iterator[_Points]:
             if found is not None:
                 yield found
             found = _Points(run, name, array("q"), array("d"), array("q"))
-        found.steps.append(int(cells.from_cell(step_cell)))
+        found.steps.append(step)
         found.values.append(value)
         found.times_ns.append(time_ns)
     if found is not None:
@@ -400,8 +409,8 @@ def csv_history(table: CsvTable, layout: Layout, run: _Run) -> list[_Points]:
     columns = {m: _Points("", series_name(m.name), array("q"), array("d"), array("q")) for m, _ in metrics}
     at_ns = to_ns(run.at)
     for line, row in table.rows():
-        step = cells.number_in(row[step_at])
-        if step is None or not step.is_integer() or abs(step) >= _LARGEST_STEP:
+        step = _step(row[step_at])
+        if step is None:
             table.problems.append(f"{table.path}, line {line}: {row[step_at][:60]!r} is no step.")
             continue
         time_ns = at_ns if time_at is None or not row[time_at].strip() else _time_ns(row[time_at])
@@ -418,7 +427,7 @@ def csv_history(table: CsvTable, layout: Layout, run: _Run) -> list[_Points]:
                 table.problems.append(f"{where}, which is no number.")
                 continue
             points = columns[meaning]
-            points.steps.append(int(step))
+            points.steps.append(step)
             points.values.append(value)
             points.times_ns.append(time_ns)
         for meaning, place in places.items():

@@ -2,16 +2,20 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from runyard.bridges.tables import cells
+from runyard.bridges.tables.columns import FIELDS, SERIES
 from runyard.errors import UsageError
 
 _DELIMITERS = (",", ";", "\t")
 _LONGEST_CELL = 1 << 30
+_OURS = (",".join(list(FIELDS)[:3]) + ",", ",".join(SERIES[:3]) + ",")
+_QUOTED = re.compile(r'"[^"]*"')
 
 
 @dataclass
@@ -65,7 +69,7 @@ def open_csv(path: Path) -> CsvTable:
     try:
         with path.open("r", encoding="utf-8-sig", newline="") as file:
             first = file.readline()
-            delimiter = max(_DELIMITERS, key=first.count)
+            delimiter = _delimiter(first)
             file.seek(0)
             columns = [cells.from_text_cell(each.strip()) for each in next(_reader(file, delimiter), [])]
     except FileNotFoundError:
@@ -80,6 +84,13 @@ def open_csv(path: Path) -> CsvTable:
     if twice:
         raise UsageError(f"{path} has the column {twice[0]!r} twice. Rename one of the two.")
     return CsvTable(path, columns, delimiter, path.stat().st_size)
+
+
+def _delimiter(header: str) -> str:
+    """What separates the cells of a header; what stands in quotes does not count, nor what our own names hold."""
+    if header.startswith(_OURS):
+        return ","
+    return max(_DELIMITERS, key=_QUOTED.sub("", header).count)
 
 
 @dataclass

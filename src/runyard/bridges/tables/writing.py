@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 FORMATS = ("csv", "json", "parquet")
 
+_END = "\r\n"  # of a line of CSV (RFC 4180); Python's writer puts a text in quotes if it holds one of these two
+
 _POINTS_IN_LINE = 10_000  # of JSON
 _POINTS_AT_ONCE = 100_000
 _POINTS_IN_GROUP = 1_000_000  # of Parquet
@@ -89,7 +91,7 @@ def _umask() -> int:
 def write_runs_csv(file: IO[bytes], columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
     """A header and a line a run. A column that a run lacks is empty."""
     text = _TextOver(file)
-    writer = csv.writer(text, lineterminator="\n")
+    writer = csv.writer(text, lineterminator=_END)
     writer.writerow([cells.text_cell(name) for name in columns])
     for row in rows:
         writer.writerow([_csv_cell(name, row[name]) if name in row else "" for name in columns])
@@ -226,16 +228,17 @@ class _CsvPoints:
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._text = _TextOver(file)
-        csv.writer(self._text, lineterminator="\n").writerow(SERIES)
+        csv.writer(self._text, lineterminator=_END).writerow(SERIES)
 
     def add(self, run_id: str, key: str, series: "Series") -> None:
         head = _Line()
-        csv.writer(head, lineterminator="").writerow([run_id, cells.text_cell(key)])
+        csv.writer(head, lineterminator=_END).writerow([run_id, cells.text_cell(key)])
+        begins = head.text.removesuffix(_END)
         for begin in range(0, len(series), _POINTS_AT_ONCE):
             part = slice(begin, begin + _POINTS_AT_ONCE)
             times = np.datetime_as_string(series.times[part].astype("datetime64[ns]"), unit="ns").tolist()
             points = zip(series.steps[part].tolist(), series.values[part].tolist(), times, strict=True)
-            lines = [f"{head.text},{step},{value!r},{time}Z\n" for step, value, time in points]
+            lines = [f"{begins},{step},{value!r},{time}Z{_END}" for step, value, time in points]
             self._file.write("".join(lines).encode(errors="replace"))
 
     def close(self) -> None:
