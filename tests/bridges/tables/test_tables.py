@@ -111,7 +111,7 @@ def exact(value: Any) -> str:
 
 @pytest.mark.parametrize("kind", ["csv", "json"])
 @settings(
-    max_examples=5,  # each makes two homes
+    max_examples=3,  # each makes two homes
     phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow],
 )
