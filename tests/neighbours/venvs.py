@@ -41,6 +41,8 @@ SACRED = (
     "hashfs==0.7.2",
 )
 
+WANDB = ("wandb==0.31.0", "numpy>=2", "pillow>=11")
+
 
 class NotInstalled(Exception):
     """The packages cannot be had: no network, or an index that lacks them."""
@@ -89,5 +91,5 @@ def _make(folder: Path, packages: tuple[str, ...], *, sees_ours: bool) -> None:
 
 
 if __name__ == "__main__":
-    for each, is_open in ((CURRENT, True), (OLDEST, False), (SACRED, True)):
+    for each, is_open in ((CURRENT, True), (OLDEST, False), (SACRED, True), (WANDB, False)):
         print(python_of(each, sees_ours=is_open))

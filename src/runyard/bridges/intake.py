@@ -25,6 +25,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -59,6 +60,7 @@ from runyard.journal.events import (
 from runyard.journal.pieces import Piece, Receipt
 from runyard.journal.reader import Decoder, EventAt, Rows
 from runyard.records import CodeState, RunId, RunSpec, RunState, run_id_from
+from runyard.tracking.values import MAX_NAME_LENGTH
 
 Ints = Sequence[int] | NDArray[np.int64]
 Floats = Sequence[float] | NDArray[np.float64]
@@ -347,6 +349,11 @@ class Arriving:
         """Add what it ran in."""
         self._tell(self._host, found)
 
+    def go_on(self, *, at: datetime) -> None:
+        """Tell that a run that had ended was heard of again; what follows belongs to it, and it needs a new end."""
+        self._tell_start(at)
+        self.is_complete = False
+
     def end(
         self,
         state: RunState,
@@ -575,6 +582,12 @@ def checked_name(name: str) -> str:
     if not name or any(part in ("", ".", "..") for part in parts) or not name.isprintable() or "\\" in name:
         raise UsageError(f"{name[:200]!r} is no name of a file of a run: it must be relative, with / and without '..'.")
     return name
+
+
+@lru_cache(maxsize=1 << 16)  # the same few keys come with every step
+def series_name(key: str) -> str:
+    """The name of a series: what cannot be in one becomes a space."""
+    return "".join(each if each.isprintable() else " " for each in key).strip()[:MAX_NAME_LENGTH] or "untitled"
 
 
 def shortened(text: str) -> str:

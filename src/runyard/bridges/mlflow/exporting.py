@@ -1,4 +1,8 @@
-"""Bringing runs to an MLflow server, or to GitLab's experiments: each once, told by a tag of its own there."""
+"""Bringing runs to an MLflow server, or to GitLab's experiments: each once, told by a tag of its own there.
+
+GitLab answers less than MLflow does: no NaN and no infinity, short params, files in its package registry. What it
+refuses is brought without what it cannot hold, and told.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +32,7 @@ _STATUS = {
 _METRICS, _OTHERS = 1000, 100  # in one batch
 _PAGE = 1000
 _LONGEST_PARAM = 6000
+_SHORT_PARAM = 250  # that of GitLab
 _LONGEST_TAG = 5000
 _LONGEST_KEY = 250
 _KEPT = frozenset("/_-. :")
@@ -96,8 +101,8 @@ def _bring_run(client: Client, api: Api, row: RunRow, experiment: str, known: di
     )
     info = made["run"]["info"]
     run_id = str(info.get("run_id") or info.get("run_uuid"))
-    _log(api, run_id, "params", _pairs(_params(row)), _OTHERS)
-    _log(api, run_id, "metrics", _metrics(client, row), _METRICS)
+    _log_params(api, run_id, row, done)
+    _log_metrics(api, run_id, row, _metrics(client, row), done)
     _bring_files(client, api, row, str(info.get("artifact_uri", "")), done)
     _log(api, run_id, "tags", [{"key": MARK, "value": row.id}], _OTHERS)  # last: one that broke off is brought again
     status = _STATUS.get(row.state, FAILED)
@@ -135,6 +140,54 @@ def _log(api: Api, run_id: str, what: str, entries: Sequence[dict[str, Any]], mo
         api.post("runs/log-batch", {"run_id": run_id, what: entries[begin : begin + most]})
 
 
+def _log_params(api: Api, run_id: str, row: RunRow, done: Exported) -> None:
+    """All params; where the server refuses them together one by one, and those that are too long cut."""
+    pairs = _pairs(_params(row))
+    for begin in range(0, len(pairs), _OTHERS):
+        batch = pairs[begin : begin + _OTHERS]
+        try:
+            _log(api, run_id, "params", batch, _OTHERS)
+        except Unreadable:
+            for pair in batch:
+                _log_param(api, run_id, row, pair, done)
+
+
+def _log_param(api: Api, run_id: str, row: RunRow, pair: dict[str, Any], done: Exported) -> None:
+    try:
+        _log(api, run_id, "params", [pair], 1)
+    except Unreadable as problem:
+        place = f"param {pair['key']} of run {row.id}"
+        if len(pair["value"]) <= _SHORT_PARAM:
+            done.problems.append(f"{place}: {problem}")
+            return
+        try:
+            _log(api, run_id, "params", [pair | {"value": pair["value"][: _SHORT_PARAM - 1] + "…"}], 1)
+            done.problems.append(f"{place}: only {_SHORT_PARAM} of its {len(pair['value']):,} characters fit.")
+        except Unreadable as other:
+            done.problems.append(f"{place}: {other}")
+
+
+def _log_metrics(api: Api, run_id: str, row: RunRow, points: Sequence[dict[str, Any]], done: Exported) -> None:
+    """All points; where the server refuses a batch those that are finite."""
+    left_out: dict[str, int] = {}
+    for begin in range(0, len(points), _METRICS):
+        batch = points[begin : begin + _METRICS]
+        try:
+            _log(api, run_id, "metrics", batch, _METRICS)
+        except Unreadable:
+            finite = [point for point in batch if not isinstance(point["value"], str)]
+            if len(finite) == len(batch):
+                raise
+            _log(api, run_id, "metrics", finite, _METRICS)
+            for point in batch:
+                if isinstance(point["value"], str):
+                    left_out[point["key"]] = left_out.get(point["key"], 0) + 1
+    done.problems += [
+        f"metric {key} of run {row.id}: the server has no NaN and no infinity; {count:,} of its points were left out."
+        for key, count in left_out.items()
+    ]
+
+
 def _metrics(client: Client, row: RunRow) -> list[dict[str, Any]]:
     points: list[dict[str, Any]] = []
     for key in client.index.keys(row.id):
@@ -150,15 +203,14 @@ def _metrics(client: Client, row: RunRow) -> list[dict[str, Any]]:
 
 
 def _bring_files(client: Client, api: Api, row: RunRow, root: str, done: Exported) -> None:
-    files = {each.name: each for each in client.index.artifacts(row.id)}
-    if files and not root.startswith("mlflow-artifacts:"):
-        done.problems.append(f"run {row.id}: the server takes no files ({root[:100] or 'it names no place'}).")
-        return
-    for name, file in files.items():
+    for name, file in {each.name: each for each in client.index.artifacts(row.id)}.items():
         try:
-            put_artifact(api, root, name, client.artifacts.path(file.sha256).read_bytes())
+            stored = put_artifact(api, root, name, client.artifacts.path(file.sha256).read_bytes())
         except (Unreadable, NotFound) as problem:
             done.problems.append(f"artifact {name} of run {row.id}: {problem}")
+        else:
+            if stored != name:
+                done.problems.append(f"artifact {name} of run {row.id} is called {stored} there: it knows no folders.")
 
 
 def _params(row: RunRow) -> dict[str, str]:

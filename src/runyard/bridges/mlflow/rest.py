@@ -5,6 +5,7 @@ import http.client
 import os
 import posixpath
 import ssl
+import time
 from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -15,11 +16,14 @@ import msgspec
 from runyard.bridges.mlflow.model import Artifact, Points, TheirRun, Unreadable
 from runyard.errors import LoginNeeded, NotAllowed, ServiceError, UsageError
 
+_PROXY = "mlflow-artifacts"
 _PAGE = 1000
 _POINTS = 25_000
 _PATIENCE_S = 120.0
 _MOST_FOLDERS = 100_000
-_TRIES = 3
+_TRIES = 5
+_TOO_MANY = 429  # requests: GitLab counts them, and says how long to rest
+_LONGEST_REST_S = 60.0
 
 
 class Api:
@@ -55,12 +59,28 @@ class Api:
         body = msgspec.json.encode(document)
         return self._json(*self.send("POST", f"/api/2.0/mlflow/{path}", body=body, kind="application/json"))
 
+    def is_own(self, address: str) -> bool:
+        """Whether an address is one of the same server."""
+        parts = urlsplit(address)
+        return (parts.scheme, parts.hostname, parts.port) == (
+            self._parts.scheme,
+            self._parts.hostname,
+            self._parts.port,
+        )
+
     def send(
-        self, method: str, path: str, *, params: Mapping[str, Any] | None = None, body: bytes = b"", kind: str = ""
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: bytes = b"",
+        kind: str = "",
+        is_whole: bool = False,
     ) -> tuple[int, bytes]:
-        """Status and body of any request. Raises as `get` does, but for refusals."""
+        """Status and body of any request. Raises as `get` does, but for refusals. `is_whole`: not below our address."""
         query = urlencode({name: value for name, value in (params or {}).items() if value is not None}, doseq=True)
-        target = f"{self._parts.path.rstrip('/')}{path}" + (f"?{query}" if query else "")
+        target = ("" if is_whole else self._parts.path.rstrip("/")) + path + (f"?{query}" if query else "")
         headers = self._headers | ({"Content-Type": kind} if kind else {})
         for attempt in range(_TRIES):
             try:
@@ -68,13 +88,20 @@ class Api:
                 connection.request(method, target, body=body or None, headers=headers)
                 response = connection.getresponse()
                 status, content = response.status, response.read()
-                break
+                if status != _TOO_MANY or attempt + 1 == _TRIES:
+                    break
+                time.sleep(_rest_s(response.getheader("Retry-After"), attempt))
             except (OSError, http.client.HTTPException) as problem:
                 self.close()
                 if attempt + 1 == _TRIES:
                     raise ServiceError(f"{self.uri} cannot be reached: {problem or type(problem).__name__}.") from None
         if status == 401:
-            raise LoginNeeded(f"{self.uri} wants to know who asks. Put a token into MLFLOW_TRACKING_TOKEN.")
+            raise LoginNeeded(
+                f"{self.uri} does not take the token in MLFLOW_TRACKING_TOKEN. "
+                "GitLab wants the scope `api` and at least the role Developer."
+                if self._headers
+                else f"{self.uri} wants to know who asks. Put a token into MLFLOW_TRACKING_TOKEN."
+            )
         if status == 403:
             raise NotAllowed(f"{self.uri} does not allow that: {_message(content)}")
         return status, content
@@ -86,7 +113,7 @@ class Api:
             self._connection = None
 
     def _json(self, status: int, content: bytes) -> dict[str, Any]:
-        if status != 200:
+        if not _is_done(status):
             raise Unreadable(f"{self.uri} answered {status}: {_message(content)}")
         try:
             return msgspec.json.decode(content, type=dict[str, Any])
@@ -222,17 +249,47 @@ class RestReader:
                 return
 
 
-def put_artifact(api: Api, root: str, name: str, content: bytes) -> None:
-    """Store a file below an `mlflow-artifacts:` root.
+def put_artifact(api: Api, root: str, name: str, content: bytes) -> str:
+    """Store a file below a run's `artifact_uri`; return the name that it got there.
+
+    MLflow's servers name their proxy (`mlflow-artifacts:`), GitLab an address of its package registry.
 
     Raises:
-        Unreadable: the server took it not.
+        Unreadable: the server took it not, or names a place that is not its own, which must not see the token.
     """
-    path = posixpath.join(urlsplit(root).path.strip("/"), name)
-    address = f"/api/2.0/mlflow-artifacts/artifacts/{quote(path)}"
-    status, answer = api.send("PUT", address, body=content, kind="application/octet-stream")
-    if status != 200:
+    parts = urlsplit(root)
+    if parts.scheme == _PROXY:
+        _put(api, f"/api/2.0/mlflow-artifacts/artifacts/{quote(posixpath.join(parts.path.strip('/'), name))}", content)
+        return name
+    if not api.is_own(root):
+        raise Unreadable(f"the server takes no files ({root[:100] or 'it names no place'})")
+    folder = quote(parts.path.rstrip("/"), safe="/:%")
+    try:
+        _put(api, f"{folder}/{quote(name)}", content, is_whole=True)
+    except Unreadable:
+        if "/" not in name:
+            raise
+        name = name.replace("/", "__")  # older ones know no folders
+        _put(api, f"{folder}/{quote(name)}", content, is_whole=True)
+    return name
+
+
+def _put(api: Api, address: str, content: bytes, *, is_whole: bool = False) -> None:
+    status, answer = api.send("PUT", address, body=content, kind="application/octet-stream", is_whole=is_whole)
+    if not _is_done(status):
         raise Unreadable(f"the server answered {status}: {_message(answer)}")
+
+
+def _is_done(status: int) -> bool:
+    return 200 <= status < 300
+
+
+def _rest_s(said: str | None, attempt: int) -> float:
+    """How long to wait after too many requests."""
+    try:
+        return min(max(float(said or 2**attempt), 0.0), _LONGEST_REST_S)
+    except ValueError:  # a date: nobody writes one here
+        return float(2**attempt)
 
 
 def _authorization() -> dict[str, str]:

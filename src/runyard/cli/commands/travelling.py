@@ -1,12 +1,14 @@
 """Runs as files, and from and to other trackers."""
 
+import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from runyard.cli.options import Json, OneRun, Runs
+from runyard.cli.options import AllProjects, Json, OfProject, OneRun, Runs
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -23,6 +25,12 @@ class WithDefault(TyperGroup):
         return list(super().parse_args(ctx, args))
 
 
+def described(command: Callable[..., None], text: str) -> Callable[..., None]:
+    """A command with its help."""
+    command.__doc__ = inspect.cleandoc(text)
+    return command
+
+
 exporting = typer.Typer(rich_markup_mode=None, cls=WithDefault, no_args_is_help=True)
 importing = typer.Typer(rich_markup_mode=None, cls=WithDefault, no_args_is_help=True)
 app.add_typer(exporting, name="export")
@@ -31,10 +39,11 @@ app.add_typer(importing, name="import")
 
 @exporting.callback()
 def export() -> None:
-    """Write a run into a file, or bring runs to another tracker.
+    """Write a run into a file, runs into a table, or bring runs to another tracker.
 
     \b
     runyard export 8fk2 --out baseline.tar.gz
+    runyard export csv --where 'state == "COMPLETED"' --out runs.csv
     runyard export mlflow http://tracking:5000 8fk2
     """
 
@@ -56,6 +65,76 @@ def export_run(
     from runyard.cli import export as command
 
     command.export(run=run, out=out)
+
+
+def _to_table(kind: str) -> Callable[..., None]:
+    """The command that exports into one format: the three differ in nothing but its name."""
+
+    def to_table(
+        runs: Runs = None,
+        where: Annotated[str | None, typer.Option("--where", "-w", metavar="QUERY", help="All that match.")] = None,
+        out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="A row for each run.")] = None,
+        series: Annotated[Path | None, typer.Option("--series", metavar="FILE", help="A row for each point.")] = None,
+        project: OfProject = None,
+        all_projects: AllProjects = False,
+        force: Annotated[bool, typer.Option("--force", help="Replace files that are there.")] = False,
+        as_json: Json = False,
+    ) -> None:
+        from runyard.cli import export_table as command
+
+        command.export_table(
+            kind,
+            runs=runs or [],
+            where=where,
+            out=out,
+            series=series,
+            project=project,
+            all_projects=all_projects,
+            force=force,
+            as_json=as_json,
+        )
+
+    return to_table
+
+
+exporting.command("csv")(
+    described(
+        _to_table("csv"),
+        """Write runs, and all their points, into CSV files; without runs or a query, all of the project.
+
+        Columns are the fields of a run, config.…, metric.….last (min, max, …) and label.…. A text that a spreadsheet
+        would execute as a formula has an apostrophe in front. `runyard import csv` reads both files back without loss.
+
+        \b
+        runyard export csv --where 'state == "COMPLETED"' --out runs.csv
+        runyard export csv 8fk2 9ab1 --out runs.csv --series points.csv
+        """,
+    )
+)
+exporting.command("json")(
+    described(
+        _to_table("json"),
+        """Write runs, and all their points, into JSON Lines: a line for each run, and for some thousands of points.
+
+        A run is what `runyard runs --json` prints, with its labels. `runyard import json` reads both files back.
+
+        \b
+        runyard export json --all --out runs.jsonl --series points.jsonl
+        """,
+    )
+)
+exporting.command("parquet")(
+    described(
+        _to_table("parquet"),
+        """Write runs, and all their points, into Parquet files, for pandas, Polars, DuckDB; needs 'runyard[parquet]'.
+
+        Columns as in CSV, each of one type; settings of mixed types are JSON.
+
+        \b
+        runyard export parquet --where '"paper" in tags' --out runs.parquet --series points.parquet
+        """,
+    )
+)
 
 
 @exporting.command("mlflow")
@@ -84,12 +163,14 @@ def export_mlflow(
 
 @importing.callback()
 def import_() -> None:
-    """Take in a run out of a file that `runyard export` wrote, or the runs of another tracker.
+    """Take in a run out of a file that `runyard export` wrote, tables, or the runs of another tracker.
 
     \b
     runyard import baseline.tar.gz
     runyard import mlflow http://tracking:5000 --project weld-seam
     runyard import sacred mongodb://lab-db/sacred --project weld-seam
+    runyard import wandb ./wandb
+    runyard import csv results.csv --dry-run
     """
 
 
@@ -189,6 +270,99 @@ def import_sacred(
     from runyard.cli import import_sacred as command
 
     command.import_sacred(source, project=project, prefix=prefix, as_json=as_json)
+
+
+_Columns = Annotated[list[str] | None, typer.Option(metavar="COLUMN", help="These become it; val_* means several.")]
+
+
+@importing.command("csv")
+def import_csv(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", show_default=False)],
+    project: Annotated[
+        str | None,
+        typer.Option("--project", "-p", metavar="NAME", help="Into it [where the file says, of this folder, or csv]."),
+    ] = None,
+    config: _Columns = None,
+    metric: _Columns = None,
+    tag: _Columns = None,
+    ignore: _Columns = None,
+    id_: Annotated[str | None, typer.Option("--id", metavar="COLUMN", help="What names a run for good.")] = None,
+    step: Annotated[str | None, typer.Option(metavar="COLUMN", help="Each file is one run; this is its step.")] = None,
+    time: Annotated[str | None, typer.Option(metavar="COLUMN", help="When a step was logged.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what each column would become.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Take in tables: a run a row, a file a run with its steps, or what `runyard export csv` wrote.
+
+    What a column becomes is told by the options, by a prefix (config. params. metric. metrics. label.), by a name that
+    is known (name, tags, seed, state …), or guessed: numbers called like loss or accuracy, or train_…, val_…, test_…,
+    are metrics, all else is config. --dry-run shows it. Importing again brings what is new and nothing twice. What
+    cannot be read is listed at the end with file and line, and the exit code is 1.
+
+    \b
+    runyard import csv results.csv --dry-run
+    runyard import csv results.csv --metric 'top*' --ignore comment --project weld-seam
+    runyard import csv logs/lr0.1.csv logs/lr0.01.csv --step iteration
+    runyard import csv runs.csv points.csv
+    """
+    from runyard.cli import import_table as command
+
+    command.import_csv(
+        files,
+        project=project,
+        columns={"config": config, "metric": metric, "tag": tag, "ignore": ignore},
+        named={"id": id_, "step": step, "time": time},
+        dry_run=dry_run,
+        as_json=as_json,
+    )
+
+
+@importing.command("json")
+def import_json(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", show_default=False)],
+    project: Annotated[
+        str | None, typer.Option("--project", "-p", metavar="NAME", help="Into it [where the file says].")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Take in what `runyard export json` wrote: runs and, if given too, their points.
+
+    Importing again brings nothing twice. What cannot be read is listed at the end with file and line, and the exit code
+    is 1.
+
+    \b
+    runyard import json runs.jsonl points.jsonl
+    """
+    from runyard.cli import import_table as command
+
+    command.import_json(files, project=project, as_json=as_json)
+
+
+@importing.command("wandb")
+def import_wandb(
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", show_default=False)],
+    project: Annotated[
+        str | None,
+        typer.Option("--project", "-p", metavar="NAME", help="Into it [of this folder, or that of each run]."),
+    ] = None,
+    outside: Annotated[
+        bool, typer.Option("--outside", help="Also files that lie elsewhere on this machine: saved by link, artifacts.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Take in the run files that W&B left in a folder `wandb`, of offline runs and of synced ones.
+
+    Config, metrics, images, histograms, tables, texts, summary, tags, notes, group, output, what was measured of the
+    machine, and files. Importing again brings what is new and nothing twice. What cannot be read is listed at the end
+    with its place, and the exit code is 1. W&B itself is not needed, and nothing is asked of its servers.
+
+    \b
+    runyard import wandb ./wandb
+    runyard import wandb ./wandb --project weld-seam --outside
+    """
+    from runyard.cli import import_wandb as command
+
+    command.import_wandb(folder, project=project, outside=outside, as_json=as_json)
 
 
 @app.command("tensorboard")
