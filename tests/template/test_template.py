@@ -122,7 +122,9 @@ def files(project: Path) -> list[str]:
 def in_project(project: Path, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a command in the project with this interpreter and the checkout's Runyard; it must succeed."""
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT_SRC), "PYTHONDONTWRITEBYTECODE": "1", **variables}
-    done = warm.call(command, cwd=project, env=environment, timeout_s=300)
+    done = subprocess.run(
+        [sys.executable, *command], cwd=project, env=environment, capture_output=True, text=True, timeout=300
+    )
     assert done.returncode == 0, f"{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
     return done
 
@@ -335,7 +337,6 @@ from pathlib import Path
 from runyard.delivery import PackageOrder, make_package
 from runyard.serve.interface import Interface
 from runyard.testing import rehearse
-from tests import warm
 from src import inference
 from src.config import DEFAULT
 from src.train import train
