@@ -20,6 +20,7 @@ import time
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import IO, Any
 
 SOURCE = Path(__file__).parents[1] / "src"
@@ -187,6 +188,9 @@ if __name__ == "__main__":
     import runpy
 
     if sys.argv[0].endswith(".py"):
-        runpy.run_path(sys.argv[0], run_name="__main__")
+        program = os.path.abspath(sys.argv[0])
+        sys.modules["__main__"] = module = ModuleType("__main__")
+        module.__file__ = program
+        exec(compile(Path(program).read_bytes(), program, "exec"), module.__dict__)
     else:
         runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
