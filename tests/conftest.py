@@ -47,7 +47,7 @@ def pytest_configure() -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """One more than there are cores: a third of the tests' time is waiting for other processes."""
+    """One more than there are cores: a fifth of the tests' time is waiting for other processes."""
     return (os.cpu_count() or 1) + 1
 
 
