@@ -19,7 +19,10 @@ _ARGUMENTS = (
     "--disable-component-update",
     "--disable-sync",
 )
-_NAMES = ("chromium", "chromium-browser", "google-chrome")
+_NAMES = (
+    "chromium-headless-shell",  # the same engine without the browser's own windows: half the time
+    *("chromium", "chromium-browser", "google-chrome"),
+)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,6 +22,7 @@ from runyard.journal.events import (
     Started,
 )
 from runyard.records import CodeState, RunId, RunSpec, RunState, new_run_id
+from tests import warm
 
 ELSEWHERE = "ws7"  # a host that is not this one: nobody here settles its runs
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -168,12 +168,4 @@ def environment(home: Path, **extra: str) -> dict[str, str]:
 
 def runyard(home: Path, *args: str, cwd: Path | None = None, **extra: str) -> "subprocess.CompletedProcess[str]":
     """Execute a command of the program in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-m", "runyard.cli.main", *args],
-        cwd=cwd or home,
-        env=environment(home, **extra),
-        capture_output=True,
-        text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
+    return warm.call(["-m", "runyard.cli.main", *args], cwd=cwd or home, env=environment(home, **extra))

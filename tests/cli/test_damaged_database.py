@@ -2,14 +2,13 @@
 
 import os
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from tests import warm
 from tests.cli.builders import Yard, environment, runyard
 from tests.journeys.conftest import CONFIG_PY, RUN_PY, TRAIN_PY
 
@@ -60,14 +59,7 @@ def test_run_py_tells_of_a_damaged_database_too(yard: Yard, tmp_path: Path) -> N
     yard.client.close()
     replace_by_garbage(yard.client.home.database)
 
-    done = subprocess.run(
-        [sys.executable, "run.py", "queue"],
-        cwd=project,
-        env=environment(yard.path),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = warm.call(["run.py", "queue"], cwd=project, env=environment(yard.path))
 
     assert done.returncode == 4
     assert "is damaged" in done.stderr

@@ -2,13 +2,13 @@
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from runyard.serve.golden import read_samples
 from runyard.tracking.models import load_model, read_manifest
+from tests import warm
 from tests.cli.builders import environment, runyard
 
 TRAIN = """
@@ -82,13 +82,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, text in files.items():
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).write_text(text)
-    subprocess.run(
-        [sys.executable, "run.py", "train", "--cpu"],
-        cwd=project,
-        env=environment(folder / "home"),
-        check=True,
-        capture_output=True,
-    )
+    warm.call(["run.py", "train", "--cpu"], cwd=project, env=environment(folder / "home")).check_returncode()
     return folder
 
 
@@ -96,16 +90,14 @@ def call(place: Path, *words: str) -> "subprocess.CompletedProcess[str]":
     return runyard(place / "home", *words, cwd=place / "project")
 
 
+def infer(project: Path, home: Path, run: str, *, out: str) -> "subprocess.CompletedProcess[str]":
+    words = ["infer", "--run", run, "--data", "tests/data", "--out", out]
+    return warm.call(["run.py", *words], cwd=project, env=environment(home))
+
+
 def test_a_run_becomes_a_package_that_it_keeps_and_infer_reads(place: Path) -> None:
     packed = call(place, "package", "last", "--out", "model", "--threshold", "0.4", "--json")
-    inferred = subprocess.run(
-        [sys.executable, "run.py", "infer", "--run", "last", "--data", "tests/data", "--out", "p.csv"],
-        cwd=place / "project",
-        env=environment(place / "home"),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    inferred = infer(place / "project", place / "home", "last", out="p.csv")
 
     about = json.loads(packed.stdout)
     folder = place / "project" / "model"
@@ -128,14 +120,7 @@ def test_a_run_travels_with_its_package(place: Path, tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
 
     done = runyard(tmp_path / "home", "import", str(tmp_path / "run.tar.gz"))
-    inferred = subprocess.run(
-        [sys.executable, "run.py", "infer", "--run", run, "--data", "tests/data", "--out", str(tmp_path / "p.csv")],
-        cwd=place / "project",
-        env=environment(tmp_path / "home"),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    inferred = infer(place / "project", tmp_path / "home", run, out=str(tmp_path / "p.csv"))
 
     assert done.returncode == 0, done.stderr
     assert inferred.returncode == 0, inferred.stderr

@@ -19,6 +19,7 @@ from runyard.cli.server import Options
 from runyard.cli.server_install import unit
 from runyard.server.permissions import API
 from runyard.server.running import is_loopback
+from tests import warm
 from tests.cli.builders import environment, runyard
 from tests.cli.running import LINK, Running, running
 
@@ -173,9 +174,7 @@ def on_another_machine(folder: Path) -> dict[str, str]:
 
 def test_a_machine_joins_and_leaves(tmp_path: Path) -> None:
     def command(*words: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "runyard", *words], env=on_another_machine(tmp_path), capture_output=True, text=True
-        )
+        return warm.call(["-m", "runyard", *words], cwd=tmp_path, env=on_another_machine(tmp_path))
 
     with running(tmp_path / "home", lines=3) as server:
         first_admin(server)

@@ -7,6 +7,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,14 +75,14 @@ def _free_port() -> int:
 
 @pytest.fixture
 def serve() -> Iterator[Callable[[Path], Server]]:
-    started: list[Server] = []
+    with ExitStack() as servers:
+        yield lambda home: servers.enter_context(serving(home))
 
-    def start(home: Path) -> Server:
-        server = Server(home, _free_port())
-        server.start()
-        started.append(server)
-        return server
 
-    yield start
-    for server in started:
-        server.stop()
+@contextmanager
+def serving(home: Path) -> Iterator[Server]:
+    """A server of this home; for a whole module, where its tests share the home as well."""
+    server = Server(home, _free_port())
+    server.start()
+    yield server
+    server.stop()

@@ -2,13 +2,13 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from runyard.journal.events import Media, Output
-from tests.dashboard.conftest import Server, Visit
+from tests.dashboard.conftest import Server, Visit, serving
 from tests.server import demo_home
 from tests.server.demo_home import METRICS, Demo
 
@@ -38,9 +38,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     made.close()
 
 
-@pytest.fixture
-def server(demo: Demo, serve: Callable[..., Server]) -> Server:
-    return serve(demo.path)
+@pytest.fixture(scope="module")
+def server(demo: Demo) -> Iterator[Server]:
+    with serving(demo.path) as server:
+        yield server
 
 
 def _ids(demo: Demo, *places: int) -> list[str]:

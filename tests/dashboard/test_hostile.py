@@ -7,13 +7,13 @@ A page is opened on runs whose every text is hostile, from names to tracebacks. 
 import csv
 import json
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.dashboard.conftest import Server, Visit
+from tests.dashboard.conftest import Server, Visit, serving
 from tests.server import hostile_home
 from tests.server.hostile_home import LONG, PROJECT, TEXTS, Hostile
 
@@ -63,9 +63,14 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hostile]:
     made.client.close()
 
 
+@pytest.fixture(scope="module")
+def server(hostile: Hostile) -> Iterator[Server]:
+    with serving(hostile.path) as server:
+        yield server
+
+
 @pytest.fixture
-def page(hostile: Hostile, serve: Callable[..., Server], visit: Visit) -> "Page":
-    server = serve(hostile.path)
+def page(server: Server, visit: Visit) -> "Page":
     visit.page.add_init_script(WATCH)
     visit.page.on("dialog", lambda dialog: visit.wrong.append(f"dialog: {dialog.message}"))
     visit.page.goto(server.address)

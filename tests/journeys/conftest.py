@@ -10,6 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests import warm
+
 RUN_PY = """from runyard.runner import main
 
 raise SystemExit(main(__file__))
@@ -56,11 +58,11 @@ class Story:
 
     def run(self, *arguments: str, check: bool = True, timeout_s: float = 90) -> "subprocess.CompletedProcess[str]":
         """`python run.py …`, to its end."""
-        return self._call(self.command(*arguments), check=check, timeout_s=timeout_s)
+        return self._call(["run.py", *arguments], check=check, timeout_s=timeout_s)
 
     def runyard(self, *arguments: str, check: bool = True, timeout_s: float = 60) -> "subprocess.CompletedProcess[str]":
         """`runyard …`, to its end."""
-        return self._call([sys.executable, "-m", "runyard.cli.main", *arguments], check=check, timeout_s=timeout_s)
+        return self._call(["-m", "runyard.cli.main", *arguments], check=check, timeout_s=timeout_s)
 
     def start(self, *arguments: str) -> "subprocess.Popen[bytes]":
         """`python run.py …`, left running; its output goes to worker.log in the home."""
@@ -79,9 +81,7 @@ class Story:
         return found
 
     def _call(self, command: list[str], *, check: bool, timeout_s: float) -> "subprocess.CompletedProcess[str]":
-        done = subprocess.run(
-            command, cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=timeout_s, check=False
-        )
+        done = warm.call(command, cwd=self.folder, env=self.env, timeout_s=timeout_s)
         assert not check or done.returncode == 0, f"{command} ended with {done.returncode}\n{done.stdout}{done.stderr}"
         return done
 

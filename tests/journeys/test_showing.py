@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from runyard.project.new import new
+from tests import warm
 from tests.cli.builders import environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -28,9 +29,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, s
 
 
 def call(project: Path, variables: dict[str, str], *command: str) -> str:
-    done = subprocess.run(
-        [sys.executable, *command], cwd=project, env=variables, capture_output=True, text=True, check=False
-    )
+    done = warm.call(command, cwd=project, env=variables)
     assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
     return done.stdout
 

@@ -7,6 +7,7 @@ fits a machine is for its owner to decide.
 import importlib.metadata
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,8 @@ class Machine:
             "PATH": f"{self.venv / 'bin'}:{os.environ['PATH']}",
             "RUNYARD_HOME": str(folder / "home"),
         }
+        if links := os.environ.get("PIP_FIND_LINKS"):  # where this machine has its build of PyTorch; both know it then
+            self._environment.setdefault("UV_FIND_LINKS", links)
         self.call(sys.executable, "-m", "venv", str(self.venv), at=folder)
 
     def call(self, *command: str, at: Path) -> str:
@@ -48,7 +51,11 @@ class Machine:
 
     def install(self, *wanted: str, at: Path) -> None:
         # not all modules of all packages: the tests compile what they import
-        self.call(f"{self.venv}/bin/python", "-m", "pip", "install", "--quiet", "--no-compile", *wanted, at=at)
+        python = str(self.venv / "bin" / "python")
+        if uv := shutil.which("uv"):  # a quarter of the time: it unpacks each package once for all environments
+            self.call(uv, "pip", "install", "--quiet", "--python", python, *wanted, at=at)
+        else:
+            self.call(python, "-m", "pip", "install", "--quiet", "--no-compile", *wanted, at=at)
 
 
 def torch_as_here() -> str:

@@ -322,7 +322,7 @@ class Arriving:
     # ---- what is said about it ----
 
     def go_on(self, *, at: datetime) -> None:
-        """Say that it runs again after its end was told."""
+        """Say that it runs again after its end was told; what follows belongs to it, and it needs a new end."""
         self._tell_start(at)
 
     def configure(self, values: Mapping[str, Any], *, at: datetime, texts: Mapping[str, str] | None = None) -> None:
@@ -349,9 +349,6 @@ class Arriving:
         """Add what it ran in."""
         self._tell(self._host, found)
 
-    def go_on(self, *, at: datetime) -> None:
-        """Tell that a run that had ended was heard of again; what follows belongs to it, and it needs a new end."""
-        self._tell_start(at)
         self.is_complete = False
 
     def end(

@@ -7,6 +7,7 @@ from typing import Any
 
 import typer
 
+from runyard import garbage
 from runyard.cli import screen
 from runyard.cli.app import app
 from runyard.errors import RunyardError
@@ -60,7 +61,10 @@ def failed(message: str, code: int) -> int:
 
 def main() -> None:
     """The entry point of the program."""
-    sys.exit(run(sys.argv[1:]))
+    garbage.collect_rarely()
+    code = run(sys.argv[1:])
+    garbage.leave_all()
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ for the run. Whatever goes wrong until then ends it without a word: the cold sta
 """
 
 import fcntl
-import gc
 import os
 import signal
 import sys
@@ -22,6 +21,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from runyard import garbage
 from runyard.errors import NotFound, StopRun, UsageError
 from runyard.hosts import host_name, user_name
 from runyard.journal import HOST, JournalWriter, RunFolder
@@ -173,14 +173,14 @@ def _import(project_dir: str, code_folder: str, entry: str) -> Imported:
         raise NotFound(f"The project's folder {project_dir} cannot be entered: {error.strerror}.") from None
     sys.path.insert(0, code_folder)
     module, _, name = entry.partition(":")
-    from runyard.config import find_config  # late: pydantic is for what comes now
+    with garbage.collecting_rarely():
+        from runyard.config import find_config  # late: pydantic is for what comes now
 
-    default = find_config(import_module(f"{module.rpartition('.')[0]}.config".lstrip("."))).default
-    train = getattr(import_module(module), name or "train", None)
+        default = find_config(import_module(f"{module.rpartition('.')[0]}.config".lstrip("."))).default
+        train = getattr(import_module(module), name or "train", None)
+        contract = _contract(code_folder, module)
     if not callable(train):
         raise UsageError(f"{_file(module)} has no function '{name}'; write `def {name}(config, run):` there.")
-    contract = _contract(code_folder, module)
-    gc.freeze()  # what was imported stays: to look through it at the end of the process would keep the next run waiting
     return Imported(default, train, contract)
 
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
+from runyard import garbage
 from runyard.errors import UsageError
 
 
@@ -43,6 +44,8 @@ def import_from(root: Path, name: str) -> ModuleType:
         module = importlib.import_module(name)
     except (Exception, SystemExit) as error:  # whatever the project's code raises is the user's to read
         raise UsageError(_tell(error, name, root)) from error
+    finally:
+        garbage.collect_as_usual()
     _check_origin(module, name, root)
     return module
 

@@ -10,7 +10,6 @@
 """
 
 import argparse
-import gc
 import os
 import select
 import socket
@@ -18,6 +17,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+from runyard import garbage
 from runyard.errors import RunyardError
 from runyard.supervisor.attempt import supervise, watch
 from runyard.supervisor.launch import adopt_orphans
@@ -85,7 +85,7 @@ def _get_ready(connection: socket.socket, waiting: Waiting | None) -> bool:
         if news.poll(0):
             return True
         import_module(name)
-    gc.freeze()  # nothing of all that will ever be garbage
+    garbage.leave_all()  # nothing of it will ever be garbage
     return waiting is None or not waiting.is_ready() or not _uses_gpu(waiting)
 
 
@@ -110,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
+    garbage.collect_rarely()
     code = main(sys.argv[1:])
     sys.stderr.flush()
     os._exit(code)  # all is written and closed; to take NumPy and SQLAlchemy apart would keep the worker waiting
