@@ -324,6 +324,7 @@ class Arriving:
     def go_on(self, *, at: datetime) -> None:
         """Say that it runs again after its end was told; what follows belongs to it, and it needs a new end."""
         self._tell_start(at)
+        self.is_complete = False
 
     def configure(self, values: Mapping[str, Any], *, at: datetime, texts: Mapping[str, str] | None = None) -> None:
         """Add settings by dotted key that were not known at the beginning."""
@@ -348,8 +349,6 @@ class Arriving:
     def environment(self, found: Environment) -> None:
         """Add what it ran in."""
         self._tell(self._host, found)
-
-        self.is_complete = False
 
     def end(
         self,
