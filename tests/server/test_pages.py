@@ -45,13 +45,25 @@ def test_a_module_is_announced_with_all_that_it_imports(shared: Served) -> None:
     assert not {"panels/diff.js", "pages/queue.js"} & {*now, *later}
 
 
-def test_only_the_inline_scripts_of_the_page_may_run(shared: Served) -> None:
+@pytest.mark.parametrize(
+    ("rule", "tag", "count"),
+    [
+        ("script-src", r'<script(?: type="importmap")?>(.+?)</script>', 2),  # what starts first, and the import map
+        ("style-src", r"<style>(.+?)</style>", 4),  # what the first picture needs
+    ],
+)
+def test_only_what_stands_in_the_page_itself_may_run_or_change_its_looks(
+    shared: Served, rule: str, tag: str, count: int
+) -> None:
     page = shared.http.get("/")
 
-    allowed = set(re.findall(r"'sha256-([^']+)'", page.headers["content-security-policy"]))
-    inline = re.findall(r'<script(?: type="importmap")?>(.+?)</script>', page.text, re.DOTALL)
-    assert len(inline) == 2  # what starts first, and the import map
-    assert allowed == {base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in inline}
+    policy = page.headers["content-security-policy"]
+    (sources,) = [text for text in policy.split("; ") if text.startswith(rule)]
+    inline = re.findall(tag, page.text, re.DOTALL)
+    assert len(inline) == count
+    assert "unsafe" not in policy
+    digests = {base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in inline}
+    assert set(re.findall(r"'sha256-([^']+)'", sources)) == digests
 
 
 def test_the_page_asks_for_data_at_once_where_it_will_be_let_in() -> None:

@@ -32,10 +32,13 @@ SANDBOX = "default-src 'none'; sandbox"  # for what a run has stored: nothing in
 _STRICT_TRANSPORT = "max-age=31536000"
 
 
-def content_policy(script_hashes: Iterable[str] = ()) -> str:
-    """The content security policy; `script_hashes` allow inline scripts, such as an import map, by their SHA-256."""
-    allowed = " ".join([_POLICY["script-src"], *(f"'sha256-{digest}'" for digest in script_hashes)])
-    return "; ".join(f"{name} {value}" for name, value in (_POLICY | {"script-src": allowed}).items())
+def content_policy(scripts: Iterable[str] = (), styles: Iterable[str] = ()) -> str:
+    """The content security policy; inline scripts and styles are allowed by their SHA-256, in Base64."""
+    allowed = {
+        name: " ".join([_POLICY[name], *(f"'sha256-{digest}'" for digest in digests)])
+        for name, digests in (("script-src", scripts), ("style-src", styles))
+    }
+    return "; ".join(f"{name} {value}" for name, value in (_POLICY | allowed).items())
 
 
 _HEADERS = {

@@ -26,8 +26,9 @@ from runyard.server.guard import READS, content_policy
 
 FOLDER = Path(__file__).parent.parent / "dashboard"
 _INDEX = "index.html"
-_INLINED = re.compile(r'<script data-inline src="([^"]+)"></script>')
-_INLINE = re.compile(r'<script(?: type="importmap")?>(.*?)</script>', re.DOTALL)
+_INLINED = re.compile(r'<script data-inline src="([^"]+)"></script>|<link data-inline rel="stylesheet" href="([^"]+)">')
+_SCRIPT = re.compile(r'<script(?: type="importmap")?>(.*?)</script>', re.DOTALL)
+_STYLE = re.compile(r"<style>(.*?)</style>", re.DOTALL)
 _IMPORT_MAP = re.compile(r'<script type="importmap">(.*?)</script>', re.DOTALL)
 _ANNOUNCED = re.compile(r'( *<link rel="(?:modulepreload|later)" href=")([^"]+)("[^>]*>\n)')
 _IMPORTED = re.compile(r'(?:^|;)(?:import|export)\b[^";]*?"([^"]+)"', re.MULTILINE)
@@ -135,7 +136,7 @@ def _read(folder: Path) -> _Site:
 
 
 def _index(page: str, version: str, files: dict[str, bytes]) -> Response:
-    """The page. Its import map and what starts first are inline scripts; their hashes allow them and no others."""
+    """The page. Its import map, what starts first and the looks of that are in it, allowed by their hashes."""
     maps = _IMPORT_MAP.findall(page)
     bare = {name: target for text in maps for name, target in json.loads(text)["imports"].items()}
     known: set[str] = set()
@@ -145,11 +146,19 @@ def _index(page: str, version: str, files: dict[str, bytes]) -> Response:
         known.update(names)
         return "".join(f"{found[1]}{name}{found[3]}" for name in names)
 
-    page = _OWN.sub(f"{version}/", _ANNOUNCED.sub(announced, page))
-    page = _INLINED.sub(lambda found: f"<script>{files[found[1].rpartition('/')[2]].decode()}</script>", page)
-    hashes = [base64.b64encode(hashlib.sha256(found.encode()).digest()).decode() for found in _INLINE.findall(page)]
-    headers = {"Cache-Control": _REVALIDATED, "Content-Security-Policy": content_policy(hashes), "Vary": "Cookie"}
+    def inlined(found: re.Match[str]) -> str:
+        tag = "script" if found[1] else "style"
+        return f"<{tag}>{files[(found[1] or found[2]).removeprefix(f'{version}/')].decode()}</{tag}>"
+
+    page = _INLINED.sub(inlined, _OWN.sub(f"{version}/", _ANNOUNCED.sub(announced, page)))
+    scripts, styles = _digests(_SCRIPT.findall(page)), _digests(_STYLE.findall(page))
+    policy = content_policy(scripts, styles)
+    headers = {"Cache-Control": _REVALIDATED, "Content-Security-Policy": policy, "Vary": "Cookie"}
     return Response(page, media_type="text/html", headers=headers)
+
+
+def _digests(texts: list[str]) -> list[str]:
+    return [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts]
 
 
 def _imported(root: str, files: dict[str, bytes], bare: dict[str, str]) -> list[str]:
