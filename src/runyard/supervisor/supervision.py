@@ -16,34 +16,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from runyard.errors import LeaseLost, RunyardError
-from runyard.git import read_state
 from runyard.hosts import user_name
 from runyard.journal import Attempt, Home, JournalWriter
 from runyard.journal.events import (
     ChildBegan,
-    CodeSeen,
-    DataSeen,
     Ended,
-    Environment,
     Event,
-    Output,
-    OutputDropped,
     Warned,
 )
 from runyard.records import RunSpec, RunState
 from runyard.supervisor.checkpoints import CheckpointRounds
 from runyard.supervisor.datawatch import DataWatch
 from runyard.supervisor.delivery import Connect, Delivery
+from runyard.supervisor.describing import Description
 from runyard.supervisor.endings import Cause, CauseKind, Facts, tell_end
-from runyard.supervisor.environment import describe_environment
 from runyard.supervisor.errands import Errands
 from runyard.supervisor.followed import Followed
 from runyard.supervisor.oom import have_risen, oom_kills
 from runyard.supervisor.order import LaunchOrder
-from runyard.supervisor.output import FLUSH_S, Capture
+from runyard.supervisor.output import FLUSH_S
+from runyard.supervisor.pipe import OutputPipe
 from runyard.supervisor.requests import StopRequests
 from runyard.supervisor.sampling import SAMPLE_S, Sampler, gpu_uuids
 from runyard.supervisor.signals import Signals
@@ -67,8 +60,6 @@ LAST_CHECKPOINTS_S = 120.0  # 2 GB take 20 s in a usual network
 HURRIED_S = 0.5  # what a supervisor that shall leave still waits for each errand
 NICE = 10  # of a supervisor whose run has ended: the cores are for the next one, which is about to start
 ROOM_WAIT_S = 600.0  # the end of a run is worth waiting ten minutes for somebody to tidy a full disk up
-
-_READ_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +105,6 @@ class Supervision:
         )
         self._files = self._followed.files
         self._children: Children | None = None  # most runs have none
-        self._seen: tuple[Environment | None, CodeSeen | None] = (None, None)
         self._checkpoints = CheckpointRounds(
             lambda: self._delivery.client,
             run_id=self._spec.id,
@@ -122,14 +112,17 @@ class Supervision:
             warn=self._warn_from_errand,
         )
         self._requests = StopRequests(commission.attempt.run.edits, attempt=commission.attempt.number)
-        self._data: DataWatch | None = DataWatch(
-            commission.spec, Home(commission.attempt.run.path.parent.parent), used=commission.order.data
+        home = Home(commission.attempt.run.path.parent.parent)
+        self._description = Description(
+            commission.order,
+            commission.spec,
+            variables=commission.environment,
+            data=DataWatch(commission.spec, home, used=commission.order.data),
+            journal=commission.journal,
+            delivery=self._delivery,
         )
-        self._capture = Capture()
-        self._output_fd = commission.output_fd
-        self._tee = self._is_foreground
+        self._output: OutputPipe | None = None
         self._cause: Cause | None = None
-        self._is_described = False
         self._is_released = False
         self._is_over = False  # the training has ended; what comes now cannot change how
         self._is_hurried = False  # somebody wants the supervisor itself to leave
@@ -175,9 +168,11 @@ class Supervision:
         self._selector.register(self._errands, selectors.EVENT_READ, self._errands.hear)
         if self._subject.exit_fd is not None:
             self._selector.register(self._subject.exit_fd, selectors.EVENT_READ, _nothing)
-        if self._output_fd is not None:
-            self._selector.register(self._output_fd, selectors.EVENT_READ, self._read_output)
-            timetable.every(FLUSH_S, self._flush_output, first=now + FLUSH_S)
+        if self._given.output_fd is not None:
+            self._output = OutputPipe(
+                self._given.output_fd, self._selector, self._journal, is_shown=self._is_foreground
+            )
+            timetable.every(FLUSH_S, self._output.flush, first=now + FLUSH_S)
         self._sampler = Sampler(
             self._journal,
             members=self._subject.members,
@@ -188,7 +183,7 @@ class Supervision:
         )
         timetable.every(LOOK_S, self._look, first=now)
         timetable.once(now + DELIVER_S, self._deliver)
-        timetable.once(now + DESCRIBE_S, self._describe)
+        timetable.once(now + DESCRIBE_S, self._description.begin)
         timetable.every(SAMPLE_S, self._sample, first=now + 1.0)
         if order.worker_id is not None:
             timetable.every(HEARTBEAT_S, self._heartbeat, first=now + HEARTBEAT_S)
@@ -222,55 +217,6 @@ class Supervision:
         """A process that is only watched may go on after its run: a notebook finishes many."""
         return self._followed.has_closed and not isinstance(self._subject, Child)
 
-    # ---- output ----
-
-    def _read_output(self) -> None:
-        assert self._output_fd is not None  # only then it is registered
-        try:
-            data = os.read(self._output_fd, _READ_BYTES)
-        except BlockingIOError:
-            return
-        if not data:
-            self._close_output()
-            return
-        self._show(data)
-        self._capture.feed(data, now=time.monotonic())
-        if self._capture.is_full:
-            self._flush_output()
-
-    def _flush_output(self) -> None:
-        for text in self._capture.take(now=time.monotonic()):
-            self._tell(Output(time_ns=time.time_ns(), text=text))
-
-    def _show(self, data: bytes) -> None:
-        if not self._tee:
-            return
-        try:
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
-        except (OSError, ValueError, AttributeError):  # the terminal was closed, or stdout is no file
-            self._tee = False
-
-    def _close_output(self) -> None:
-        if self._output_fd is not None:
-            self._selector.unregister(self._output_fd)
-            os.close(self._output_fd)
-            self._output_fd = None
-
-    def _finish_output(self) -> None:
-        while self._output_fd is not None:
-            before = self._capture.size_bytes
-            self._read_output()
-            if self._capture.size_bytes == before:
-                self._close_output()
-        texts, dropped, end = self._capture.finish()
-        for text in texts:
-            self._tell(Output(time_ns=time.time_ns(), text=text))
-        if dropped:
-            self._tell(OutputDropped(time_ns=time.time_ns(), size_bytes=dropped))
-        for text in end:
-            self._tell(Output(time_ns=time.time_ns(), text=text))
-
     # ---- what is done regularly ----
 
     def _look(self) -> None:
@@ -279,7 +225,7 @@ class Supervision:
             self._stop(Cause(kind=CauseKind.REQUEST, by=request.by, why=request.why))
         self._followed.look()
         self._files.move()
-        self._tell_data()
+        self._description.tell_data()
         self._look_at_children()
 
     def _sample(self) -> None:
@@ -328,58 +274,6 @@ class Supervision:
         if lost is not None:
             self._stop(Cause(kind=CauseKind.LEASE_LOST, why=str(lost)))
 
-    def _describe(self) -> None:
-        """Environment, data and code: slow, so this comes when the child is on its way."""
-        if self._is_described:
-            return
-        self._is_described = True
-        if self._data is not None:
-            self._data.start()
-        order = self._given.order
-        gpus = gpu_uuids(order.devices)
-        environment = describe_environment(
-            self._given.environment,
-            gpus=order.device_names if gpus else (),
-            driver=_driver() if gpus else "",
-            interpreter=order.python,
-        )
-        self._seen = (environment, None)
-        self._tell(environment)
-        if self._spec.code.commit is None and self._spec.project_dir:
-            self._tell_code(Path(self._spec.project_dir))
-
-    def _tell_data(self) -> None:
-        """What the run's data look like, as soon as that is known."""
-        if self._data is None or not self._data.is_ready:
-            return
-        data, self._data = self._data, None
-        sources = [
-            msgspec.structs.replace(
-                each.source, listing=self._delivery.store_bytes(each.listing, name="the list of the data")
-            )
-            if each.listing
-            else each.source
-            for each in data.found
-        ]
-        if sources:
-            self._tell(DataSeen(time_ns=time.time_ns(), sources=tuple(sources)))
-        for sentence in data.warnings:
-            self._warn(sentence)
-
-    def _tell_code(self, folder: Path) -> None:
-        state = read_state(folder)
-        if state is None or state.commit is None:
-            return
-        code = CodeSeen(
-            time_ns=time.time_ns(),
-            commit=state.commit,
-            branch=state.branch or "",
-            is_dirty=state.is_dirty,
-            diff=self._delivery.store_bytes(state.diff, name="the diff") if state.diff else "",
-        )
-        self._seen = (self._seen[0], code)
-        self._tell(code)
-
     # ---- ending it ----
 
     def _on_signals(self) -> None:
@@ -418,14 +312,12 @@ class Supervision:
             self._clear_tree(self._subject)
         if found.exit_code == 0:  # a failure is told first, since it may hold the rest of its grid
             self._release_slots()
-        for action in (self._finish_output, self._look, self._followed.read_all, self._files.move):
+        if self._output is not None:
+            self._survived(self._output.finish)
+        for action in (self._look, self._followed.read_all, self._files.move, self._description.begin):
             self._survived(action)
-        self._survived(self._describe)
-        if self._data is not None:
-            self._data.wait(DATA_S)
-            if not self._data.is_ready:
-                self._warn(f"What data the run saw is not recorded: looking took {DATA_S:g} s longer than the run.")
-            self._survived(self._tell_data)
+        self._description.wait_for_data(DATA_S)
+        self._survived(self._description.tell_data)
         ended = tell_end(self._facts(found), time_ns=time_ns)
         self._tell(ended)
         self._survived(lambda: self._end_children(found))
@@ -518,9 +410,9 @@ class Supervision:
                 warn=self._warn_from_errand,
             )
             self._timetable.once(time.monotonic() + DELIVER_S, self._deliver_for_children)
-            self._survived(self._describe)  # it has imported what it needs, and they get the same description
+            self._survived(self._description.begin)  # it has imported what it needs, and they get the same description
         self._children.begin(event)
-        self._children.describe(*self._seen)
+        self._children.describe(self._description.environment, self._description.code)
 
     def _look_at_children(self) -> None:
         children = self._children
@@ -596,12 +488,6 @@ def _checkpoints_every_s() -> float:
         return read_machine().checkpoints_every_s
     except RunyardError:  # the worker tells; a slip in a file must not cost a run its checkpoints
         return Machine(file=Path()).checkpoints_every_s
-
-
-def _driver() -> str:
-    from runyard.devices.nvml import driver_version  # late: only for runs that have a GPU
-
-    return driver_version()
 
 
 def _nothing() -> None:
