@@ -32,7 +32,7 @@ demo: $(READY)  ## a project, a grid of 36 runs on real data, a leaderboard
 	@PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python examples/demo.py
 
 test: $(READY)  ## all tests, on all cores
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(READY)  ## ruff, mypy, the direction of imports, the types of the page
 	$(BIN)/ruff check .

@@ -33,6 +33,7 @@ ALLOWED_SKIPS = (
     r"only root ",  # nor a second user, nor a small disk, without being root
     r"only Linux ",  # macOS lacks the system call
     r"only where RUNYARD_TEST_OMNIBOARD ",  # 500 MB of npm packages
+    r"RUNYARD_TENSORFLOW ",  # 600 MB, to write anew what is kept
     r"RUNYARD_CONTAINERS ",  # an hour's worth of disk and minutes of time: asked for by name, see CONTRIBUTING.md
 )
 
@@ -56,6 +57,14 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def same_priority() -> Iterator[None]:
+    """A supervisor steps back when its run has ended; a test that is one shall not take the tests after it along."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "nice", lambda _increment: 0)
+        yield
 
 
 def pytest_unconfigure() -> None:

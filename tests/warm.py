@@ -86,7 +86,7 @@ class _Starter:
 
     @classmethod
     def get(cls) -> "_Starter":
-        if cls._only is None or cls._only._pid != os.getpid():
+        if cls._only is None or cls._only._pid != os.getpid() or cls._only._process.poll() is not None:
             cls._only = cls()
         return cls._only
 

@@ -201,6 +201,7 @@ def _run(command: list[str], problem: str, *, hint: str = "") -> None:
     except subprocess.TimeoutExpired:
         raise ServiceError(f"{problem}: it took more than {_TIMEOUT_S // 60} minutes. {hint}".rstrip()) from None
     except subprocess.CalledProcessError as error:
-        lines = [line.strip() for line in str(error.stderr).splitlines() if line.strip()]
-        told = next((line for line in lines if "ERROR" in line or "No solution" in line), lines[-1] if lines else "")
+        lines = [line.strip(" ╰─▶×") for line in str(error.stderr).splitlines() if line.strip()]
+        first = next((i for i, line in enumerate(lines) if "ERROR" in line or "No solution" in line), len(lines) - 1)
+        told = " ".join(lines[max(first, 0) :])  # pip says it in one line, uv says why in the next
         raise ServiceError(f"{problem}: {told[:400].rstrip('.')}. {hint}".rstrip()) from None

@@ -64,6 +64,7 @@ def check(folder: Path) -> Check:
             command = _blocked(*command)
         variables = chosen(folder, about.run, about.second, about.language)
         home = {"RUNYARD_HOME": str(Path(scratch) / "home"), "RUNYARD_URL": "local"}  # not that of this machine
+        home["PYTHONDONTWRITEBYTECODE"] = "1"  # compiled code names the folder that it was compiled in
         done = subprocess.run(
             command,
             cwd=folder / APP_FOLDER,

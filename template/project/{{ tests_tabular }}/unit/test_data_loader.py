@@ -25,7 +25,7 @@ class LoadTest(unittest.TestCase):
         self.assertEqual(tuple(COLUMNS), FEATURES)
 
     def test_contract_says_what_a_row_lacks(self) -> None:
-        row = {name: 1.0 for name in FEATURES}
+        row = dict.fromkeys(FEATURES, 1.0)
         one = CONTRACT.only("row").one
 
         self.assertEqual(one.problems(row), [])
