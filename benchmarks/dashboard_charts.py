@@ -7,7 +7,9 @@
 
 import argparse
 import tempfile
+import urllib.request
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from benchmarks._browser import a_page, browsing, serving, show, show_motion
@@ -16,7 +18,7 @@ from runyard.client import open_client
 from runyard.journal import Home
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Request
 
 METRIC = "val/loss"
 
@@ -108,7 +110,20 @@ def measure(browser: "Browser", address: str, ids: list[str]) -> None:
         zooms = [zoomed(page, 0.1 + 0.1 * number) for number in range(6)][1:]
         show(f"{name}: zoomed, asked to arrived", [each["server"] for each in zooms], "goal 150 ms")
         show(f"{name}: zoomed, arrived to drawn", [each["draw"] for each in zooms], "goal 100 ms")
+        with page.expect_request("**/series") as asked:
+            zoomed(page, 0.7)
+        alone = [asked_alone(asked.value) for _ in range(11)][1:]
+        show(f"{name}: zoomed, asked without a browser", alone, "goal 150 ms")
         page.context.close()
+
+
+def asked_alone(request: "Request") -> float:
+    """Milliseconds from the question to the last byte of the server's answer."""
+    again = urllib.request.Request(request.url, request.post_data_buffer, dict(request.headers))
+    began = perf_counter()
+    with urllib.request.urlopen(again) as answer:
+        answer.read()
+    return (perf_counter() - began) * 1000
 
 
 def zoomed(page: "Page", begin: float) -> dict[str, Any]:

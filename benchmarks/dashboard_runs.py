@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 KEYS = ("train/loss", "val/loss", "val/accuracy")
 POINTS = 5
 _MANY_KEYS = 12_000
+_SOME_KEYS = 300  # fill the screen with cards just as well
 
 # When the first row was painted, in milliseconds since the navigation began.
 FIRST_ROW = """
@@ -71,20 +72,20 @@ SCROLL = """async ([pixels, seconds]) => {
 
 
 def fill(path: Path, count: int) -> Home:
-    """Finished runs with folders and journals, and one with very many metrics; as they are if they are there."""
+    """Finished runs with folders and journals, and two with many metrics; what is there already stays as it is."""
     home = Home.open(path)
-    if (path / f"filled-{count}").exists():
-        return home
     random = np.random.default_rng(0)
     begin = perf_counter()
-    for number in range(count):
+    is_new = not (path / f"filled-{count}").exists()
+    for number in range(count if is_new else 0):
         write(home, number, KEYS, random.random((POINTS, len(KEYS))))
-    write(
-        home,
-        count + 1,
-        tuple(f"layer{i // 100}/weight{i % 100}" for i in range(_MANY_KEYS)),
-        random.random((3, _MANY_KEYS)),
-    )
+    for number, names in ((count + 1, _MANY_KEYS), (count + 2, _SOME_KEYS)):
+        if not home.run(a_spec(number).id).path.exists():
+            keys = tuple(f"layer{i // 100}/weight{i % 100}" for i in range(names))
+            write(home, number, keys, random.random((3, names)))
+            is_new = True
+    if not is_new:
+        return home
     print(f"{count:,} folders written in {perf_counter() - begin:.0f} s", flush=True)
     begin = perf_counter()
     client = open_client(home)
@@ -170,19 +171,20 @@ def measure(browser: "Browser", address: str) -> None:
     page.context.close()
 
 
-def measure_many_keys(browser: "Browser", address: str, run_id: str) -> None:
-    """A run with 12,000 metrics beside one with three."""
-    for what, chosen in (("3 metrics", "r000000001"), ("12,000 metrics", run_id)):
-        found = []
-        for _ in range(5):
+def measure_many_keys(browser: "Browser", address: str, few: str, some: str, many: str) -> None:
+    """A run with 12,000 metrics beside one that fills the screen, and beside one with three, in turns."""
+    found: dict[str, list[float]] = {few: [], some: [], many: []}
+    for _ in range(7):
+        for run_id, times in found.items():
             page = a_page(browser)
-            page.goto(f"{address}#/p/weld?q=id+==+%22{chosen}%22&sel={chosen}~0")
+            page.goto(f"{address}#/p/weld?q=id+==+%22{run_id}%22&sel={run_id}~0")
             page.wait_for_selector(".chart-card .u-over")
-            found.append(page.evaluate("window.painted_()"))
+            times.append(page.evaluate("window.painted_()"))
             page.context.close()
-        show(f"page with charts of a run with {what}", found[1:], "goal: as the other")
+    for names, run_id, goal in ((3, few, ""), (_SOME_KEYS, some, ""), (_MANY_KEYS, many, "goal: as the last one")):
+        show(f"page with charts of a run with {names:,} metrics", found[run_id][1:], goal)
     page = a_page(browser)
-    page.goto(f"{address}#/p/weld?q=id+==+%22{run_id}%22&sel={run_id}~0")
+    page.goto(f"{address}#/p/weld?q=id+==+%22{many}%22&sel={many}~0")
     page.wait_for_selector(".chart-card .u-over")
     page.wait_for_timeout(2000)
     scroll = SCROLL.replace('".table"', '".panel-charts"')
@@ -197,11 +199,11 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         home = fill(arguments.home or Path(folder), arguments.runs)
-        many = a_spec(arguments.runs + 1).id
+        few, many, some = (a_spec(number).id for number in (1, arguments.runs + 1, arguments.runs + 2))
         print(f"{arguments.runs:,} runs", flush=True)
         with serving(home.path) as address, browsing() as browser:
             measure(browser, address)
-            measure_many_keys(browser, address, many)
+            measure_many_keys(browser, address, few, some, many)
 
 
 if __name__ == "__main__":
