@@ -8,6 +8,7 @@ import gc
 import os
 import re
 import signal
+import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -65,6 +66,14 @@ def same_priority() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "nice", lambda _increment: 0)
         yield
+
+
+@pytest.fixture(autouse=True)
+def main_stays_the_main_module() -> Iterator[None]:
+    """An app that is tested takes the place of `__main__`; processes that are spawned later would import it."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
 
 
 def pytest_unconfigure() -> None:

@@ -1,6 +1,8 @@
 """Whatever is asked, by the OpenAPI document or against it: a sentence comes back, and never a defect."""
 
-from contextlib import suppress
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import urlencode
 
@@ -24,6 +26,19 @@ _ENDLESS = f"{API}/events"
 def _as_it_is(_context: object, value: object) -> bytes:
     """Random bytes in place of what only our own clients write."""
     return value if isinstance(value, bytes) else msgspec.msgpack.encode(value, enc_hook=str)
+
+
+@contextmanager
+def without_collector() -> Iterator[None]:
+    """Hypothesis times the collector in Python, which lets the server's thread in while a lambda is being parsed.
+
+    In Python 3.11 all threads share the depth of the tree that is built, and a SystemError is raised then.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 @pytest.mark.slow
@@ -54,5 +69,5 @@ def test_no_request_finds_a_defect(shared_team: Team) -> None:
                 if response.status_code >= 400:
                     assert response.json()["error"].strip()
 
-            with suppress(Unsatisfiable):  # nothing can be wrong where nothing is asked for
+            with suppress(Unsatisfiable), without_collector():  # nothing can be wrong where nothing is asked for
                 ask()

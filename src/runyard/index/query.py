@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import Select, Table, and_, false, not_, or_, select, true
@@ -42,6 +43,7 @@ IsRare = Callable[[Select[tuple[str]]], bool]
 
 _ALL_FIELDS = [*COLUMNS, "tags", "config", "metric"]
 
+_parsing = Lock()  # the filters of warnings and, in Python 3.11, the depth of a tree belong to all threads
 _MAX_CHARACTERS = 10_000
 _MAX_DEPTH = 40  # SQLite's parser gives up at 100
 _MAX_COMPARISONS = 200
@@ -108,7 +110,7 @@ class _Compiler:
             raise QueryError(f"The query has {len(self._text):,} characters; {_MAX_CHARACTERS:,} are the most.")
         source = self._text.strip().replace("\n", " ").replace("\r", " ")
         try:
-            with warnings.catch_warnings():
+            with _parsing, warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # Python's advice about code, e.g. on escapes, is no business of ours
                 return ast.parse(source, mode="eval").body
         except SyntaxError as problem:
