@@ -24,6 +24,7 @@ from tests.postgresql import PostgreSQL, database_of
 settings.register_profile("any machine", settings(), deadline=None)  # a busy one is no defect
 settings.load_profile("any machine")
 
+MAIN = sys.modules["__main__"]
 IS_FIRST_PROCESS = "PYTEST_XDIST_WORKER" not in os.environ
 
 Report = TypeVar("Report", pytest.TestReport, pytest.CollectReport)
@@ -71,9 +72,9 @@ def same_priority() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def main_stays_the_main_module() -> Iterator[None]:
     """An app that is tested takes the place of `__main__`; processes that are spawned later would import it."""
-    main = sys.modules["__main__"]
+    sys.modules["__main__"] = MAIN
     yield
-    sys.modules["__main__"] = main
+    sys.modules["__main__"] = MAIN
 
 
 def pytest_unconfigure() -> None:
