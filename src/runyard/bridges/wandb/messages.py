@@ -117,18 +117,13 @@ class ItemReader:
         data = bytes(message)
         step: int | None = None
         items: Items = []
-        at, end = 0, len(data)
-        while at < end:
-            tag = data[at]
-            size, begin = _length(data, at + 1)
-            at = begin + size
-            if at > end:
-                raise NotAMessage("a field is longer than its message")
+        for tag, begin, end in _chunks(data):
             if tag == 0x0A:
-                items.append(self._item(data, begin, at))
+                items.append(self._item(data, begin, end))
             elif tag == 0x12:
                 step = next(
-                    (signed(value) for n, _, value, _ in fields(data[begin:at]) if n == 1 and isinstance(value, int)), 0
+                    (signed(value) for n, _, value, _ in fields(data[begin:end]) if n == 1 and isinstance(value, int)),
+                    0,
                 )
         return step, items
 
@@ -140,17 +135,11 @@ class ItemReader:
         """
         data = bytes(message)
         items: Items = []
-        at, end = 0, len(data)
-        while at < end:
-            tag = data[at]
-            size, begin = _length(data, at + 1)
-            at = begin + size
-            if at > end:
-                raise NotAMessage("a field is longer than its message")
+        for tag, begin, end in _chunks(data):
             if tag == 0x0A:
-                items.append(self._item(data, begin, at))
+                items.append(self._item(data, begin, end))
             elif tag == 0x12:
-                items.append((_path(data[begin:at]), b""))
+                items.append((_path(data[begin:end]), b""))
         return items
 
     def _item(self, data: bytes, begin: int, end: int) -> tuple[Path, bytes]:
@@ -337,6 +326,18 @@ def _text_of(message: memoryview, number: int) -> str:
 
 def _as_text(value: Value | None) -> str:
     return text(value) if isinstance(value, memoryview) else ""
+
+
+def _chunks(data: bytes) -> Iterator[tuple[int, int, int]]:
+    """The fields of a message that has none but those with a length, as in histories: tag, begin and end of each."""
+    at, end = 0, len(data)
+    while at < end:
+        tag = data[at]
+        size, begin = _length(data, at + 1)
+        at = begin + size
+        if at > end:
+            raise NotAMessage("a field is longer than its message")
+        yield tag, begin, at
 
 
 def _length(data: bytes, at: int) -> tuple[int, int]:
