@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from runyard.bridges.tensorboard import protobuf
+from runyard.bridges import protobuf
 from runyard.bridges.tensorboard.framing import RecordFile, framed
 from runyard.bridges.tensorboard.importing import Follower, Report
 from runyard.client import open_client

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from runyard.bridges.tensorboard import protobuf
+from runyard.bridges import protobuf
 from runyard.bridges.tensorboard.framing import framed
 from runyard.cli.main import run
 from runyard.client import open_client

@@ -18,8 +18,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runyard.bridges import protobuf
 from runyard.bridges.intake import Foreign, begin
-from runyard.bridges.tensorboard import columns, protobuf
+from runyard.bridges.tensorboard import columns
 from runyard.bridges.tensorboard.exporting import export_runs
 from runyard.bridges.tensorboard.framing import Block, RecordFile, framed
 from runyard.bridges.tensorboard.importing import Follower, Report, import_folder

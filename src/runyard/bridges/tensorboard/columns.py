@@ -13,10 +13,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from runyard.bridges.tensorboard import protobuf
+from runyard.bridges import protobuf
+from runyard.bridges.protobuf import NotAMessage, fields
 from runyard.bridges.tensorboard.framing import TAIL_BYTES, Block, unmasked
 from runyard.bridges.tensorboard.messages import plugin_of
-from runyard.bridges.tensorboard.protobuf import NotAMessage, fields
 from runyard.journal import checksums
 
 _DT_FLOAT = 1

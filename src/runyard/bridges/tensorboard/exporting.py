@@ -8,9 +8,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from runyard.bridges.protobuf import put_bytes, put_double, put_float, put_int
 from runyard.bridges.tensorboard.framing import framed
 from runyard.bridges.tensorboard.messages import FAILURE, SUCCESS
-from runyard.bridges.tensorboard.protobuf import put_bytes, put_double, put_float, put_int
 from runyard.client import Client
 from runyard.client.runs import read_media
 from runyard.index import RunRow

@@ -16,6 +16,7 @@ import numpy as np
 
 from runyard.bridges import intake
 from runyard.bridges.intake import Arriving, Came, Foreign
+from runyard.bridges.protobuf import NotAMessage
 from runyard.bridges.tensorboard import columns
 from runyard.bridges.tensorboard.framing import Block, RecordFile
 from runyard.bridges.tensorboard.messages import (
@@ -29,7 +30,6 @@ from runyard.bridges.tensorboard.messages import (
     SessionEnd,
     Text,
 )
-from runyard.bridges.tensorboard.protobuf import NotAMessage
 from runyard.client import Client
 from runyard.errors import JournalDamaged, NotFound
 from runyard.records import RunState

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from runyard.bridges.tensorboard import protobuf
-from runyard.bridges.tensorboard.protobuf import NotAMessage, double, fields, signed, text
+from runyard.bridges import protobuf
+from runyard.bridges.protobuf import NotAMessage, double, fields, signed, text
 
 SUCCESS, FAILURE = 1, 2  # of a session
 

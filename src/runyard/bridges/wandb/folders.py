@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from runyard.bridges.tensorboard.protobuf import NotAMessage
+from runyard.bridges.protobuf import NotAMessage
 from runyard.bridges.trees import put, take_away
 from runyard.bridges.wandb import messages, values
 from runyard.bridges.wandb.framing import RunFile

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from runyard.bridges.intake import Arriving, Foreign, Imported, begin, checked_name, series_name, shortened
-from runyard.bridges.tensorboard.protobuf import NotAMessage
+from runyard.bridges.protobuf import NotAMessage
 from runyard.bridges.wandb import folders, media, messages, values
 from runyard.bridges.wandb.folders import Told
 from runyard.bridges.wandb.messages import ArtifactSaid, ItemReader

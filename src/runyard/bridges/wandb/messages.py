@@ -7,7 +7,7 @@ the general way.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from runyard.bridges.tensorboard.protobuf import NotAMessage, Value, fields, signed, text, varint
+from runyard.bridges.protobuf import NotAMessage, Value, fields, signed, text, varint
 
 HISTORY, SUMMARY, OUTPUT, CONFIG, FILES, STATS, ARTIFACT = 2, 3, 4, 5, 6, 7, 8
 OUTPUT_RAW, RUN, EXIT, HEADER, PREEMPTING, USED, ENVIRONMENT = 13, 17, 18, 21, 23, 25, 26
