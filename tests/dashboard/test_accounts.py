@@ -14,7 +14,7 @@ from tests.server import demo_home
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.slow]
 
 PASSWORD = "correct horse battery"
 REFUSED = {"Stop", "Cancel", "Hold", "Release", "Retry", "Delete", "Restore", "Reserve", "priority", "↑", "↓"}

@@ -15,7 +15,7 @@ from tests.server.demo_home import METRICS, Demo
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.slow]
 
 HOSTILE = '<img src=x onerror="document.title=1">\u202e"\'&amp;😈</script><script>document.title=1</script>'
 

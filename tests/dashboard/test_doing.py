@@ -25,7 +25,7 @@ from tests.server import demo_home
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.slow]
 
 PHONE_WIDTH = 390
 

@@ -20,7 +20,7 @@ from tests.server.hostile_home import LONG, PROJECT, TEXTS, Hostile
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.slow]
 
 SHORT = [text for text in TEXTS if len(text) < 200]
 

@@ -13,7 +13,7 @@ from tests.dashboard.conftest import Server, Visit
 from tests.server import demo_home
 from tests.server.demo_home import Demo
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+pytestmark = [pytest.mark.slow]
 
 RUN_PY = "from runyard.runner import main\n\nraise SystemExit(main(__file__))\n"
 CONFIG_PY = """from runyard import Config

@@ -26,7 +26,6 @@ OF_A_MERGE_REQUEST = (
     "--variable",
     "CI_PIPELINE_SOURCE=merge_request_event",
 )
-TOGETHER = pytest.mark.xdist_group("pipeline")
 LONG = pytest.mark.timeout(900)  # on a busy machine
 
 
@@ -135,7 +134,6 @@ def test_gitlabs_own_schema_takes_the_pipeline(project: Path, tmp_path: Path) ->
     assert done.returncode == 0, done.stdout
 
 
-@TOGETHER
 @LONG
 @pytest.mark.slow
 def test_commit_runs_lint_and_units_and_a_merge_request_trains_too(program: list[str], project: Path) -> None:
@@ -151,7 +149,6 @@ def test_commit_runs_lint_and_units_and_a_merge_request_trains_too(program: list
     assert "weld-seam (template" in commit.stdout
 
 
-@TOGETHER
 @LONG
 @pytest.mark.slow
 def test_broken_data_loader_turns_the_pipeline_red_with_a_readable_reason(program: list[str], project: Path) -> None:
