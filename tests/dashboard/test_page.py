@@ -3,18 +3,22 @@
 import re
 import shutil
 import time
+import urllib.request
 from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from runyard.client import open_client
+from runyard.records import RunSpec, new_run_id
 from tests.dashboard.conftest import Server, Visit
 from tests.server import demo_home
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Page, Route
 
 pytestmark = [pytest.mark.slow]
 
@@ -228,6 +232,23 @@ def test_the_page_comes_back_after_the_server_was_restarted(demo: Server, visit:
     finally:
         client.close()
     page.locator(".name", has_text="renamed elsewhere").wait_for(timeout=10_000)
+
+
+def test_a_change_between_the_first_answers_and_the_stream_of_changes_is_not_missed(demo: Server, visit: Visit) -> None:
+    held: list[Route] = []
+    visit.page.route("**/api/v1/events", lambda route: held.append(route))
+    visit.page.goto(demo.address + "#/projects")
+    visit.page.get_by_role("link", name="weld-seam").wait_for()
+    while not held:
+        visit.page.wait_for_timeout(20)
+    with closing(open_client(demo.home)) as client:
+        client.submit([RunSpec(id=new_run_id(), project="arrived", name="first", created_at=datetime.now(UTC))])
+    while b"arrived" not in urllib.request.urlopen(f"{demo.address}api/v1/projects").read():
+        visit.page.wait_for_timeout(20)  # the server saw it while no page was listening
+
+    held[0].continue_()
+
+    visit.page.get_by_role("link", name="arrived").wait_for(timeout=10_000)
 
 
 def test_the_help_lists_the_keys(demo: Server, visit: Visit) -> None:

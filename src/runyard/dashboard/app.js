@@ -99,6 +99,14 @@ async function enter() {
   }
 }
 
+/** What may have changed between the first answers and the stream that tells of changes. */
+function askMissed() {
+  reload(0);
+  askProjects();
+  askMachines();
+  askQueue();
+}
+
 /** What goes on for as long as somebody is logged in; begins once. */
 function begin() {
   startColumns();
@@ -115,7 +123,7 @@ function begin() {
       changed.value = change;
       if (change.machines) askMachines();
       if (change.queue) askQueue();
-      if (change.runs.length) {
+      if (change.runs.length || change.everything) {
         askProjects();
         askNight();
         askMachines();
@@ -124,13 +132,13 @@ function begin() {
     },
     (live, isBack) => {
       isLive.value = live;
-      if (live && !isBack) setTimeout(() => reload(0), LATER_MS); // what changed between the first rows and the stream
-      if (!isBack) return;
-      changed.value = { runs: [], queue: true, machines: true, everything: true };
-      askProjects();
-      askMachines();
-      askQueue();
-      askNight();
+      if (!live) return;
+      if (!isBack) setTimeout(askMissed, LATER_MS);
+      else {
+        changed.value = { runs: [], queue: true, machines: true, everything: true };
+        askMissed();
+        askNight();
+      }
     },
   );
 }
