@@ -19,6 +19,8 @@ pytestmark = [pytest.mark.slow]
 
 HOSTILE = '<img src=x onerror="document.title=1">\u202e"\'&amp;😈</script><script>document.title=1</script>'
 
+MANY = tuple(f"layer{section}/weight{place}" for section in range(60) for place in range(12))
+
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
@@ -31,6 +33,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         Media(time_ns=now, key=HOSTILE, step=1, kind="text", mime="text/plain", data=HOSTILE.encode(), meta={})
     )
     playing.main.append(playing.main.declare((f"evil/{HOSTILE}",)).encode(3, now, [1.5]))
+    many = made.running[1]
+    many.main.append(many.main.declare(MANY).encode(3, now, [0.5] * len(MANY)))
     made.client.rename(playing.spec.id, HOSTILE)
     made.client.tag(playing.spec.id, add=[HOSTILE])
     made.client.index.catch_up()
@@ -313,6 +317,31 @@ def test_hostile_text_is_only_text(demo: Demo, server: Server, visit: Visit) -> 
 
     assert page.title() != "1"
     assert page.locator("img[src=x]").count() == 0
+
+
+def test_all_of_very_many_metrics_are_found_though_a_page_begins_with_few(
+    demo: Demo, server: Server, visit: Visit
+) -> None:
+    page = visit.page
+    page.goto(f"{server.address}#/p/paint-check?sel={demo.running[1].spec.id}~0")
+    page.wait_for_selector(".chart-card .u-over")
+    assert page.locator(".chart-section").count() < 60
+
+    _until(
+        page,
+        """() => {
+            const panel = document.querySelector(".panel-charts");
+            panel.scrollTop = panel.scrollHeight;
+            return document.querySelector('[data-metric="layer59/weight11"] .u-over');
+        }""",
+    )
+    page.keyboard.press("/")
+    page.keyboard.type('metric["layer59/weight11')
+    page.get_by_role("option", name="layer59/weight11").wait_for()
+    page.get_by_label("Filter the runs").fill("")
+    page.get_by_role("button", name="columns").click()
+    page.get_by_label("Find a column").fill("layer59/weight11")
+    page.locator(".columns-menu").get_by_title("layer59/weight11", exact=True).wait_for()
 
 
 def test_charts_leave_nothing_behind(demo: Demo, server: Server, visit: Visit) -> None:

@@ -31,5 +31,8 @@ export function fitting(keys) {
 /** @param {import("./types.js").RunsAsked} asked */
 export const runsAddress = (asked) => url("/runs", { ...asked, count: asked.count === false ? "false" : null, metrics: fitting(asked.metrics), config: fitting(asked.config) });
 
-/** @param {string} project @param {string} [query] */
-export const columnsAddress = (project, query) => url("/columns", { project, query });
+/** @param {readonly string[]} runs */
+export const metricsAddress = (runs) => url("/metrics", { runs: list(runs) });
+
+/** @param {string} project @param {string} [query] @param {boolean} [isWhole] */
+export const columnsAddress = (project, query, isWhole) => url("/columns", { project, query, whole: isWhole ? "true" : null });

@@ -2,7 +2,7 @@
 
 /** @import {Project, Run, RunPage, Columns, GroupPage, ActionResult, Growth, Queue, Reservation, Machine, Morning, Disk, Cleaning, CleaningAsked, Changed, SeriesRequest, Series, MediaItem, Output, Session, Link, Token, User, PrivateProject, AuditEntry} from "./types.js" */
 
-import { BASE, columnsAddress, fitting, list, part, runsAddress, url } from "./address.js";
+import { BASE, columnsAddress, fitting, list, metricsAddress, part, runsAddress, url } from "./address.js";
 
 const LONGEST_NAME = 200; // of a download: its end tells what it is
 
@@ -126,8 +126,8 @@ export const runs = (asked, signal) => read(runsAddress(asked), signal);
 /** @param {string} id @param {AbortSignal} [signal] @returns {Promise<Run>} */
 export const run = (id, signal) => get(`/runs/${part(id)}`, {}, signal);
 
-/** @param {string} project @param {string} [query] @param {AbortSignal} [signal] @returns {Promise<Columns>} */
-export const columns = (project, query, signal) => read(columnsAddress(project, query), signal);
+/** @param {string} project @param {string} [query] @param {AbortSignal} [signal] @param {boolean} [isWhole] all metrics, also where they are thousands @returns {Promise<Columns>} */
+export const columns = (project, query, signal, isWhole) => read(columnsAddress(project, query, isWhole), signal);
 
 /**
  * @param {{project: string, query?: string, by: string, metrics?: readonly string[], sort?: string, offset?: number, limit?: number}} asked
@@ -162,7 +162,7 @@ export const endReservation = (host, slot) => send("DELETE", slotPath(host, slot
 export const diff = (runs, section, signal) => get("/diff", { runs: list(runs), section }, signal);
 
 /** @param {readonly string[]} runs @param {AbortSignal} [signal] @returns {Promise<string[]>} */
-export const metricKeys = async (runs, signal) => (await get("/metrics", { runs: list(runs) }, signal)).keys;
+export const metricKeys = async (runs, signal) => (await read(metricsAddress(runs), signal)).keys;
 
 /** @param {readonly string[]} runs @param {AbortSignal} [signal] @returns {Promise<MediaItem[]>} */
 export const media = async (runs, signal) => (await get("/media", { runs: list(runs) }, signal)).media;

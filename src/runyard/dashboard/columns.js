@@ -109,11 +109,22 @@ export function moveColumn(id, before) {
   });
 }
 
+/** Whether somebody looks for a name, and all metrics are wanted: a run may have 12,000. */
+const isWhole = signal(false);
+
+/** Have all names at hand from now on. Of many metrics a page knows some of every section until then. */
+export function wantAllNames() {
+  isWhole.value = true;
+}
+
 const REFRESH_MS = 10_000;
 const AFTER_ROWS_MS = 200; // of another filter: the rows that it keeps come first, in the columns that are there
 
 /** @param {Columns} next @param {Columns | null} old of a run with 12,000 metrics they are half a megabyte */
 const isSame = (next, old) => next === old || (old !== null && JSON.stringify(next) === JSON.stringify(old));
+
+/** @param {Columns | null} columns @returns {boolean} whether there are more metrics than it names */
+export const isCut = (columns) => columns !== null && columns.metrics.length < columns.metrics_total;
 
 /** Keeps `offered` right; called once. */
 export function startColumns() {
@@ -126,14 +137,15 @@ export function startColumns() {
     at = Date.now();
     const turn = ++latest;
     try {
-      const [all, some] = await Promise.all([api.columns(project.peek()), query.peek() ? api.columns(project.peek(), query.peek()) : null]);
+      const ask = (/** @type {string} */ filter) => api.columns(project.peek(), filter, undefined, isWhole.peek());
+      const [all, some] = await Promise.all([ask(""), query.peek() ? ask(query.peek()) : null]);
       if (turn !== latest) return;
       const found = offeredOf(all, some);
       if (!isSame(all, vocabulary.peek())) vocabulary.value = all;
       if (!isSame(found, offered.peek())) offered.value = found;
     } catch {
       // the table asks the same filter, and says what is wrong with it
-      if (turn === latest) offered.value ??= { config: [], metrics: [], tags: [] };
+      if (turn === latest) offered.value ??= { config: [], metrics: [], metrics_total: 0, tags: [] };
     }
   };
   let shownProject = "";
@@ -146,8 +158,12 @@ export function startColumns() {
       return () => clearTimeout(wait);
     }
     offered.value = null;
+    isWhole.value = false;
     shownProject = name;
     load();
+  });
+  effect(() => {
+    if (isWhole.value && (isCut(vocabulary.peek()) || isCut(offered.peek()))) load();
   });
   effect(() => {
     if (changed.value.runs.length === 0 && !changed.value.everything) return;

@@ -1,8 +1,8 @@
 /**
- * The first rows, asked for as soon as the columns are known and not only when the whole page has arrived. The table
- * then asks the same and takes this answer.
+ * The first rows, asked for as soon as the columns are known and not only when the whole page has arrived, and the
+ * metrics of the runs that the address selects. Table and charts then ask the same and take these answers.
  */
-import { columnsAddress, runsAddress, url } from "./address.js";
+import { columnsAddress, metricsAddress, runsAddress, url } from "./address.js";
 import { placeOf } from "./place.js";
 import { defaultColumns, keysOf, newestOf, offeredOf, pageAsked, sortedBy } from "./question.js";
 
@@ -23,7 +23,7 @@ function ask(address) {
 
 async function askFirstRows() {
   const place = placeOf(location.hash);
-  const view = place.view ?? { project: "", query: "", sort: "", groupBy: "", columns: null };
+  const view = place.view ?? { project: "", query: "", sort: "", groupBy: "", columns: null, tab: "", selection: [] };
   if (place.page !== "project" || place.run || view.groupBy) return;
   await peek(url("/session")); // then early.js has asked for the rest, if somebody is here
   const projects = /** @type {Project[] | undefined} */ ((await peek(url("/projects")))?.projects);
@@ -37,6 +37,7 @@ async function askFirstRows() {
   const columns = view.columns ?? defaultColumns(offeredOf(all, filtered), project);
   const question = { project: project.name, query: view.query, sort: sortedBy(view.sort), metrics: keysOf(columns, "metric"), config: keysOf(columns, "config") };
   ask(runsAddress(pageAsked(question, 0)));
+  if (view.tab === "charts" && view.selection.length && !view.selection.some((id) => id.startsWith("g:"))) ask(metricsAddress(view.selection));
 }
 
 askFirstRows();

@@ -128,7 +128,9 @@ export interface Project {
 
 export interface Columns {
   config: { key: string; distinct: number; values: unknown[] }[];
+  /** Some of every section, where nobody has asked for the whole list. */
   metrics: { key: string; count: number }[];
+  metrics_total: number;
   tags: string[];
 }
 

@@ -147,8 +147,11 @@ class MetricColumn(Answer):
 
 
 class Columns(Answer):
+    """`metrics_total`: how many there are, also where not all of them are listed."""
+
     config: list[ConfigColumn]
     metrics: list[MetricColumn]
+    metrics_total: int
     tags: list[str]
 
 

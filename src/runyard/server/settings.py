@@ -1,5 +1,7 @@
 """Config keys of many runs: which differ, and which values they have. What the table's columns are made of."""
 
+import heapq
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,6 +61,22 @@ def metrics(tx: Connection, condition: Condition) -> list[tuple[str, int]]:
     count = func.count().label("n")
     found = select(run_metrics.c.key, count).join(ids, ids.c.id == run_metrics.c.run_id).group_by(run_metrics.c.key)
     return [(row.key, row.n) for row in tx.execute(found.order_by(count.desc(), run_metrics.c.key))]
+
+
+def few_of_each(metrics: list[tuple[str, int]], most: int) -> list[tuple[str, int]]:
+    """At most so many of the metrics, in their order: the first of every section, then the second of every section …
+
+    A section is what stands before the first slash, so that `val/loss` is not lost among 12,000 names of layers.
+    """
+    if len(metrics) <= most:
+        return metrics
+    turns: list[tuple[int, int]] = []
+    seen: Counter[str] = Counter()
+    for place, (key, _) in enumerate(metrics):
+        section = key.partition("/")[0] if "/" in key else ""
+        turns.append((seen[section], place))
+        seen[section] += 1
+    return [metrics[place] for place in sorted(place for _, place in heapq.nsmallest(most, turns))]
 
 
 def tags(tx: Connection, condition: Condition) -> list[str]:

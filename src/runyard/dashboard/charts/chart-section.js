@@ -11,7 +11,14 @@ import { inOrder } from "./sections.js";
 const NEAR = "600px";
 /** Of a card with the gap beside it, as charts.css has it. */
 export const CARD = { width: 342, height: 236 };
+const HEAD = 45; // of a section, with what is below it
 const FIRST = 24; // cards before a person asks for more: twelve thousand metrics are no slower than twelve
+
+/** Pixels that a section takes, roughly. @param {number} metrics how many @param {number} columns */
+export const heightOf = (metrics, columns) => HEAD + cardsHeight(Math.min(metrics, FIRST), columns);
+
+/** @param {number} cards @param {number} columns */
+const cardsHeight = (cards, columns) => Math.ceil(cards / columns) * CARD.height;
 
 /**
  * The metrics of one prefix. Its cards exist once somebody comes near them: there may be a hundred sections.
@@ -42,7 +49,7 @@ export function ChartSection({ name, metrics, isPinned, isFirst, columns, store,
   }, [isNear, isShut]);
   return html`<section class="chart-section">
     <button class="section-head" aria-expanded=${!isShut} onClick=${turn}><i></i><span class="section-name">${name}</span> <span class="faint">${metrics.length}</span></button>
-    ${!isShut && !isNear && html`<div ref=${place} style=${{ height: `${Math.ceil(Math.min(metrics.length, most) / columns) * CARD.height}px` }}></div>`}
+    ${!isShut && !isNear && html`<div ref=${place} style=${{ height: `${cardsHeight(Math.min(metrics.length, most), columns)}px` }}></div>`}
     ${!isShut &&
     isNear &&
     html`<div class="chart-grid">

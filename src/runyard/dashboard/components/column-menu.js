@@ -1,5 +1,6 @@
 import { useSignal } from "@preact/signals";
-import { bestOf, choice, FIELD_IDS, offered, toggleColumn, togglePin } from "../columns.js";
+import { useEffect } from "preact/hooks";
+import { bestOf, choice, FIELD_IDS, offered, toggleColumn, togglePin, wantAllNames } from "../columns.js";
 import { setting } from "../format.js";
 import { html } from "../html.js";
 import { columns } from "../state.js";
@@ -15,6 +16,7 @@ export function ColumnMenu() {
 
 function Choices() {
   const wanted = useSignal("");
+  useEffect(wantAllNames, []);
   const has = (/** @type {string} */ name) => name.toLowerCase().includes(wanted.value.toLowerCase());
   const ids = new Set(choice.value.map((each) => each.id));
   const fields = FIELD_IDS.filter(has);

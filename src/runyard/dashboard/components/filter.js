@@ -1,7 +1,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import * as api from "../api.js";
-import { vocabulary } from "../columns.js";
+import { vocabulary, wantAllNames } from "../columns.js";
 import { complete, tokens } from "../completion.js";
 import { html } from "../html.js";
 import { project, query } from "../state.js";
@@ -125,6 +125,7 @@ export function Filter() {
         onFocus=${() => {
           isFocused.value = true;
           isOpen.value = draft.peek() === "";
+          wantAllNames();
         }}
         onBlur=${() => {
           isFocused.value = false;

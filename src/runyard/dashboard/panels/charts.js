@@ -2,8 +2,9 @@ import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import { useMemo, useRef } from "preact/hooks";
 
 import * as api from "../api.js";
-import { CARD, ChartSection } from "../charts/chart-section.js";
+import { CARD, ChartSection, heightOf } from "../charts/chart-section.js";
 import { ChartToolbar } from "../charts/chart-toolbar.js";
+import { RestOfSections } from "../charts/rest-of-sections.js";
 import { sectionsOf } from "../charts/sections.js";
 import { pattern, pinned, xKind } from "../charts/settings.js";
 import { isFallback, shown, shownRuns } from "../charts/shown.js";
@@ -13,7 +14,7 @@ import { useLiveCards } from "./use-live-cards.js";
 
 const MOST_RUNS = 1000; // in one question to the server
 const FIRST_CARDS = 12; // sections are there at once until there are so many, the others when one comes near them
-const MOST_SECTIONS = 100; // before a person asks for more: every metric may have a prefix of its own
+const SECTIONS = 12; // so many more whenever a person comes near the end: every metric may have a prefix of its own
 const NONE = /** @type {string[]} */ ([]);
 const KEYS_EVERY_MS = 4000; // a metric that a run logs for the first time appears this late at most
 
@@ -21,7 +22,7 @@ const KEYS_EVERY_MS = 4000; // a metric that a run logs for the first time appea
 export default function ChartsPanel() {
   const { scroller, store, visible, large } = useLiveCards();
   const keys = useSignal(/** @type {string[] | null} */ (null));
-  const most = useSignal(MOST_SECTIONS);
+  const most = useSignal(SECTIONS);
   const seenKeys = useRef({ runs: "", at: 0 });
   const runNames = useComputed(() => shownRuns.value.join());
 
@@ -52,6 +53,7 @@ export default function ChartsPanel() {
   const sections = useMemo(() => sectionsOf(metrics, pinned.value), [metrics, pinned.value]);
   const before = useMemo(() => sections.map((_, i) => sections.slice(0, Math.min(i, FIRST_CARDS)).reduce((sum, each) => sum + each.metrics.length, 0)), [sections]);
   const columns = Math.max(1, Math.floor((scroller.current?.clientWidth ?? 0) / CARD.width));
+  const rest = sections.slice(most.value).reduce((sum, each) => sum + heightOf(each.metrics.length, columns), 0);
   const hasGroups = shown.value.some((item) => item.runIds.length > 1) || shown.value.length > 50;
   return html`<div class="panel-charts" ref=${scroller}>
     <${ChartToolbar} count=${metrics.length} total=${all.length} isWrong=${wanted === null} hasGroups=${hasGroups} keys=${all} />
@@ -60,7 +62,7 @@ export default function ChartsPanel() {
     ${keys.value !== null && !all.length && html`<p class="panel-empty">${shown.value.length ? "None of these runs has logged a metric yet. In the training: run.log({\"train/loss\": loss}, step=step)" : "Select runs in the table to draw them."}</p>`}
     ${all.length > 0 && !metrics.length && wanted && html`<p class="panel-empty">No metric matches ${pattern.value}.</p>`}
     ${sections.slice(0, most.value).map((section, i) => html`<${ChartSection} key=${section.name} ...${section} isFirst=${before[i] < FIRST_CARDS} columns=${columns} store=${store} visible=${visible} large=${large} />`)}
-    ${sections.length > most.value && html`<button class="button" onClick=${() => (most.value += MOST_SECTIONS)}>Show ${Math.min(sections.length - most.value, MOST_SECTIONS)} more of ${sections.length - most.value} sections</button>`}
+    ${rest > 0 && html`<${RestOfSections} height=${rest} count=${most.value} onNear=${() => (most.value += SECTIONS)} />`}
   </div>`;
 }
 

@@ -1,12 +1,14 @@
 /** What the panels about a whole grid judge runs by: a metric, and which of its values. */
 import { computed } from "@preact/signals";
 
-import { bestOf, offered } from "../columns.js";
+import { bestOf, isCut, offered } from "../columns.js";
 import { param, projectInfo } from "../state.js";
 
-/** Metrics to choose from, those of the project first. */
+/** Metrics to choose from, those of the project first. A link may name one that is not listed among thousands. */
 export const metricKeys = computed(() => {
-  const logged = (offered.value?.metrics ?? []).map((each) => each.key);
+  const listed = (offered.value?.metrics ?? []).map((each) => each.key);
+  const wished = param("by");
+  const logged = wished && !listed.includes(wished) && isCut(offered.value) ? [wished, ...listed] : listed;
   const own = (projectInfo.value?.metrics ?? []).map((each) => each.key).filter((key) => logged.includes(key));
   const rest = logged.filter((key) => !own.includes(key));
   return [...own, ...rest.filter((key) => /^(val|test)/.test(key)), ...rest.filter((key) => !/^(val|test|sys)/.test(key)), ...rest.filter((key) => key.startsWith("sys/"))];

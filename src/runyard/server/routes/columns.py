@@ -12,14 +12,21 @@ from runyard.server.asking import Home, Project, QueryText, Remembered
 
 router = APIRouter(tags=["runs"])
 
+_MOST_METRICS = 500
+
 
 @router.get("/columns", response_model=models.Columns)
-def columns(client: Home, memory: Remembered, project: Project = None, query: QueryText = None) -> Response:
-    """Config keys (those that differ first), metrics and tags of the newest 5,000 runs of the filter."""
-    return answer(memory.recall(("columns", project, query), lambda: _columns(client, project, query)))
+def columns(
+    client: Home, memory: Remembered, project: Project = None, query: QueryText = None, whole: bool = False
+) -> Response:
+    """Config keys (those that differ first), metrics and tags of the newest 5,000 runs of the filter.
+
+    Of more than 500 metrics only some of every section are named, unless the `whole` list is asked for.
+    """
+    return answer(memory.recall(("columns", project, query, whole), lambda: _columns(client, project, query, whole)))
 
 
-def _columns(client: Client, project: str | None, query: str | None) -> dict[str, Any]:
+def _columns(client: Client, project: str | None, query: str | None, whole: bool) -> dict[str, Any]:
     with client.database.read() as tx:
         condition = client.index.condition(tx, query, project=project)
         keys = settings.differing_first(tx, condition)
@@ -27,6 +34,10 @@ def _columns(client: Client, project: str | None, query: str | None) -> dict[str
         tags = settings.tags(tx, condition)
     return {
         "config": [{"key": each.key, "distinct": each.distinct, "values": each.values} for each in keys],
-        "metrics": [{"key": key, "count": count} for key, count in metrics],
+        "metrics": [
+            {"key": key, "count": count}
+            for key, count in (metrics if whole else settings.few_of_each(metrics, _MOST_METRICS))
+        ],
+        "metrics_total": len(metrics),
         "tags": tags,
     }
