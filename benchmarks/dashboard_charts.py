@@ -104,7 +104,11 @@ def measure(browser: "Browser", address: str, ids: list[str]) -> None:
         show(f"{name}: asked to arrived", [each["server"] for each in found[1:]], "goal 150 ms")
         show(f"{name}: arrived to drawn", [each["draw"] for each in found[1:]], "goal 100 ms")
         page = opened(browser, address, ids, more)
+        with page.expect_request("**/series") as asked:
+            page.reload()
         page.evaluate(TOOK, 0)
+        alone = [asked_alone(asked.value) for _ in range(11)][1:]
+        show(f"{name}: asked without a browser", alone, "goal 150 ms")
         page.wait_for_timeout(1500)
         show_motion(f"{name}: the pointer over them", page.evaluate(HOVER, [METRIC, 5]), "goal 60 /s")
         zooms = [zoomed(page, 0.1 + 0.1 * number) for number in range(6)][1:]
