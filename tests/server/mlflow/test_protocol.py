@@ -18,6 +18,22 @@ def test_what_is_not_there_is_told_in_the_dialect(api: Api) -> None:
     assert response.json()["error_code"] == "ENDPOINT_NOT_FOUND"
 
 
+@pytest.mark.parametrize("path", ["registered-models/create", "model-versions/search", "traces"])
+def test_what_is_no_tracking_is_told_so(api: Api, path: str) -> None:
+    message = api.post(path, 404, name="x")["message"]
+
+    assert message.startswith(f"Runyard has no '{path}'")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PATCH"])
+@pytest.mark.parametrize("path", ["/api/2.0/mlflow/experiments/search", "/api/2.0/mlflow-artifacts/artifacts"])
+def test_a_client_that_names_no_project_is_told_where_to_go(api: Api, method: str, path: str) -> None:
+    answer = api.served.http.request(method, path, json={"max_results": 1})
+
+    assert (answer.status_code, answer.json()["error_code"]) == (404, "ENDPOINT_NOT_FOUND")
+    assert f"MLFLOW_TRACKING_URI to http://127.0.0.1:{api.served.port}/mlflow/PROJECT" in answer.json()["message"]
+
+
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
 def test_a_body_of_another_kind_is_refused(api: Api, kind: str) -> None:
     answer = api.send("POST", "/api/2.0/mlflow/runs/create", content=b"{}", headers={"Content-Type": kind})
