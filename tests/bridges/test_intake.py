@@ -10,6 +10,7 @@ import pytest
 from runyard.bridges.intake import Foreign, begin, find
 from runyard.client import Client, open_client
 from runyard.errors import UsageError
+from runyard.journal import MAIN, EncodedJournal
 from runyard.records import RunState
 
 BEGAN = datetime(2024, 5, 3, 12, 0, tzinfo=UTC)
@@ -29,6 +30,28 @@ def a_foreign(**fields: object) -> Foreign:
 
 def times_ns(count: int) -> list[int]:
     return [int((BEGAN + timedelta(seconds=each)).timestamp()) * 10**9 for each in range(count)]
+
+
+@pytest.mark.parametrize("torn_bytes", [0, 7])
+def test_what_a_killed_import_wrote_and_nobody_understood_is_gone_on_with(client: Client, torn_bytes: int) -> None:
+    with begin(client, a_foreign()) as run:
+        run.points("loss", [0, 1], [3.0, 2.0], times_ns(2))
+    written = EncodedJournal(run=run.id, attempt=1, stream=MAIN)
+    written.points("loss", [2], times_ns(1), [1.0])
+    more = written.take(with_header=False)
+    written.points("loss", [3], times_ns(1), [0.5])
+    torn = written.take(with_header=False)[:torn_bytes]
+    with client.folder(run.id).attempt(1).journal(MAIN).open("ab") as file:
+        file.write(more + torn)  # and then it was killed, before the index was told
+
+    with begin(client, a_foreign()) as again:
+        assert again.known.points == {"loss": 3}
+        again.points("loss", [3], [0.5], times_ns(1))
+        again.end(RunState.COMPLETED, at=ENDED)
+
+    series = client.index.series(run.id, "loss")
+    assert (series.steps.tolist(), series.values.tolist()) == ([0, 1, 2, 3], [3.0, 2.0, 1.0, 0.5])
+    assert client.index.get(run.id).state is RunState.COMPLETED
 
 
 def test_a_foreign_run_looks_like_any_other(client: Client) -> None:

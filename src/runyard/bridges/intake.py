@@ -193,6 +193,8 @@ def begin(client: Client, foreign: Foreign) -> "Arriving":
         raise UsageError(f"A source has 1 to {_LONGEST_SOURCE:,} characters, not {len(foreign.source):,}.")
     known = find(client, foreign.project, foreign.source)
     if known is not None:
+        # an import that was killed may have written what the index has not understood yet; it counts as known, too
+        client.index.catch_up(known)
         return Arriving(client, known, foreign, is_new=False)
     spec = _spec(client, foreign)
     client.announce([spec], into_queue=False)
