@@ -16,6 +16,7 @@ import numpy as np
 
 from runyard.bridges import intake
 from runyard.bridges.intake import Arriving, Came, Foreign
+from runyard.bridges.kinds import kind_of, mime_of
 from runyard.bridges.protobuf import NotAMessage
 from runyard.bridges.tensorboard import columns
 from runyard.bridges.tensorboard.framing import Block, RecordFile
@@ -28,6 +29,7 @@ from runyard.bridges.tensorboard.messages import (
     Picture,
     Reader,
     SessionEnd,
+    Sound,
     Text,
 )
 from runyard.client import Client
@@ -313,11 +315,12 @@ class _Incoming:
                     run.configure(values, at=_moment(event.time_s))
                 case SessionEnd(status):
                     self._state = RunState.FAILED if status == FAILURE else RunState.COMPLETED
-                case Picture(data, number) if mime := _mime(data):
-                    self._media(run, file, f"{said.tag}/{number}" if number else said.tag, event, "image", mime, data)
-                case Picture():
-                    place = f"the picture {said.tag!r} at step {event.step}"
-                    report.skipped.append(f"{file.path}: {place} is neither PNG, JPEG nor GIF.")
+                case Picture(data, number) | Sound(data, number) if kind := kind_of(mime := mime_of(data)):
+                    self._media(run, file, f"{said.tag}/{number}" if number else said.tag, event, kind, mime, data)
+                case Picture() | Sound():
+                    what = "picture" if isinstance(said.content, Picture) else "sound"
+                    place = f"the {what} {said.tag!r} at step {event.step}"
+                    report.skipped.append(f"{file.path}: {place} is of no format that a browser knows.")
                 case Text(text):
                     self._media(run, file, said.tag, event, "text", "text/plain", text.encode())
                 case Histogram(counts, edges):
@@ -347,14 +350,6 @@ class _Incoming:
 def _key(tag: str) -> str:
     """The name of a series: what cannot be in one becomes a space."""
     return "".join(each if each.isprintable() else " " for each in tag).strip()[:MAX_NAME_LENGTH] or "untitled"
-
-
-def _mime(data: bytes) -> str:
-    if data.startswith(b"\x89PNG"):
-        return "image/png"
-    if data.startswith(b"\xff\xd8"):
-        return "image/jpeg"
-    return "image/gif" if data.startswith(b"GIF8") else ""
 
 
 def _moment(seconds: float) -> datetime:

@@ -1,4 +1,4 @@
-"""What an event file holds: numbers, pictures, histograms, texts and hyperparameters, in both of their forms.
+"""What an event file holds: numbers, pictures, sounds, histograms, texts and hyperparameters, in both of their forms.
 
 The old form has a field for each kind; the new one has tensors, and names the plugin that shows them. Field numbers
 are those of TensorFlow's event.proto, summary.proto and tensor.proto, and of the plugin for hyperparameters.
@@ -32,6 +32,14 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Sound:
+    """`data` is a whole file, as a rule WAV."""
+
+    data: bytes
+    number: int = 0  # of several at one step
+
+
+@dataclass(frozen=True)
 class Histogram:
     counts: list[float]
     edges: list[float]  # one more
@@ -54,7 +62,7 @@ class SessionEnd:
     status: int
 
 
-Content = Number | Picture | Histogram | Text | Hyperparameters | SessionEnd
+Content = Number | Picture | Sound | Histogram | Text | Hyperparameters | SessionEnd
 
 
 @dataclass(frozen=True)
@@ -127,6 +135,8 @@ class Reader:
                 found = _picture(value)
             elif number == 5 and isinstance(value, memoryview):
                 found = _old_histogram(value)
+            elif number == 6 and isinstance(value, memoryview):
+                found = _sound(value)
             elif number == 8 and isinstance(value, memoryview):
                 tensor = _tensor(value)
             elif number == 9 and isinstance(value, memoryview):
@@ -165,6 +175,13 @@ def _picture(message: memoryview) -> Picture | None:
     for number, _, value, _ in fields(message):
         if number == 4:
             return Picture(protobuf.data(value))
+    return None
+
+
+def _sound(message: memoryview) -> Sound | None:
+    for number, _, value, _ in fields(message):
+        if number == 4:
+            return Sound(protobuf.data(value))
     return None
 
 
@@ -270,6 +287,9 @@ def _of_tensor(plugin: str, tensor: _Tensor) -> list[Content] | None:
         return [Number(float(tensor.numbers[-1]))]
     if plugin == "images":  # width, height, and as many pictures as there are
         return [Picture(each, number) for number, each in enumerate(tensor.strings[2:])]
+    if plugin == "audio":  # a label stands beside each
+        sounds = tensor.strings[:: tensor.shape[1] if len(tensor.shape) == 2 else 1]
+        return [Sound(each, number) for number, each in enumerate(sounds)]
     if plugin == "text":
         return [Text("\n\n".join(each.decode("utf-8", "replace") for each in tensor.strings))]
     if plugin == "histograms":  # rows of left edge, right edge, count
