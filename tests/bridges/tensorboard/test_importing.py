@@ -234,6 +234,23 @@ def test_importing_twice_changes_nothing(client: Client, tmp_path: Path) -> None
     assert client.index.count() == 1
 
 
+def test_an_import_of_an_old_version_that_was_broken_off_is_gone_on_with(client: Client, tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    for name, begin_at in (("1", 0), ("2", 20)):
+        records = [scalar("loss", step, step) for step in range(begin_at, begin_at + 20)]
+        write(logs / f"events.out.tfevents.{name}", records)
+    at = datetime(2024, 5, 3, tzinfo=UTC)
+    source = f"tensorboard:{logs.resolve()}"
+    foreign = Foreign(source=source, project="old", name="logs", created_at=at, started_at=at)
+    with begin(client, foreign) as run:  # it told no file, and came to the middle of the second
+        run.points("loss", range(30), [float(step) for step in range(30)], [1_700_000_000_000_000_000] * 30)
+
+    report = import_folder(client, logs, project="old")
+
+    assert (report.points, report.new) == (10, 0)
+    assert client.index.series(run.id, "loss").steps.tolist() == list(range(40))
+
+
 def test_a_file_that_grows_is_followed_from_where_it_was_read(client: Client, tmp_path: Path) -> None:
     path = write(tmp_path / "logs" / "events.out.tfevents.1", [scalar("loss", step, step) for step in range(20)])
     follower, report = Follower(client, tmp_path / "logs", project="old"), Report()

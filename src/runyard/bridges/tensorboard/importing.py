@@ -7,7 +7,7 @@ runs themselves: points and pictures that are known are not brought again.
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -151,6 +151,7 @@ class _Incoming:
         self._state: RunState | None = None
         self._arriving: Arriving | None = None
         self._is_ended = self._is_trashed = self._is_reported = False
+        self._untold: Came | None = None
         run_id = intake.find(client, project, self._source)
         if run_id is not None:
             row = client.index.get(run_id)
@@ -203,9 +204,19 @@ class _Incoming:
         """The files that are there, in the order of their names."""
         for path in sorted(path for path in self._folder.glob(PATTERN) if path.is_file()):
             if path not in self._files:
-                known = Came() if self._arriving is None else self._arriving.known.sources.get(path.name, Came())
-                self._files[path] = _File(path, known)
+                self._files[path] = _File(path, self._came(path))
         return [self._files[path] for path in sorted(self._files)]
+
+    def _came(self, path: Path) -> Came:
+        """What of a file was brought at an earlier import."""
+        if self._arriving is None:
+            return Came()
+        known = self._arriving.known
+        if known.sources:
+            return known.sources.get(path.name, Came())
+        # an import from before files were told: its points are those of all files, one after the other
+        self._untold = self._untold or Came(points=dict(known.points), media=set(known.media))
+        return replace(self._untold)
 
     def _is_quiet(self) -> bool:
         try:
