@@ -168,7 +168,8 @@ with SummaryWriter("logs/second") as writer:
 @pytest.mark.parametrize(("module", "new"), [("torch.utils.tensorboard", ", new_style=True"), ("tensorboardX", "")])
 def test_what_others_write_becomes_runs(client: Client, tmp_path: Path, module: str, new: str) -> None:
     is_torch = module.startswith("torch")
-    more = "writer.add_audio('hum', torch.zeros(1, 800), 4, 8000)" if is_torch else ""  # the other needs a package
+    more = "writer.add_pr_curve('seen', np.array([0, 1, 1]), np.array([0.1, 0.8, 0.4]), 5, num_thresholds=3)"
+    more += "; writer.add_audio('hum', torch.zeros(1, 800), 4, 8000)" if is_torch else ""  # the other needs a package
     elsewhere(WRITE.format(module=module, new=new, more=more), tmp_path, "torch", "tensorboard", "tensorboardX")
 
     report = import_folder(client, tmp_path / "logs", project="old")
@@ -186,11 +187,14 @@ def test_what_others_write_becomes_runs(client: Client, tmp_path: Path, module: 
         "picture": ("image", 1),
         "weights": ("histogram", 2),
         "sample/text_summary": ("text", 3),
+        "seen": ("curve", 5),
     } | ({"hum": ("audio", 4)} if is_torch else {})
     if is_torch:
         with wave.open(io.BytesIO(media["hum"].data)) as sound:
             assert (sound.getframerate(), sound.getnframes()) == (8000, 800)
     assert sum(json.loads(media["weights"].data)["counts"]) == 100
+    curve = json.loads(media["seen"].data)  # at thresholds of 1, 1/2 and 0
+    assert (curve["x"], curve["y"][1:]) == ([0, 0.5, 1], [1, pytest.approx(2 / 3)])
     assert media["sample/text_summary"].data == b"Once upon a time"
     (second,) = (row for name, row in by_name.items() if name.startswith("second"))
     assert second.config == {"lr": 0.1, "kind": "adam", "deep": True, "layers": 3}

@@ -1,4 +1,4 @@
-"""From runs to event files, which TensorBoard shows: scalars, images, histograms, texts and hyperparameters."""
+"""From runs to event files, which TensorBoard shows: scalars, images, sounds, histograms, texts and hyperparameters."""
 
 import json
 import re

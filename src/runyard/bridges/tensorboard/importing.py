@@ -27,14 +27,16 @@ from runyard.bridges.tensorboard.messages import (
     Hyperparameters,
     Number,
     Picture,
+    PrecisionRecall,
     Reader,
     SessionEnd,
     Sound,
     Text,
 )
 from runyard.client import Client
-from runyard.errors import JournalDamaged, NotFound
+from runyard.errors import JournalDamaged, NotFound, UsageError
 from runyard.records import RunState
+from runyard.tracking.media.curve import encode_curve
 from runyard.tracking.media.histogram import histogram_from
 from runyard.tracking.values import MAX_NAME_LENGTH
 
@@ -337,6 +339,13 @@ class _Incoming:
                 case Histogram(counts, edges):
                     data, meta = histogram_from(counts, edges)
                     self._media(run, file, said.tag, event, "histogram", "application/json", data, meta)
+                case PrecisionRecall(precision, recall):
+                    try:
+                        data, meta = encode_curve(recall, precision, x_label="recall", y_label="precision")
+                    except UsageError as problem:
+                        report.skipped.append(f"{file.path}: the curve {said.tag!r} at step {event.step}: {problem}")
+                        continue
+                    self._media(run, file, said.tag, event, "curve", "application/json", data, meta)
                 case Number():
                     pass  # brought with the other points
 

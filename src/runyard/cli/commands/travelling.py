@@ -228,7 +228,7 @@ def import_tensorboard(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as long as runs are written.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Take in what TensorBoard shows of a folder: numbers, images, histograms, texts and hyperparameters.
+    """Take in what TensorBoard shows of a folder: numbers, images, sounds, histograms, texts and hyperparameters.
 
     Importing again brings what is new, and nothing twice. What cannot be read is listed at the end with its place, and
     the exit code is 1.
