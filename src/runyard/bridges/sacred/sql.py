@@ -6,6 +6,7 @@ that Sacred gave its columns would refuse rows that can be read.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -147,10 +148,7 @@ class SqlReader:
         for each in found:
             name = str(each["name"])
             kept = Path(name).name if each["kind"] == "resource" else name
-            yield StoredFile(
-                each["prefix"] + file_name(kept),
-                lambda kind=each["kind"], number=each["id"]: self._content(kind, number),
-            )
+            yield StoredFile(each["prefix"] + file_name(kept), partial(self._content, each["kind"], each["id"]))
 
     def _content(self, kind: str, number: int) -> bytes:
         try:
