@@ -10,7 +10,9 @@ import pytest
 from runyard.bridges.intake import Foreign, begin, find
 from runyard.client import Client, open_client
 from runyard.errors import UsageError
+from runyard.journal import MAIN, EncodedJournal
 from runyard.records import RunState
+from tests.server.serving import serving
 
 BEGAN = datetime(2024, 5, 3, 12, 0, tzinfo=UTC)
 ENDED = BEGAN + timedelta(hours=2)
@@ -22,6 +24,19 @@ def client(tmp_path: Path) -> Iterator[Client]:
         yield client
 
 
+@pytest.fixture(params=["home", "server"])
+def either(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    """A home of this machine, or a machine that knows a server."""
+    if request.param == "home":
+        yield request.getfixturevalue("client")
+        return
+    with serving(tmp_path / "server") as served:
+        monkeypatch.setenv("RUNYARD_URL", f"http://127.0.0.1:{served.port}")
+        monkeypatch.setenv("RUNYARD_HOME", str(tmp_path / "machine"))
+        with closing(open_client()) as client:
+            yield client
+
+
 def a_foreign(**fields: object) -> Foreign:
     given = {"source": "sacred:lab/1", "project": "weld", "name": "old one", "created_at": BEGAN, "started_at": BEGAN}
     return Foreign(**(given | fields))  # type: ignore[arg-type]
@@ -31,9 +46,31 @@ def times_ns(count: int) -> list[int]:
     return [int((BEGAN + timedelta(seconds=each)).timestamp()) * 10**9 for each in range(count)]
 
 
-def test_a_foreign_run_looks_like_any_other(client: Client) -> None:
+@pytest.mark.parametrize("torn_bytes", [0, 7])
+def test_what_a_killed_import_wrote_and_nobody_understood_is_gone_on_with(client: Client, torn_bytes: int) -> None:
+    with begin(client, a_foreign()) as run:
+        run.points("loss", [0, 1], [3.0, 2.0], times_ns(2))
+    written = EncodedJournal(run=run.id, attempt=1, stream=MAIN)
+    written.points("loss", [2], times_ns(1), [1.0])
+    more = written.take(with_header=False)
+    written.points("loss", [3], times_ns(1), [0.5])
+    torn = written.take(with_header=False)[:torn_bytes]
+    with client.folder(run.id).attempt(1).journal(MAIN).open("ab") as file:
+        file.write(more + torn)  # and then it was killed, before the index was told
+
+    with begin(client, a_foreign()) as again:
+        assert again.known.points == {"loss": 3}
+        again.points("loss", [3], [0.5], times_ns(1))
+        again.end(RunState.COMPLETED, at=ENDED)
+
+    series = client.index.series(run.id, "loss")
+    assert (series.steps.tolist(), series.values.tolist()) == ([0, 1, 2, 3], [3.0, 2.0, 1.0, 0.5])
+    assert client.index.get(run.id).state is RunState.COMPLETED
+
+
+def test_a_foreign_run_looks_like_any_other(either: Client) -> None:
     foreign = a_foreign(experiment="depth", config={"optim": {"lr": 0.1}}, user="anna", host="ws7", commit="abc")
-    with begin(client, foreign) as run:
+    with begin(either, foreign) as run:
         run.points("loss", [0, 1, 2], [3.0, 2.0, 1.0], times_ns(3))
         run.file("out/model.bin", b"weights", at=ENDED)
         run.output("epoch 1\n", at=ENDED)
@@ -43,19 +80,19 @@ def test_a_foreign_run_looks_like_any_other(client: Client) -> None:
         run.configure({"model.depth": 3}, at=ENDED)
         run.end(RunState.COMPLETED, at=ENDED)
 
-    (row,) = client.index.find('config.optim.lr == 0.1 and config.model.depth == 3 and "paper" in tags')
+    (row,) = either.index.find('config.optim.lr == 0.1 and config.model.depth == 3 and "paper" in tags')
     assert (row.id, row.state, row.user, row.host, row.experiment) == (run.id, "COMPLETED", "anna", "ws7", "depth")
     assert (row.started_at, row.ended_at, row.duration_s) == (BEGAN, ENDED, 7200.0)
     assert row.config == {"optim": {"lr": 0.1}, "model": {"depth": 3}}
     assert (row.labels, row.note, row.source) == ({"stage": "final"}, "the good one", "sacred:lab/1")
-    series = client.index.series(run.id, "loss")
+    series = either.index.series(run.id, "loss")
     assert (series.steps.tolist(), series.values.tolist(), series.times.tolist()) == (
         [0, 1, 2],
         [3.0, 2.0, 1.0],
         times_ns(3),
     )
-    (stored,) = client.index.artifacts(run.id)
-    assert (stored.name, client.artifacts.path(stored.sha256).read_bytes()) == ("out/model.bin", b"weights")
+    (stored,) = either.index.artifacts(run.id)
+    assert (stored.name, either.artifacts.path(stored.sha256).read_bytes()) == ("out/model.bin", b"weights")
 
 
 def test_a_reindex_gives_the_same_run(client: Client) -> None:
@@ -73,27 +110,27 @@ def test_a_reindex_gives_the_same_run(client: Client) -> None:
     assert client.index.find("config['a.b'] == 2 and config.c.d == 'x'") == [before]
 
 
-def test_an_ended_run_is_left_alone_the_second_time(client: Client) -> None:
-    with begin(client, a_foreign()) as run:
+def test_an_ended_run_is_left_alone_the_second_time(either: Client) -> None:
+    with begin(either, a_foreign()) as run:
         run.end(RunState.COMPLETED, at=ENDED)
 
-    again = begin(client, a_foreign())
+    again = begin(either, a_foreign())
 
     assert (again.id, again.is_new, again.is_complete) == (run.id, False, True)
-    assert find(client, "weld", "sacred:lab/1") == run.id
-    assert find(client, "weld", "sacred:lab/2") is None
+    assert find(either, "weld", "sacred:lab/1") == run.id
+    assert find(either, "weld", "sacred:lab/2") is None
 
 
-def test_a_run_that_somebody_deleted_does_not_come_back(client: Client) -> None:
-    with begin(client, a_foreign()) as run:
+def test_a_run_that_somebody_deleted_does_not_come_back(either: Client) -> None:
+    with begin(either, a_foreign()) as run:
         run.end(RunState.COMPLETED, at=ENDED)
-    client.trash([run.id])
+    either.trash([run.id])
 
-    assert begin(client, a_foreign()).is_complete
+    assert begin(either, a_foreign()).is_complete
 
 
-def test_an_import_that_was_broken_off_goes_on(client: Client) -> None:
-    run = begin(client, a_foreign())
+def test_an_import_that_was_broken_off_goes_on(either: Client) -> None:
+    run = begin(either, a_foreign())
     run.points("loss", [0, 1], [3.0, 2.0], times_ns(2))
     run.file("a.txt", b"a", at=BEGAN)
     run.output("half", at=BEGAN)
@@ -101,7 +138,7 @@ def test_an_import_that_was_broken_off_goes_on(client: Client) -> None:
     run.points("loss", [2], [9.0], times_ns(1))
     run.__exit__(KeyboardInterrupt, KeyboardInterrupt(), None)  # the last point was never delivered
 
-    with begin(client, a_foreign()) as again:
+    with begin(either, a_foreign()) as again:
         assert (again.id, again.is_complete) == (run.id, False)
         known = again.known
         assert (known.points, set(known.files), known.output_chars) == ({"loss": 2}, {"a.txt"}, 4)
@@ -109,18 +146,18 @@ def test_an_import_that_was_broken_off_goes_on(client: Client) -> None:
         again.file("a.txt", b"a", at=BEGAN)
         again.end(RunState.COMPLETED, at=ENDED)
 
-    assert client.index.series(run.id, "loss").values.tolist() == [3.0, 2.0, 1.0]
-    assert len(client.index.artifacts(run.id)) == 1
-    assert client.index.get(run.id).state is RunState.COMPLETED
+    assert either.index.series(run.id, "loss").values.tolist() == [3.0, 2.0, 1.0]
+    assert len(either.index.artifacts(run.id)) == 1
+    assert either.index.get(run.id).state is RunState.COMPLETED
 
 
-def test_children_know_their_parent_though_it_comes_later(client: Client) -> None:
-    with begin(client, a_foreign(source="m:2", parent="m:1")) as child:
+def test_children_know_their_parent_though_it_comes_later(either: Client) -> None:
+    with begin(either, a_foreign(source="m:2", parent="m:1")) as child:
         child.end(RunState.COMPLETED, at=ENDED)
-    with begin(client, a_foreign(source="m:1")) as parent:
+    with begin(either, a_foreign(source="m:1")) as parent:
         parent.end(RunState.COMPLETED, at=ENDED)
 
-    assert client.index.get(child.id).parent == parent.id
+    assert either.index.get(child.id).parent == parent.id
 
 
 def test_a_run_that_never_began_waits_and_is_executed_by_nobody(client: Client) -> None:

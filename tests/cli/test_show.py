@@ -1,8 +1,11 @@
 import json
+from datetime import UTC, datetime
 
 import pytest
 
+from runyard.bridges.intake import Foreign, begin
 from runyard.cli.main import run
+from runyard.journal.events import Environment
 from runyard.records import CodeState, RunState
 from tests.cli.builders import Yard, runyard
 
@@ -52,6 +55,25 @@ def test_a_failure_shows_its_reason_and_the_end_of_its_traceback(
     assert "  ValueError: shapes differ\n" in shown
     assert "the last 25 lines of 101" in shown
     assert "frame 10\n" not in shown
+
+
+def test_of_a_run_of_another_tracker_nothing_is_claimed_that_nobody_knows(
+    yard: Yard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    began = datetime(2026, 5, 3, 12, 0, tzinfo=UTC)
+    foreign = Foreign(
+        source="sacred:mongodb://lab/1", project="weld", name="1", created_at=began, started_at=began, config={"lr": 1}
+    )
+    with begin(yard.client, foreign) as arriving:
+        arriving.environment(Environment(time_ns=0, python="3.8.1", platform="Linux", cpu="EPYC"))
+        arriving.end(RunState.FAILED, at=began)
+
+    assert run(["show", arriving.id]) == 0
+
+    shown = capsys.readouterr().out
+    for text in ("all defaults", "core", "runyard retry"):
+        assert text not in shown
+    assert "EPYC" in shown
 
 
 def test_a_running_run_shows_progress(yard: Yard, capsys: pytest.CaptureFixture[str]) -> None:

@@ -253,6 +253,8 @@ def test_media_of_every_kind_show_themselves(yard: Yard) -> None:
         ("histogram", "application/json", b'{"edges": [0, 1, 2], "counts": [3, 4], "not_finite": 0}'),
         ("table", "application/json", b"no JSON"),
         ("picture", "image/svg+xml", b"<svg onload=alert(1)>"),
+        ("audio", "audio/wav", b"RIFF"),
+        ("video", "video/mp4", b"ftyp"),
     ]
     for number, (kind, mime, data) in enumerate(contents):
         journal.event(Media(time_ns=1, key=f"{number}", step=0, kind=kind, mime=mime, data=data))
@@ -261,6 +263,8 @@ def test_media_of_every_kind_show_themselves(yard: Yard) -> None:
     html = runyard.runs()[0].media()._repr_html_()
 
     assert html.count("data:image/png;base64,") == 1
+    assert html.count('<audio controls src="data:audio/wav;base64,') == 1
+    assert html.count('<video controls src="data:video/mp4;base64,') == 1
     assert html.count("<svg") == 2
     assert html.count("cannot be shown here") == 2
     assert not [tag for tag in ("<script>", "<b>", "<i>", "onload") if tag in html]

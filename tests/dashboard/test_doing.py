@@ -9,15 +9,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
+from runyard.bridges.intake import Foreign, begin
 from runyard.client import Client, open_client, trash
 from runyard.hosts import host_name
 from runyard.journal import HOST, JournalWriter
 from runyard.journal.events import Started
 from runyard.project.new import new
 from runyard.project.template.overview import KnownCI
-from runyard.records import RunSpec, new_run_id
+from runyard.records import RunSpec, RunState, new_run_id
+from runyard.tracking.media.audio import encode_audio
 from tests.dashboard.conftest import Server, Visit
 from tests.nvml.machine import FakeMachine, fake_machine
 from tests.server import demo_home
@@ -356,6 +359,22 @@ def test_a_logged_table_is_sorted_by_a_column(demo: Server, visit: Visit) -> Non
     scores = [float(text) for text in table.locator("tbody tr td:nth-child(3)").all_inner_texts()]
 
     assert scores == sorted(scores)
+
+
+def test_a_logged_sound_can_be_heard(home: Path, demo: Server, visit: Visit) -> None:
+    began = datetime(2026, 5, 3, 12, 0, tzinfo=UTC)
+    sound, meta = encode_audio(np.zeros(4000), rate_hz=8000)
+    with closing(open_client(home)) as client:
+        foreign = Foreign(source="test:1", project="sound", name="hums", created_at=began, started_at=began)
+        with begin(client, foreign) as run:
+            run.media("hum", sound, step=3, kind="audio", mime="audio/wav", at=began, meta=meta | {"caption": "low"})
+            run.end(RunState.COMPLETED, at=began)
+    page = _open(visit, demo, f"#/p/sound?tab=media&sel={run.id}~0")
+
+    page.get_by_text("step 3").first.wait_for()
+    page.wait_for_function("() => document.querySelector('.medium audio')?.duration === 0.5")
+
+    assert page.locator(".medium audio").get_attribute("aria-label") == "low"
 
 
 def test_a_stored_file_is_downloaded_under_its_name(demo: Server, visit: Visit) -> None:

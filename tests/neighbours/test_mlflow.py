@@ -1,10 +1,14 @@
 """MLflow's own clients log to Runyard and read it back."""
 
 import json
+import math
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from runyard.bridges.mlflow.importing import reader_of, take_in
+from runyard.client import open_client
 from tests.neighbours.conftest import Tracking
 
 FLUENT = """
@@ -82,6 +86,25 @@ with mlflow.start_run() as run:
 again = mlflow.xgboost.load_model(f"runs:/{run.info.run_id}/model")
 assert abs(again.predict(data) - model.predict(data)).max() < 1e-6
 print(run.info.run_id)
+"""
+
+STORE = """
+import json, sys
+import mlflow
+
+mlflow.set_tracking_uri(sys.argv[1])
+mlflow.set_experiment("depth")
+with mlflow.start_run(run_name="one", description="first") as run:
+    mlflow.log_params({"optim.lr": 0.01, "amp": True})
+    mlflow.set_tag("stage", "prod")
+    for step in range(5):
+        mlflow.log_metric("val/loss", 1 / (step + 1), step=step)
+    mlflow.log_metric("val/loss", float("nan"), step=9)
+    mlflow.log_text("hello", "notes/a.txt")
+    with mlflow.start_run(run_name="kid", nested=True):
+        mlflow.log_metric("x", float("inf"))
+history = mlflow.MlflowClient().get_metric_history(run.info.run_id, "val/loss")
+print(json.dumps([[point.step, point.timestamp, repr(point.value)] for point in history]))
 """
 
 KERAS = """
@@ -249,6 +272,44 @@ def test_a_project_of_mlflow_runs_and_logs(tracking: Tracking, current: Path) ->
 
     (row,) = tracking.client.index.find('experiment == "projects"')
     assert (row.state, row.config, row.summary["lr"].last) == ("COMPLETED", {"lr": 0.5}, 0.5)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("version", "store"), [("current", "sqlite"), ("oldest", "file")])
+def test_what_mlflow_keeps_itself_is_taken_in_as_its_client_reads_it(
+    tracking: Tracking, version: str, store: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    python: Path = request.getfixturevalue(version)
+    source = f"sqlite:///{tmp_path}/mlflow.db" if store == "sqlite" else f"file://{tmp_path}/mlruns"
+    more = {"MLFLOW_ALLOW_FILE_STORE": "true", "MLFLOW_TRACKING_URI": source}
+    told = tracking.call(python, "-c", STORE, source, **more)
+
+    with (
+        closing(open_client(tmp_path / "home")) as client,
+        closing(
+            reader_of(source, artifacts=tracking.folder)
+        ) as reader,  # where a process leaves files of an SQLite store
+    ):
+        done = take_in(client, reader, project="weld")
+        row, kid = (client.index.find(f"name == '{name}'")[0] for name in ("one", "kid"))
+        series = client.index.series(row.id, "val/loss")
+        (file,) = client.index.artifacts(row.id)
+        content = client.artifacts.path(file.sha256).read_text()
+
+    assert (done.new, done.problems) == (2, [])
+    assert (row.config, row.tags, row.note) == ({"optim": {"lr": 0.01}, "amp": True}, ("stage=prod",), "first")
+    assert (row.state, row.experiment, kid.parent, kid.summary["x"].last) == (
+        "COMPLETED",
+        "depth",
+        row.id,
+        1.7976931348623157e308 if store == "sqlite" else math.inf,
+    )
+    times_ms = [time_ns // 1_000_000 for time_ns in series.times.tolist()]
+    values = [repr(value) for value in series.values.tolist()]
+    assert sorted(map(list, zip(series.steps.tolist(), times_ms, values, strict=True))) == sorted(
+        json.loads(told.splitlines()[-1])
+    )
+    assert (file.name, content) == ("notes/a.txt", "hello")
 
 
 def test_a_token_that_is_none_is_refused_at_once(tracking: Tracking, current: Path) -> None:

@@ -18,9 +18,16 @@ from tests.neighbours.venvs import WANDB, NotInstalled, python_of
 
 TRAIN = Path(__file__).parents[1] / "bridges" / "wandb" / "train.py"
 RESUMED = """
-import sys, wandb
+import sys, wave, wandb
 run = wandb.init(project="weld", id="again", resume="allow", config={"lr": 0.1})
 begin = int(sys.argv[1])
+if not begin:
+    with wave.open("hum.wav", "wb") as file:
+        file.setparams((1, 2, 8000, 0, "NONE", ""))
+        file.writeframes(bytes(1600))
+    with open("film.mp4", "wb") as file:
+        file.write(b"\\0\\0\\0\\x18ftypmp42" + bytes(100))
+    run.log({"hum": wandb.Audio("hum.wav", caption="low"), "film": wandb.Video("film.mp4")}, step=0)
 for step in range(begin, begin + 3):
     run.log({"loss": step}, step=step)
 run.finish(exit_code=int(sys.argv[2]))
@@ -95,6 +102,13 @@ def test_a_resumed_run_is_one_run(wandb: Path, client: Client, tmp_path: Path) -
     assert train(wandb, tmp_path / "there", "-c", RESUMED, "0", "1") == 0
     take_in(client, tmp_path / "there", project="weld")
     assert (the_run(client).state, the_run(client).reason) == ("FAILED", "exit code 1")
+    media = {row.key: medium for row, medium in the_run(client).media()}
+    assert {key: (medium.kind, medium.mime) for key, medium in media.items()} == {
+        "hum": ("audio", "audio/wav"),
+        "film": ("video", "video/mp4"),
+    }
+    assert (media["hum"].meta["caption"], len(media["hum"].data)) == ("low", 1600 + 44)
+    assert not [file.name for file in the_run(client).artifacts() if file.name.startswith("media/")]
 
     assert train(wandb, tmp_path / "there", "-c", RESUMED, "3", "0") == 0
     done = take_in(client, tmp_path / "there", project="weld")

@@ -2,6 +2,8 @@
 
 import io
 import json
+import struct
+import wave
 from pathlib import Path
 from typing import Any
 
@@ -135,6 +137,35 @@ def test_tables_of_every_kind_look_alike(run: Run, run_dir: Path, number: int) -
     assert table["rows"][0] == ["a", 1.5, 1]
     assert table["rows"][1][1] in ("nan", None)  # pandas calls both of them missing
     assert medium.meta == {"columns": 3, "rows": 2}
+
+
+@pytest.mark.parametrize(
+    ("samples", "channels", "first"),
+    [
+        (np.array([0.5, -2.0, np.nan]), 1, (16383, -32767, 0)),
+        (np.array([[7, -7], [0, 0]], np.int16), 2, (7, -7, 0)),
+        (Tensor(np.ones((3, 1), np.float32)), 1, (32767, 32767, 32767)),
+    ],
+)
+def test_a_sound_is_kept_as_wav(run: Run, run_dir: Path, samples: Any, channels: int, first: tuple[int, ...]) -> None:
+    run.log_audio("hum", samples, rate_hz=8000, step=4, caption="a hum")
+
+    medium = only_medium(run_dir)
+    with wave.open(io.BytesIO(medium.data)) as file:
+        assert (file.getnchannels(), file.getframerate(), file.getsampwidth()) == (channels, 8000, 2)
+        assert struct.unpack("<3h", file.readframes(3)[:6]) == first
+    assert (medium.kind, medium.mime, medium.step, medium.meta["caption"]) == ("audio", "audio/wav", 4, "a hum")
+
+
+@pytest.mark.parametrize(
+    ("samples", "rate_hz"),
+    [(np.zeros((2, 2, 2)), 1), (np.zeros(3, np.int64), 1), (np.zeros(3), 0), ("abc", 1), (np.zeros((3, 9)), 1)],
+)
+def test_what_is_no_sound_costs_a_warning(run: Run, run_dir: Path, samples: Any, rate_hz: int) -> None:
+    run.log_audio("hum", samples, rate_hz=rate_hz)
+
+    assert events_in(run_dir, Media) == []
+    assert "the audio 'hum' could not be logged: A sound" in events_in(run_dir, Warned)[0].text
 
 
 def test_rows_that_lack_a_column_get_null(run: Run, run_dir: Path) -> None:

@@ -48,6 +48,15 @@ def test_a_writer_without_a_run_makes_one_and_ends_it(tmp_path: Path, monkeypatc
     assert events_in(run.dir, Finished)
 
 
+@pytest.mark.parametrize("shape", [(800,), (2, 800), (1, 800)])
+def test_sounds_have_their_channels_first(run: Run, shape: tuple[int, ...]) -> None:
+    run.writer().add_audio("hum", np.zeros(shape, np.float32), 4, sample_rate=8000)
+
+    hum = media(run)["hum"]
+    assert (hum.step, hum.mime) == (4, "audio/wav")
+    assert hum.meta == {"rate_hz": 8000, "channels": shape[0] if len(shape) > 1 else 1, "frames": 800}
+
+
 @pytest.mark.parametrize(
     ("axes", "shape"), [("CHW", (3, 4, 5)), ("HWC", (4, 5, 3)), ("HW", (4, 5)), ("chw", (1, 4, 5)), ("WHC", (5, 4, 3))]
 )

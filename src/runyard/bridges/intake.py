@@ -193,10 +193,24 @@ def begin(client: Client, foreign: Foreign) -> "Arriving":
         raise UsageError(f"A source has 1 to {_LONGEST_SOURCE:,} characters, not {len(foreign.source):,}.")
     known = find(client, foreign.project, foreign.source)
     if known is not None:
+        _understand(client, known)
         return Arriving(client, known, foreign, is_new=False)
     spec = _spec(client, foreign)
     client.announce([spec], into_queue=False)
     return Arriving(client, spec.id, foreign, is_new=True)
+
+
+def _understand(client: Client, run_id: RunId) -> None:
+    """Let the index understand what an import wrote that was killed before it told; it counts as known, too."""
+    if isinstance(client, RemoteClient):
+        return  # its server looks by itself
+    offsets = client.index.offsets({run_id})
+    attempt = client.folder(run_id).attempt(_ATTEMPT)
+    for stream in (MAIN, HOST):
+        journal = attempt.journal(stream)
+        if journal.exists() and journal.stat().st_size != offsets.get((run_id, _ATTEMPT, stream), 0):
+            client.index.catch_up(run_id)
+            return
 
 
 class Arriving:

@@ -1,6 +1,7 @@
 """`runyard import mlflow`: the runs of a server, of a folder, of an SQLite file."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from runyard.bridges.mlflow.importing import reader_of, take_in
@@ -17,13 +18,12 @@ def import_mlflow(
     """Take MLflow's runs in; exit code 1 if anything was skipped."""
     here = target.project_here()
     into = project or (here.name if here else DEFAULT_PROJECT)
-    with target.opened() as client:
-        reader = reader_of(source, artifacts=artifacts)
-        try:
-            with progress_bar("Importing runs") as progress:
-                done = take_in(client, reader, project=into, experiments=experiments, progress=progress)
-        finally:
-            reader.close()
+    with (
+        target.opened() as client,
+        progress_bar("Importing runs") as progress,  # from here on: a server lists its runs by pages
+        closing(reader_of(source, artifacts=artifacts, experiments=experiments)) as reader,
+    ):
+        done = take_in(client, reader, project=into, progress=progress)
     if as_json:
         documents.write(
             {"project": into, "new": done.new, "continued": done.continued, "known": done.known}

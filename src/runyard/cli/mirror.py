@@ -36,11 +36,13 @@ def mirror(uri: str, *, project: str | None, where: str | None, once: bool, ever
 def _look_once(mirror: "Mirror") -> None:
     from pymongo.errors import PyMongoError
 
+    from runyard.bridges.sacred.mongo import why
+
     try:
         with progress_bar("Mirroring runs") as progress:
             look = mirror.look(progress=progress)
     except PyMongoError as problem:
-        raise ServiceError(f"{mirror.place} takes nothing: {str(problem)[:300]}") from None
+        raise ServiceError(f"{mirror.place} takes nothing: {why(problem)}") from None
     screen.say(_summary(look, mirror.place))
     _tell_problems(look)
     if look.problems:
@@ -49,6 +51,8 @@ def _look_once(mirror: "Mirror") -> None:
 
 def _go_on(mirror: "Mirror", every_s: float) -> None:
     from pymongo.errors import PyMongoError
+
+    from runyard.bridges.sacred.mongo import why
 
     screen.remark(f"Mirroring to {screen.plain(mirror.place)}; Ctrl-C ends it.")
     failures = 0
@@ -63,7 +67,7 @@ def _go_on(mirror: "Mirror", every_s: float) -> None:
                     raise  # waiting would not help
                 failures += 1
                 if failures == 1:
-                    screen.remark(f"Waiting: {screen.plain(str(problem)[:300])}")
+                    screen.remark(f"Waiting: {screen.plain(f'{mirror.place}: {why(problem)}')}")
             else:
                 if failures or is_first:
                     screen.say(_summary(look, mirror.place))

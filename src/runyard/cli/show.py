@@ -79,9 +79,8 @@ def _config(run: TrackedRun) -> None:
     settings = flatten(run.config)
     if not settings:
         return
-    _heading(
-        "Config", f"{formats.plural(len(run.changed), 'key')} changed, marked with *" if run.changed else "all defaults"
-    )
+    remark = f"{formats.plural(len(run.changed), 'key')} changed, marked with *" if run.changed else "all defaults"
+    _heading("Config", "" if run.row.kind == "external" else remark)  # whose defaults nobody knows
     names = [f"* {key}" if key in run.changed else f"  {key}" for key in settings]
     values = [screen.plain(formats.setting(value)) for value in settings.values()]
     painted = [
@@ -183,10 +182,11 @@ def _environment(attempts: Sequence[AttemptStory]) -> None:
     if environment is None:
         return
     _heading("Environment")
+    cores = f" ({formats.plural(environment.cpu_count, 'core')})" if environment.cpu_count else ""
     pairs = [
         ("python", f"{environment.python}, {formats.plural(len(environment.packages), 'package')}"),
         ("platform", environment.platform),
-        ("cpu", f"{environment.cpu} ({formats.plural(environment.cpu_count, 'core')})" if environment.cpu else ""),
+        ("cpu", f"{environment.cpu}{cores}" if environment.cpu else ""),
         ("memory", formats.size(environment.memory_bytes) if environment.memory_bytes else ""),
         ("gpus", ", ".join(environment.gpus)),
         ("driver", environment.driver),
@@ -209,7 +209,8 @@ def _files(files: Sequence[StoredFile]) -> None:
 def _next(run: TrackedRun) -> None:
     hints = [f"runyard logs {run.id}{' -f' if run.state == RunState.RUNNING else ''}"]
     hints += [f"runyard chart {run.id} KEY"] if run.summary else []
-    hints += [f"runyard retry {run.id}"] if run.state.is_ended and run.state != RunState.COMPLETED else []
+    can_retry = run.row.kind != "external" and run.state.is_ended and run.state != RunState.COMPLETED
+    hints += [f"runyard retry {run.id}"] if can_retry else []
     screen.say()
     screen.say(screen.paint("Next: " + "   ".join(hints), "dim"))
 

@@ -1,10 +1,12 @@
 """`runyard tensorboard`: runs as event files, and TensorBoard to look at them."""
 
 import importlib.util
+import signal
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import FrameType
 
 from runyard.bridges.tensorboard.exporting import export_runs
 from runyard.cli import formats, screen, target
@@ -19,6 +21,8 @@ def tensorboard(*, runs: list[str] | None, where: str | None, out: Path | None, 
     if out is not None:
         _write(runs, where, out, system=system)
         return 0
+    for number in (signal.SIGTERM, signal.SIGHUP):  # neither TensorBoard nor its files may stay behind
+        signal.signal(number, _end)
     with tempfile.TemporaryDirectory(prefix="runyard-tensorboard-") as folder:
         _write(runs, where, Path(folder), system=system)
         command = [sys.executable, "-m", "tensorboard.main", "--logdir", folder, "--host", "127.0.0.1"]
@@ -29,6 +33,13 @@ def tensorboard(*, runs: list[str] | None, where: str | None, out: Path | None, 
         except KeyboardInterrupt:
             process.wait()  # it got the signal, too
             return 0
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _end(number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
 
 
 def _write(runs: list[str] | None, where: str | None, out: Path, *, system: bool) -> None:

@@ -12,8 +12,12 @@ from runyard.index import MediaRow
 from runyard.journal.events import Media
 
 _MOST = 12
-_MOST_BYTES = 1_500_000  # of pictures: a notebook keeps what it shows
+_MOST_BYTES = 1_500_000  # of pictures and sounds: a notebook keeps what it shows
 _PICTURES = ("image/png", "image/jpeg", "image/webp", "image/gif")  # no SVG of others: it may hold a script
+_PLAYED = {
+    **dict.fromkeys(("audio/wav", "audio/mpeg", "audio/ogg", "audio/flac"), "audio"),
+    **dict.fromkeys(("video/mp4", "video/webm"), "video"),
+}
 _MOST_TEXT = 2_000
 
 Item = tuple[MediaRow, Media]
@@ -26,7 +30,7 @@ class Gallery(list[Item]):
         latest: dict[str, Item] = {row.key: (row, media) for row, media in self}
         parts, room = [], _MOST_BYTES
         for row, media in list(latest.values())[:_MOST]:
-            room -= len(media.data) if media.mime in _PICTURES else 0
+            room -= len(media.data) if media.mime in (*_PICTURES, *_PLAYED) else 0
             parts.append(paragraph(f"{row.key}, step {row.step:,}", is_strong=True))
             parts.append(_shown(media) if room >= 0 else paragraph("too large to be kept in a notebook"))
         left = len(latest) - _MOST
@@ -34,15 +38,24 @@ class Gallery(list[Item]):
 
 
 def _shown(media: Media) -> str:
-    if media.mime in _PICTURES:
-        source = f"data:{media.mime};base64,{b64encode(media.data).decode()}"
-        caption = cleaned(media.meta.get("caption", ""))
-        style = "max-width:100%;max-height:360px;min-width:56px;image-rendering:auto"
-        return f'<img src="{source}" alt="{escape(caption)}" style="{style}">' + (paragraph(caption) if caption else "")
+    if media.mime in _PICTURES or media.mime in _PLAYED:
+        return _embedded(media)
     try:
         return _drawn(media)
     except (msgspec.MsgspecError, ValueError, TypeError, KeyError, LookupError, AttributeError):
         return paragraph(f"{len(media.data):,} bytes of {media.mime}, which cannot be shown here")
+
+
+def _embedded(media: Media) -> str:
+    source = f"data:{media.mime};base64,{b64encode(media.data).decode()}"
+    caption = cleaned(media.meta.get("caption", ""))
+    style = "max-width:100%;max-height:360px"
+    if player := _PLAYED.get(media.mime):
+        shown = f'<{player} controls src="{source}" style="{style}"></{player}>'
+    else:
+        style += ";min-width:56px;image-rendering:auto"
+        shown = f'<img src="{source}" alt="{escape(caption)}" style="{style}">'
+    return shown + (paragraph(caption) if caption else "")
 
 
 def _drawn(media: Media) -> str:

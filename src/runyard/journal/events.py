@@ -86,11 +86,11 @@ class Progress(Event, frozen=True, kw_only=True, tag="progress"):
 
 
 class Media(Event, frozen=True, kw_only=True, tag="media"):
-    """An image, table, histogram, curve or the like at a step; small enough to live in the journal."""
+    """An image, sound, table, histogram, curve or the like at a step; small enough to live in the journal."""
 
     key: str
     step: Int
-    kind: str  # image | table | histogram | confusion_matrix | curve | figure | text
+    kind: str  # image | audio | video | table | histogram | confusion_matrix | curve | figure | text
     mime: str
     data: bytes
     meta: dict[str, Any] = {}  # JSON-like, e.g. {"width": 28, "height": 28, "caption": "…"}

@@ -3,6 +3,7 @@
 Without accounts whoever reaches the server is let in: it listens on loopback.
 """
 
+import re
 import time
 from collections import OrderedDict
 
@@ -23,6 +24,7 @@ from runyard.server.refusing import MLFLOW, refuse
 REMEMBERED_S = 1.0  # so long a token that was revoked through another process may still be good
 _MOST_REMEMBERED = 10_000
 _OPEN = ("/health", "/metrics")
+_OF_MLFLOW = re.compile(r"api/\d\.\d/mlflow/(.+)", re.DOTALL)
 _CHALLENGE = ("www-authenticate", "Bearer")
 _ABOUT_ACCOUNTS = tuple(f"{permissions.API}/{name}" for name in ("session", "links", "tokens", "users", "private"))
 
@@ -30,6 +32,14 @@ _ABOUT_ACCOUNTS = tuple(f"{permissions.API}/{name}" for name in ("session", "lin
 def cookie_name(scheme: str) -> str:
     """The name of the session's cookie; browsers take a `__Host-` one from its own host and by TLS alone."""
     return "__Host-runyard" if scheme == "https" else "runyard-session"
+
+
+def _nothing_at(path: str) -> str:
+    asked = _OF_MLFLOW.search(path) if path.startswith(MLFLOW) else None
+    if asked is None:
+        return "There is nothing at this address."
+    name = asked[1][:100]
+    return f"Runyard has no '{name}': of MLflow's API it speaks what tracking needs, and neither registry nor traces."
 
 
 class Entrance:
@@ -54,7 +64,7 @@ class Entrance:
         found = permissions.find(method, path)
         if found is None:
             taken = permissions.methods(path)
-            sentence = "This address does not take that method." if taken else "There is nothing at this address."
+            sentence = "This address does not take that method." if taken else _nothing_at(path)
             await refuse(
                 scope, send, 405 if taken else 404, sentence, *([("allow", ", ".join(taken))] if taken else [])
             )

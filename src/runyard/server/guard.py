@@ -13,7 +13,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runyard.server.addressing import Addressing, Seen
-from runyard.server.refusing import MLFLOW, refuse
+from runyard.server.refusing import MLFLOW, MLFLOW_OF_NO_PROJECT, refuse
 
 WRITE_HEADER = "X-Runyard"
 READS = frozenset({"GET", "HEAD"})
@@ -23,6 +23,7 @@ _POLICY = {
     "script-src": "'self'",
     "style-src": "'self'",
     "img-src": "'self' blob: data:",
+    "media-src": "'self'",
     "connect-src": "'self'",
     "base-uri": "'none'",
     "form-action": "'none'",
@@ -88,6 +89,9 @@ class Guard:
         port = server[1] if server else None
         if not self._addressing.is_ours(seen, port):
             return 421, self._misdirected(port)
+        if scope["path"].startswith(MLFLOW_OF_NO_PROJECT):
+            own = f"{seen.scheme}://{headers.get('host', '')}{MLFLOW}"
+            return 404, f"MLflow's API has an address for each project: set MLFLOW_TRACKING_URI to {own}PROJECT."
         if scope["method"] in READS:
             return None
         if not (headers.get(WRITE_HEADER) == "1" or headers.get("authorization") or _is_of_mlflow(scope, headers)):

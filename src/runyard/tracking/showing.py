@@ -41,6 +41,18 @@ class Showing(Recording):
 
         self._media(key, step, "image", "image/png", encode)
 
+    def log_audio(self, key: str, samples: Any, *, rate_hz: int, step: int | None = None, caption: str = "") -> None:
+        """Record a sound of `rate_hz` samples a second: an array or a tensor of shape (n,) or (n, channels), int16 or
+        float from -1 to 1."""
+
+        def encode() -> Encoded:
+            from runyard.tracking.media.audio import encode_audio
+
+            data, meta = encode_audio(samples, rate_hz=rate_hz)
+            return data, {**meta, "caption": caption} if caption else meta
+
+        self._media(key, step, "audio", "audio/wav", encode)
+
     def log_table(self, key: str, table: Any, *, step: int | None = None) -> None:
         """Record a table: a list of dicts, a dict of lists, or a frame of pandas or polars; a million cells at most."""
 

@@ -139,6 +139,18 @@ class SummaryWriter:
             return
         self._run.log_image(tag, image, step=step)
 
+    def add_audio(
+        self,
+        tag: str,
+        snd_tensor: Any,
+        global_step: int | None = None,
+        sample_rate: int = 44100,
+        walltime: float | None = None,
+    ) -> None:
+        """A sound of shape (channels, n) or (n,), from -1 to 1."""
+        samples = _on_host(snd_tensor)
+        self._run.log_audio(tag, getattr(samples, "T", samples), rate_hz=sample_rate, step=global_step)
+
     def add_figure(
         self, tag: str, figure: Any, global_step: int | None = None, close: bool = True, walltime: float | None = None
     ) -> None:
@@ -217,7 +229,6 @@ class SummaryWriter:
 
 
 _WITHOUT_A_PLACE = {
-    "add_audio",
     "add_custom_scalars",
     "add_custom_scalars_marginchart",
     "add_custom_scalars_multilinechart",

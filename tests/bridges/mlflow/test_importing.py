@@ -230,6 +230,23 @@ def test_a_server_that_is_away_is_told_so() -> None:
         reader_of("http://127.0.0.1:9")
 
 
+def test_experiments_are_chosen_by_name_and_one_that_is_not_there_is_told_so(server: Served, tmp_path: Path) -> None:
+    a_folder(tmp_path / "mlruns")
+    write(tmp_path / "mlruns" / "8" / "meta.yaml", "experiment_id: '8'\nname: other\nlifecycle_stage: active\n")
+    write(tmp_path / "mlruns" / "8" / ("d" * 32) / "meta.yaml", "run_id: other\n")
+    there = Api(server, "chosen")
+    there.run(there.experiment("depth"), run_name="deep")
+    there.run()
+    sources = (str(tmp_path), str(a_database(tmp_path / "mlflow.db")), f"http://127.0.0.1:{server.port}/mlflow/chosen")
+
+    for source in sources:
+        with pytest.raises(UsageError, match=r"has no experiment 'wide'. It has: .*'depth'"):
+            reader_of(source, experiments=["depth", "wide"])
+        with closing(reader_of(source, experiments=["depth"])) as reader:
+            assert {run.experiment for run in reader.runs()} == {"depth"}
+            assert reader.count() == len(list(reader.runs()))
+
+
 def test_the_command_ends_with_1_if_anything_was_skipped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,11 +1,13 @@
 """Event files in and out, beside the packages that write and read them: TensorBoard, tensorboardX and PyTorch."""
 
+import io
 import json
 import os
 import random
 import subprocess
 import sys
 import tempfile
+import wave
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -28,6 +30,7 @@ from runyard.bridges.tensorboard.messages import Number, Reader, histogram
 from runyard.client import Client, open_client
 from runyard.client.runs import read_media
 from runyard.errors import NotFound
+from runyard.tracking.media.audio import encode_audio
 from runyard.tracking.media.image import encode_png
 from tests.integrations.scripts import needs
 
@@ -155,6 +158,7 @@ with SummaryWriter("logs/first") as writer:
     writer.add_image("picture", np.zeros((3, 4, 5), np.float32), 1)
     writer.add_histogram("weights", np.arange(100.0), 2)
     writer.add_text("sample", "Once upon a time", 3)
+    {more}
 with SummaryWriter("logs/second") as writer:
     writer.add_hparams({{"lr": 0.1, "kind": "adam", "deep": True, "layers": 3}}, {{"best": 0.9}})
 """
@@ -163,7 +167,10 @@ with SummaryWriter("logs/second") as writer:
 @pytest.mark.slow
 @pytest.mark.parametrize(("module", "new"), [("torch.utils.tensorboard", ", new_style=True"), ("tensorboardX", "")])
 def test_what_others_write_becomes_runs(client: Client, tmp_path: Path, module: str, new: str) -> None:
-    elsewhere(WRITE.format(module=module, new=new), tmp_path, "torch", "tensorboard", "tensorboardX")
+    is_torch = module.startswith("torch")
+    more = "writer.add_pr_curve('seen', np.array([0, 1, 1]), np.array([0.1, 0.8, 0.4]), 5, num_thresholds=3)"
+    more += "; writer.add_audio('hum', torch.zeros(1, 800), 4, 8000)" if is_torch else ""  # the other needs a package
+    elsewhere(WRITE.format(module=module, new=new, more=more), tmp_path, "torch", "tensorboard", "tensorboardX")
 
     report = import_folder(client, tmp_path / "logs", project="old")
 
@@ -180,12 +187,44 @@ def test_what_others_write_becomes_runs(client: Client, tmp_path: Path, module: 
         "picture": ("image", 1),
         "weights": ("histogram", 2),
         "sample/text_summary": ("text", 3),
-    }
+        "seen": ("curve", 5),
+    } | ({"hum": ("audio", 4)} if is_torch else {})
+    if is_torch:
+        with wave.open(io.BytesIO(media["hum"].data)) as sound:
+            assert (sound.getframerate(), sound.getnframes()) == (8000, 800)
     assert sum(json.loads(media["weights"].data)["counts"]) == 100
+    curve = json.loads(media["seen"].data)  # at thresholds of 1, 1/2 and 0
+    assert (curve["x"], curve["y"][1:]) == ([0, 0.5, 1], [1, pytest.approx(2 / 3)])
     assert media["sample/text_summary"].data == b"Once upon a time"
     (second,) = (row for name, row in by_name.items() if name.startswith("second"))
     assert second.config == {"lr": 0.1, "kind": "adam", "deep": True, "layers": 3}
     assert client.index.series(second.id, "best").values.tolist() == [pytest.approx(0.9)]
+
+
+def test_sounds_come_from_both_forms_and_what_is_none_is_listed(client: Client, tmp_path: Path) -> None:
+    sound = encode_audio(np.zeros(8), rate_hz=8)[0]
+
+    def said(value: bytes) -> bytes:
+        return protobuf.put_double(1, 1.7e9) + protobuf.put_bytes(5, protobuf.put_bytes(1, value))
+
+    def old(tag: str, data: bytes) -> bytes:
+        return said(protobuf.put_bytes(1, tag) + protobuf.put_bytes(6, protobuf.put_bytes(4, data)))
+
+    shape = b"".join(protobuf.put_bytes(2, protobuf.put_int(1, size)) for size in (2, 2))  # two, a label beside each
+    strings = b"".join(protobuf.put_bytes(8, text) for text in (sound, b"first", sound, b"second"))
+    tensor = protobuf.put_int(1, 7) + protobuf.put_bytes(2, shape) + strings
+    plugin = protobuf.put_bytes(1, protobuf.put_bytes(1, "audio"))
+    new = protobuf.put_bytes(1, "new") + protobuf.put_bytes(9, plugin) + protobuf.put_bytes(8, tensor)
+    path = write(tmp_path / "logs" / "events.out.tfevents.1", [old("old", sound), old("odd", b"noise"), said(new)])
+
+    report = import_folder(client, tmp_path / "logs", project="old")
+
+    media = {place.key: read_media(client, place) for place in client.index.media(report.runs[0])}
+    assert {key: (found.kind, found.mime) for key, found in media.items()} == dict.fromkeys(
+        ("old", "new", "new/1"), ("audio", "audio/wav")
+    )
+    assert media["new/1"].data == sound
+    assert report.skipped == [f"{path}: the sound 'odd' at step 0 is of no format that a browser knows."]
 
 
 def test_importing_twice_changes_nothing(client: Client, tmp_path: Path) -> None:
@@ -197,6 +236,23 @@ def test_importing_twice_changes_nothing(client: Client, tmp_path: Path) -> None
     assert (len(first.runs), first.points) == (1, 20)
     assert (second.runs, second.points, second.untouched) == ([], 0, 1)
     assert client.index.count() == 1
+
+
+def test_an_import_of_an_old_version_that_was_broken_off_is_gone_on_with(client: Client, tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    for name, begin_at in (("1", 0), ("2", 20)):
+        records = [scalar("loss", step, step) for step in range(begin_at, begin_at + 20)]
+        write(logs / f"events.out.tfevents.{name}", records)
+    at = datetime(2024, 5, 3, tzinfo=UTC)
+    source = f"tensorboard:{logs.resolve()}"
+    foreign = Foreign(source=source, project="old", name="logs", created_at=at, started_at=at)
+    with begin(client, foreign) as run:  # it told no file, and came to the middle of the second
+        run.points("loss", range(30), [float(step) for step in range(30)], [1_700_000_000_000_000_000] * 30)
+
+    report = import_folder(client, logs, project="old")
+
+    assert (report.points, report.new) == (10, 0)
+    assert client.index.series(run.id, "loss").steps.tolist() == list(range(40))
 
 
 def test_a_file_that_grows_is_followed_from_where_it_was_read(client: Client, tmp_path: Path) -> None:
@@ -463,7 +519,7 @@ READ = """
 import json, sys
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams import plugin_data_pb2
-everything = {{name: 0 for name in ("scalars", "tensors", "images", "histograms")}}
+everything = {{name: 0 for name in ("scalars", "tensors", "images", "histograms", "audio")}}
 found = EventAccumulator({folder!r}, size_guidance=everything)
 found.Reload()
 hparams = {{}}
@@ -477,6 +533,7 @@ print(json.dumps({{
     "scalars": {{tag: [[e.step, e.value, e.wall_time] for e in found.Scalars(tag)] for tag in found.Tags()["scalars"]}},
     "images": {{tag: [e.width for e in found.Images(tag)] for tag in found.Tags()["images"]}},
     "histograms": {{tag: [e.histogram_value.num for e in found.Histograms(tag)] for tag in found.Tags()["histograms"]}},
+    "sounds": {{tag: [[e.sample_rate, e.length_frames] for e in found.Audio(tag)] for tag in found.Tags()["audio"]}},
     "texts": [tag for tag in found.Tags()["tensors"] if not tag.startswith("_hparams_")],
     "hparams": hparams,
 }}))
@@ -503,6 +560,8 @@ def test_tensorboard_reads_every_point_of_an_export(client: Client, tmp_path: Pa
         arriving.media("picture", picture, step=1, kind="image", mime="image/png", at=at, meta=meta)
         counted = json.dumps({"edges": [0, 1, 2], "counts": [3, 4]}).encode()
         arriving.media("weights", counted, step=1, kind="histogram", mime="application/json", at=at)
+        sound, about = encode_audio(np.zeros(800), rate_hz=8000)
+        arriving.media("hum", sound, step=1, kind="audio", mime="audio/wav", at=at, meta=about)
         arriving.media("sample", b"Once", step=1, kind="text", mime="text/plain", at=at)
 
     (path,) = export_runs(client, [client.index.get(arriving.id)], tmp_path / "out")
@@ -512,6 +571,7 @@ def test_tensorboard_reads_every_point_of_an_export(client: Client, tmp_path: Pa
     assert [(step, value) for step, value, _ in seen["scalars"]["loss"]] == list(enumerate(values.tolist()))
     assert seen["scalars"]["huge"][0][1] == float("inf")
     assert (seen["images"], seen["histograms"], seen["texts"]) == ({"picture": [6]}, {"weights": [7.0]}, ["sample"])
+    assert seen["sounds"] == {"hum": [[8000.0, 800]]}
     assert seen["hparams"] == {"optim.lr": 0.5, "kind": "adam", "deep": True}
 
 

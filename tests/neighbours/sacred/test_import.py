@@ -3,8 +3,11 @@
 import json
 import math
 import shutil
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,10 +20,11 @@ from runyard.bridges.intake import Imported
 from runyard.bridges.sacred.importing import reader_of, take_in
 from runyard.client import Client
 from runyard.client.runs import output_of
-from runyard.errors import UsageError
+from runyard.errors import RunyardError, UsageError
 from runyard.index import RunRow
 from runyard.records import RunState
 from tests.neighbours.sacred.running import run_sacred, surroundings
+from tests.postgresql import PostgreSQL
 
 BEGAN = datetime(2020, 5, 3, 12, 0)  # UTC, as Sacred writes it
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -104,6 +108,113 @@ def test_what_a_tinydb_observer_wrote_is_here(written: Path, client: Client) -> 
     assert (files["weights.bin"], files["sources/train.py"]) == (b"weights", (written / "train.py").read_bytes())
 
 
+SQL = """
+from sacred.observers import SqlObserver
+ex.observers.append(SqlObserver("{url}"))
+
+@ex.command
+def measured(_run, fail):
+    print("begins")
+    _run.info["window"] = np.arange(3.0)
+    with open("weights.bin", "wb") as file:
+        file.write(b"weights\\0")
+    _run.add_artifact("weights.bin")
+    _run.open_resource("weights.bin").close()
+    if fail:
+        raise ValueError("diverged")
+    return 0.5
+
+ex.run("measured", config_updates={{"lr": 0.2}})
+try:
+    ex.run("measured", config_updates={{"fail": True}})
+except ValueError:
+    pass
+"""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def sql_source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of a database that nothing is in."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'runs.db'}"
+        return
+    server: PostgreSQL = request.getfixturevalue("postgresql_server")
+    with server.database() as url:
+        yield url
+
+
+def test_what_an_sql_observer_wrote_is_here(sql_source: str, sacred: Path, client: Client, tmp_path: Path) -> None:
+    url = sql_source.replace("postgresql://", "postgresql+psycopg://")
+    run_sacred(sacred, tmp_path, SQL.format(url=url))
+
+    done = imported(client, sql_source)
+
+    assert (done.new, done.problems) == (2, [])
+    completed, failed = rows(client)
+    assert (completed.state, failed.state, failed.reason) == ("COMPLETED", "FAILED", "ValueError: diverged")
+    assert (completed.config["optim"], completed.config["lr"]) == ({"name": "adam", "betas": [0.9, 0.99]}, 0.2)
+    assert (completed.experiment, completed.summary["result"].last, completed.seed) == (
+        "weld",
+        0.5,
+        completed.config["seed"],
+    )
+    assert completed.labels["info.window"] == "[0.0, 1.0, 2.0]"
+    files = {
+        file.name: client.artifacts.path(file.sha256).read_bytes() for file in client.index.artifacts(completed.id)
+    }
+    assert files["weights.bin"] == files["resources/weights.bin"] == b"weights\0"
+    assert files["sources/train.py"] == (tmp_path / "train.py").read_bytes()
+    failure = client.index.failure(failed.id)
+    assert failure is not None
+    assert "\n    raise ValueError" in failure.traceback
+    assert "\n\n" not in failure.traceback
+    assert (imported(client, sql_source).known, imported(client, sql_source).new) == (2, 0)
+
+
+def test_damaged_rows_of_an_sql_observer_are_listed_with_their_place(
+    sacred: Path, client: Client, tmp_path: Path
+) -> None:
+    path = tmp_path / "runs.db"
+    run_sacred(sacred, tmp_path, SQL.format(url=f"sqlite:///{path}"))
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE run SET config = '{\"lr\": 0.' WHERE run_id = '0'")
+        database.execute("UPDATE run SET captured_out = CAST(x'ff' AS TEXT) WHERE run_id = '2'")
+        database.execute("UPDATE artifact SET content = NULL")
+
+    done = imported(client, str(path))  # a path will do
+
+    assert done.new == 2
+    assert [problem.startswith(f"sqlite:///{path}, run ") for problem in done.problems] == [True] * 3
+    assert sum("its config cannot be read" in problem for problem in done.problems) == 1
+    assert sum("weights.bin: its content is not in the database" in problem for problem in done.problems) == 2
+    failed = next(row for row in rows(client) if row.state is RunState.FAILED)
+    assert "".join(output_of(client.folder(failed.id).attempt(1))) == "\ufffd"
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("sqlite:///none.db", "There is no file"),
+        ("sqlite://", "names no database"),
+        ("sqlite:///{here}", "holds no runs of Sacred's SqlObserver"),
+        ("{here}.txt", "is a file and no database of SQLite"),
+        ("postgresql://lab:secret@/x?host={here}", "cannot be used"),
+        ("mssql+nonsense://x/y", "does not know"),
+        ("mysql://lab/x", "the Python module MySQLdb"),
+    ],
+)
+def test_what_is_no_database_of_an_sql_observer_is_told_so(source: str, told: str, tmp_path: Path) -> None:
+    other = tmp_path / "other.db"
+    (tmp_path / "other.db.txt").write_text("text")
+    with closing(sqlite3.connect(other)) as database, database:
+        database.execute("CREATE TABLE runs (id)")
+
+    with pytest.raises(RunyardError, match=told) as problem:
+        reader_of(source.format(here=other))
+
+    assert "secret" not in str(problem.value)
+
+
 def test_importing_again_brings_nothing_twice_and_stores_sources_once(
     written: Path, mongo: str, client: Client
 ) -> None:
@@ -140,6 +251,7 @@ def test_the_command_line_imports_with_its_exit_code(written: Path, mongo: str, 
     )
     assert nowhere.returncode == 4
     assert "Traceback" not in nowhere.stderr
+    assert nowhere.stderr.rstrip().endswith("cannot be used: 127.0.0.1:9: [Errno 111] Connection refused.")
 
 
 def test_ids_of_any_type_are_runs_of_their_own(db: Any, mongo: str, client: Client) -> None:

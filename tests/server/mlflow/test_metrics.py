@@ -43,6 +43,8 @@ def test_an_exactly_equal_point_comes_once(api: Api) -> None:
         api.metric(run_id, "m", value, step=1, at=5)
 
     assert history(api, run_id) == [(5, 1, 1.0), (5, 1, 2.0), (5, 1, "NaN")]
+    api.post("runs/log-batch", run_id=run_id, metrics=[{"key": "n", "value": 1, "timestamp": 5, "step": 1}] * 3)
+    assert history(api, run_id, "n") == [(5, 1, 1.0)]
 
 
 def test_a_history_comes_in_pages(api: Api) -> None:

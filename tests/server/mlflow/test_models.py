@@ -88,6 +88,24 @@ def test_metrics_of_a_model_show_in_the_model_and_in_its_run(api: Api) -> None:
     ]
 
 
+def test_where_no_models_are_there_is_nothing_to_find(api: Api) -> None:
+    assert api.post("logged-models/search", experiment_ids=["0"], filter="name = 'artifacts'") == {}
+
+
+def test_pages_of_models_end_and_their_tokens_belong_to_one_question(api: Api) -> None:
+    for name in ("a", "b", "c"):
+        a_model(api, name=name)
+    first = api.post("logged-models/search", experiment_ids=["0"], max_results=2)
+    token = first["next_page_token"]
+
+    second = api.post("logged-models/search", experiment_ids=["0"], max_results=2, page_token=token)
+
+    assert sorted(each["info"]["name"] for each in first["models"] + second["models"]) == ["a", "b", "c"]
+    assert "next_page_token" not in second
+    assert "next_page_token" not in api.post("logged-models/search", experiment_ids=["0"], max_results=3)
+    api.refused("logged-models/search", "page token", experiment_ids=["0"], filter="name = 'a'", page_token=token)
+
+
 def test_models_are_found(api: Api) -> None:
     run_id = api.run()
     first = a_model(api, run_id, name="one", params=[{"key": "depth", "value": "3"}])
@@ -232,12 +250,11 @@ def test_limits_of_a_dataset(api: Api, field: str, length: int) -> None:
 def test_a_dataset_just_within_the_limits_is_taken(api: Api) -> None:
     run_id = api.run()
 
-    api.post(
-        "runs/log-inputs", run_id=run_id, datasets=[a_dataset(name="n" * 500, digest="d" * 36, source="s" * 65_535)]
-    )
+    longest = {"name": 500, "digest": 36, "source": 65_535, "schema": 1_048_575, "profile": 16_777_215}
+    api.post("runs/log-inputs", run_id=run_id, datasets=[a_dataset(**{name: "x" * n for name, n in longest.items()})])
 
     (found,) = api.get("runs/get", run_id=run_id)["run"]["inputs"]["dataset_inputs"]
-    assert len(found["dataset"]["source"]) == 65_535
+    assert {name: len(found["dataset"][name]) for name in longest} == longest
 
 
 def test_what_a_dataset_lacks_is_named(api: Api) -> None:

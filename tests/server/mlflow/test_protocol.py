@@ -1,8 +1,12 @@
 """How requests and answers look, whatever they are about."""
 
+import json
+
 import pytest
 
+from runyard.errors import ConflictError, LoginNeeded, NotAllowed, NotFound, TooManyAttempts, UsageError
 from runyard.server.mlflow import ENDPOINTS
+from runyard.server.mlflow.errors import MlflowError, told
 from tests.server.mlflow.conftest import Api
 
 
@@ -18,6 +22,22 @@ def test_what_is_not_there_is_told_in_the_dialect(api: Api) -> None:
     assert response.json()["error_code"] == "ENDPOINT_NOT_FOUND"
 
 
+@pytest.mark.parametrize("path", ["registered-models/create", "model-versions/search", "traces"])
+def test_what_is_no_tracking_is_told_so(api: Api, path: str) -> None:
+    message = api.post(path, 404, name="x")["message"]
+
+    assert message.startswith(f"Runyard has no '{path}'")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PATCH"])
+@pytest.mark.parametrize("path", ["/api/2.0/mlflow/experiments/search", "/api/2.0/mlflow-artifacts/artifacts"])
+def test_a_client_that_names_no_project_is_told_where_to_go(api: Api, method: str, path: str) -> None:
+    answer = api.served.http.request(method, path, json={"max_results": 1})
+
+    assert (answer.status_code, answer.json()["error_code"]) == (404, "ENDPOINT_NOT_FOUND")
+    assert f"MLFLOW_TRACKING_URI to http://127.0.0.1:{api.served.port}/mlflow/PROJECT" in answer.json()["message"]
+
+
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
 def test_a_body_of_another_kind_is_refused(api: Api, kind: str) -> None:
     answer = api.send("POST", "/api/2.0/mlflow/runs/create", content=b"{}", headers={"Content-Type": kind})
@@ -28,6 +48,15 @@ def test_a_body_of_another_kind_is_refused(api: Api, kind: str) -> None:
     assert answer.status_code == 403  # what a form of any page could send
     assert with_header.status_code == 400
     assert with_header.json()["error_code"] == "BAD_REQUEST"
+
+
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+def test_a_change_of_another_kind_is_refused_whatever_its_method(api: Api, method: str) -> None:
+    path = "/api/2.0/mlflow/logged-models/m-0"
+
+    answer = api.send(method, path, content=b"status=x", headers={"Content-Type": "text/plain"})
+
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "BAD_REQUEST")
 
 
 @pytest.mark.parametrize("body", [b"{", b"[1]", b'"x"', b"\xff", b"[" * 5000])
@@ -73,6 +102,7 @@ def test_the_page_of_mlflow_is_told_the_same(api: Api) -> None:
     paths = {(each.method, each.path) for each in ENDPOINTS}
 
     core = {(method, path) for method, path in paths if path.startswith("/api/2.0/mlflow/")}
+    core |= {(method, path) for method, path in paths if path.startswith("/api/2.0/mlflow-artifacts/")}
     assert {(method, f"/ajax-{path[1:]}") for method, path in core} <= paths
     assert api.send("GET", "/ajax-api/2.0/mlflow/runs/get", params={"run_id": run_id}).json() == api.get(
         "runs/get", run_id=run_id
@@ -179,6 +209,10 @@ def test_an_experiment_of_any_number_is_not_there_and_breaks_nothing(api: Api, n
     response = api.send("GET", "/api/2.0/mlflow/experiments/get", params={"experiment_id": str(number)})
 
     assert response.status_code in (400, 404)
+    for path in ("experiments/delete", "experiments/update", "runs/create", "logged-models"):
+        document = {"experiment_id": str(number), "new_name": "x"}
+        assert api.send("POST", f"/api/2.0/mlflow/{path}", json=document).status_code in (400, 404), path
+    assert api.post("runs/search", experiment_ids=[str(number)]) == {}
 
 
 def test_every_endpoint_answers_nonsense_with_a_refusal(api: Api) -> None:
@@ -191,6 +225,31 @@ def test_every_endpoint_answers_nonsense_with_a_refusal(api: Api) -> None:
             more = {"params": document} if endpoint.method == "GET" else {"json": document}
             response = api.send(endpoint.method, path.replace("{step}", "create"), **more)
             assert response.status_code < 500 or response.status_code == 501, (endpoint.path, document, response.text)
+
+
+@pytest.mark.parametrize(
+    ("problem", "status", "code"),
+    [
+        (MlflowError("x"), 400, "INVALID_PARAMETER_VALUE"),
+        (UsageError("x"), 400, "INVALID_PARAMETER_VALUE"),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "x"), 400, "INVALID_PARAMETER_VALUE"),
+        (OverflowError("x"), 400, "INVALID_PARAMETER_VALUE"),
+        (LoginNeeded("x"), 401, "UNAUTHENTICATED"),
+        (NotAllowed("x"), 403, "PERMISSION_DENIED"),
+        (NotFound("x"), 404, "RESOURCE_DOES_NOT_EXIST"),
+        (ConflictError("x"), 409, "RESOURCE_CONFLICT"),
+        (TooManyAttempts("x", retry_after_s=1), 429, "REQUEST_LIMIT_EXCEEDED"),
+        (OSError(28, "No space left"), 507, "TEMPORARILY_UNAVAILABLE"),
+        (ZeroDivisionError("x"), 500, "INTERNAL_ERROR"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_each_problem_has_its_status_and_its_code(problem: Exception, status: int, code: str) -> None:
+    told_status, body = told(problem)
+
+    document = json.loads(body)
+    assert (told_status, document["error_code"]) == (status, code)
+    assert document["message"]
 
 
 def test_the_address_that_clients_print_leads_to_the_dashboard(api: Api) -> None:

@@ -59,6 +59,16 @@ def test_an_end_is_told_truthfully(api: Api, status: str, state: str) -> None:
     assert row.ended_at == datetime.fromtimestamp(1_700_000_060, UTC)
 
 
+def test_a_run_may_be_announced_before_it_runs(api: Api) -> None:
+    run_id = api.run()
+
+    info = api.post("runs/update", run_id=run_id, status="SCHEDULED")["run_info"]
+
+    assert info["status"] == "SCHEDULED"
+    assert api.found("status = 'SCHEDULED'") == [info["run_name"]]
+    api.refused("runs/update", "Invalid value \"DONE\" for parameter 'status'", run_id=run_id, status="DONE")
+
+
 def test_a_run_that_goes_on_after_its_end_runs_again(api: Api) -> None:
     run_id = api.run()
     api.metric(run_id, "loss", 1.0, step=0)

@@ -28,6 +28,11 @@ def test_runs_of_runyard_are_seen_with_their_settings_and_numbers(shared_team: T
     assert len(shared_team.ask("GET", f"{api}/metrics/get-history", "mia", params=points).json()["metrics"]) == 40
 
 
+def test_health_and_version_are_told_without_a_token(shared_team: Team) -> None:
+    for path in ("health", "version"):
+        assert shared_team.ask("GET", f"/mlflow/{PRIVATE}/{path}").status_code == 200
+
+
 def test_who_may_only_look_writes_nothing(shared_team: Team) -> None:
     answer = shared_team.ask("POST", f"/mlflow/{OPEN}/api/2.0/mlflow/runs/create", "vic", {})
 

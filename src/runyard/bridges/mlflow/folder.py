@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from runyard.bridges.mlflow.model import RUNNING, STATUSES, Artifact, Points, TheirRun
+from runyard.bridges.mlflow.model import RUNNING, STATUSES, Artifact, Points, TheirRun, check_asked
 from runyard.errors import UsageError
 
 _META = "meta.yaml"
@@ -26,26 +26,26 @@ class FolderReader:
         UsageError: it is no folder of MLflow's.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, experiments: Sequence[str] = ()) -> None:
         self.problems: list[str] = []
         inner = folder / "mlruns"
         self._root = inner if inner.is_dir() else folder
         if not self._root.is_dir():
             raise UsageError(f"There is no folder {folder}. Name the folder `mlruns`, an SQLite file, or an address.")
-        self._folders = [run for experiment in _sorted(self._root) for run in self._runs_of(experiment)]
-        if not self._folders and not any((each / _META).exists() for each in _sorted(self._root)):
+        self._folders = [run for experiment in self._sorted(self._root) for run in self._runs_of(experiment)]
+        if not self._folders and not any((each / _META).exists() for each in self._sorted(self._root)):
             raise UsageError(f"{folder} is no folder of MLflow runs: none of its folders holds a {_META}.")
+        self._names = {each: self._experiment(each) for each in {run.parent for run in self._folders}}
+        check_asked(experiments, [name for name in self._names.values() if name is not None], str(folder))
+        if experiments:
+            self._folders = [run for run in self._folders if self._names[run.parent] in experiments]
 
     def count(self) -> int:
         return len(self._folders)
 
     def runs(self) -> Iterator[TheirRun]:
-        names: dict[Path, str | None] = {}
         for folder in self._folders:
-            experiment = folder.parent
-            if experiment not in names:
-                names[experiment] = self._experiment(experiment)
-            name = names[experiment]
+            name = self._names[folder.parent]
             meta = self._meta(folder / _META) if name is not None else None
             if meta is not None and name is not None and meta.get("lifecycle_stage") != _DELETED:
                 yield self._run(folder, meta, name)
@@ -56,8 +56,19 @@ class FolderReader:
     def _runs_of(self, experiment: Path) -> list[Path]:
         if experiment.name.startswith(".") or experiment.name in _NOT_RUNS:
             return []
-        runs = [each for each in _sorted(experiment) if each.name not in _NOT_RUNS and not each.name.startswith(".")]
+        runs = [
+            each for each in self._sorted(experiment) if each.name not in _NOT_RUNS and not each.name.startswith(".")
+        ]
         return [each for each in runs if (each / _META).exists() or (each / "metrics").is_dir()]
+
+    def _sorted(self, folder: Path) -> list[Path]:
+        try:
+            return _sorted(folder)
+        except FileNotFoundError:  # it went away in this moment
+            return []
+        except OSError as problem:
+            self.problems.append(f"{folder} cannot be read: {problem.strerror}.")
+            return []
 
     def _experiment(self, folder: Path) -> str | None:
         """Its name; None if it is deleted. Without its meta file the name of the folder has to do."""

@@ -30,21 +30,27 @@ _LARGEST_MS = (2**63 - 1) // 1_000_000
 _EARLIEST_MS = 0
 
 
-def reader_of(source: str, *, artifacts: Path | None = None) -> Reader:
+def reader_of(source: str, *, artifacts: Path | None = None, experiments: Sequence[str] = ()) -> Reader:
     """What reads a source: an address, `sqlite:///FILE` or the path of an SQLite file, or a folder.
 
+    Args:
+        artifacts: where the files of an SQLite store lie.
+        experiments: only these, by name; empty: all.
+
     Raises:
-        UsageError: there is nothing there, or something else.
+        UsageError: there is nothing there, or something else, or no experiment of such a name.
         ServiceError: the server cannot be reached.
     """
     if source.startswith(("http://", "https://")):
-        return RestReader(source)
+        return RestReader(source, experiments=experiments)
     if source.startswith(_SQLITE):
-        return SqliteReader(Path(source.removeprefix(_SQLITE)), artifacts=artifacts)
+        return SqliteReader(Path(source.removeprefix(_SQLITE)), artifacts=artifacts, experiments=experiments)
     if "://" in source and not source.startswith("file://"):
         raise UsageError(f"'{source}' is no source. Name an address, sqlite:///FILE, or the folder `mlruns`.")
     path = Path(source.removeprefix("file://"))
-    return SqliteReader(path, artifacts=artifacts) if path.is_file() else FolderReader(path)
+    if path.is_file():
+        return SqliteReader(path, artifacts=artifacts, experiments=experiments)
+    return FolderReader(path, experiments=experiments)
 
 
 def take_in(
@@ -52,13 +58,11 @@ def take_in(
     reader: Reader,
     *,
     project: str,
-    experiments: Sequence[str] = (),
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Imported:
     """Bring all runs of a reader into a project.
 
     Args:
-        experiments: only these, by name; empty: all.
         progress: called with how many runs are done, and of how many.
 
     Raises:
@@ -67,13 +71,12 @@ def take_in(
     done = Imported()
     total = reader.count()
     for number, theirs in enumerate(reader.runs(), start=1):
-        if not experiments or theirs.experiment in experiments:
-            try:
-                _take_run(client, theirs, project, done)
-            except ServiceError:
-                raise
-            except (RunyardError, ValueError, OSError) as problem:
-                done.problems.append(f"run {theirs.id} ({theirs.name}) was not taken in whole: {problem}")
+        try:
+            _take_run(client, theirs, project, done)
+        except ServiceError:
+            raise
+        except (RunyardError, ValueError, OSError) as problem:
+            done.problems.append(f"run {theirs.id} ({theirs.name}) was not taken in whole: {problem}")
         progress(number, total)
     done.problems = [*reader.problems, *done.problems]
     return done

@@ -1,11 +1,14 @@
 """What the three readers give: runs as MLflow has them, read piece by piece."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from runyard.errors import UsageError
+
 RUNNING, SCHEDULED, FINISHED, FAILED, KILLED = "RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"
+_MOST_NAMED = 20
 STATUSES = (RUNNING, SCHEDULED, FINISHED, FAILED, KILLED)  # their numbers in files count from 1
 
 
@@ -50,6 +53,19 @@ class TheirRun:
 
 class Unreadable(Exception):
     """Something that cannot be read: `str()` of it says what, where and why."""
+
+
+def check_asked(asked: Iterable[str], there: Iterable[str], place: str) -> None:
+    """Whether experiments that were asked for are there.
+
+    Raises:
+        UsageError: one is not; the message lists those that are.
+    """
+    names = sorted(set(there))
+    for name in asked:
+        if name not in names:
+            shown = ", ".join(repr(each) for each in names[:_MOST_NAMED]) + (", …" if len(names) > _MOST_NAMED else "")
+            raise UsageError(f"{place} has no experiment {name!r}. It has: {shown or 'none'}.")
 
 
 class Reader(Protocol):

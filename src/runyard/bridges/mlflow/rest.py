@@ -6,14 +6,14 @@ import os
 import posixpath
 import ssl
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
 
-from runyard.bridges.mlflow.model import Artifact, Points, TheirRun, Unreadable
+from runyard.bridges.mlflow.model import Artifact, Points, TheirRun, Unreadable, check_asked
 from runyard.errors import LoginNeeded, NotAllowed, ServiceError, UsageError
 
 _PROXY = "mlflow-artifacts"
@@ -134,16 +134,25 @@ class Api:
 class RestReader:
     """The runs of a server."""
 
-    def __init__(self, uri: str) -> None:
+    def __init__(self, uri: str, *, experiments: Sequence[str] = ()) -> None:
         self.problems: list[str] = []
         self._api = Api(uri)
+        try:
+            self._list(experiments)
+        except BaseException:
+            self.close()
+            raise
+
+    def _list(self, experiments: Sequence[str]) -> None:
         self._experiments = {
             str(each["experiment_id"]): str(each.get("name", each["experiment_id"]))
             for each in self._paged("experiments/search", "experiments", {"view_type": "ACTIVE_ONLY"})
         }
+        check_asked(experiments, self._experiments.values(), self._api.uri)
         self._found = [
             each
-            for number in self._experiments
+            for number, name in self._experiments.items()
+            if not experiments or name in experiments
             for each in self._paged(
                 "runs/search",
                 "runs",

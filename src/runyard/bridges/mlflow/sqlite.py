@@ -3,20 +3,21 @@
 import math
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from runyard.bridges.mlflow.folder import files_below
-from runyard.bridges.mlflow.model import Artifact, Points, TheirRun
+from runyard.bridges.mlflow.model import Artifact, Points, TheirRun, check_asked
 from runyard.errors import UsageError
 
 _RUNS = """
     SELECT r.*, e.name AS experiment_name FROM runs r JOIN experiments e ON e.experiment_id = r.experiment_id
     WHERE r.lifecycle_stage = 'active' AND e.lifecycle_stage = 'active' ORDER BY r.experiment_id, r.start_time
 """
+_EXPERIMENTS = "SELECT name FROM experiments WHERE lifecycle_stage = 'active'"
 _PROXY = "mlflow-artifacts"
 _PROXY_FOLDER = "mlartifacts"  # where `mlflow server` keeps what comes through it
 
@@ -28,7 +29,7 @@ class SqliteReader:
         UsageError: there is no such file, or it is not MLflow's.
     """
 
-    def __init__(self, path: Path, *, artifacts: Path | None = None) -> None:
+    def __init__(self, path: Path, *, artifacts: Path | None = None, experiments: Sequence[str] = ()) -> None:
         self.problems: list[str] = []
         if not path.is_file():
             raise UsageError(f"There is no file {path}. An SQLite file is named as in sqlite:///mlflow.db.")
@@ -37,10 +38,17 @@ class SqliteReader:
         self._database = sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True)
         self._database.row_factory = sqlite3.Row
         try:
-            self._found = [dict(row) for row in self._database.execute(_RUNS)]
+            names = [str(row["name"]) for row in self._database.execute(_EXPERIMENTS)]
+            found = [dict(row) for row in self._database.execute(_RUNS)]
         except sqlite3.DatabaseError as problem:
             self._database.close()
             raise UsageError(f"{path} is no database of MLflow runs: {problem}.") from None
+        try:
+            check_asked(experiments, names, str(path))
+        except UsageError:
+            self._database.close()
+            raise
+        self._found = [each for each in found if not experiments or each["experiment_name"] in experiments]
 
     def count(self) -> int:
         return len(self._found)

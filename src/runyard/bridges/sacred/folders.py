@@ -37,6 +37,8 @@ class FolderReader:
             NotFound: there is no folder, or no run of Sacred in it.
         """
         self.problems: list[str] = []
+        if folder.is_file():
+            raise UsageError(f"{folder} is a file and no database of SQLite. Name the folder of a FileStorageObserver.")
         if not folder.is_dir():
             raise NotFound(f"There is no folder {folder}. Name the one that was given to FileStorageObserver.")
         self._root = folder.resolve()

@@ -16,6 +16,7 @@ from runyard.bridges.intake import Arriving, Foreign, Imported, begin
 from runyard.bridges.sacred.folders import FolderReader, TinyDbReader, is_tinydb
 from runyard.bridges.sacred.names import numbered, series_name, tags_of
 from runyard.bridges.sacred.originals import Original, Reader, Series, Unreadable
+from runyard.bridges.sacred.sql import SqlReader, is_sqlite
 from runyard.bridges.sacred.values import moment, plain, times_ns
 from runyard.client import Client
 from runyard.errors import JournalDamaged, MissingExtra, RunyardError, ServiceError, UsageError
@@ -34,17 +35,29 @@ _ENDS = {
     "INTERRUPTED": RunState.STOPPED,
 }
 _OPEN = ("QUEUED", "RUNNING")
+_SQL = (
+    "sqlite:",
+    "postgresql:",
+    "postgresql+",
+    "postgres:",
+    "mysql:",
+    "mysql+",
+    "mariadb:",
+    "mariadb+",
+    "mssql",
+    "oracle",
+)
 _MOST_LABELS = 200
 _LONGEST_LABEL = 500
 _LARGEST_STEP = 2**63 - 1
 
 
 def reader_of(source: str, *, prefix: str | None = None) -> Reader:
-    """What reads a source: `mongodb://…`, or the folder of a FileStorageObserver or TinyDbObserver.
+    """What reads a source: a MongoDB, a folder of FileStorageObserver or TinyDbObserver, a database of SqlObserver.
 
     Raises:
         UsageError: there is nothing there, or something else.
-        MissingExtra: pymongo is needed.
+        MissingExtra: pymongo or psycopg is needed.
         ServiceError: the database cannot be used.
     """
     if source.startswith(("mongodb://", "mongodb+srv://")):
@@ -53,10 +66,17 @@ def reader_of(source: str, *, prefix: str | None = None) -> Reader:
         except ImportError:
             raise MissingExtra(extra="mongo", purpose="Reading Sacred's MongoDB") from None
         return MongoReader(source, prefix=prefix)
+    if source.startswith(_SQL):
+        return SqlReader(source)
     if "://" in source and not source.startswith("file://"):
-        raise UsageError(f"'{source}' is no source. Name mongodb://HOST/DATABASE, or a folder that an observer wrote.")
-    folder = Path(source.removeprefix("file://"))
-    return TinyDbReader(folder) if is_tinydb(folder) else FolderReader(folder)
+        raise UsageError(
+            f"'{source}' is no source. Name mongodb://HOST/DATABASE, a folder that an observer wrote, or "
+            "sqlite:///FILE or postgresql://HOST/DATABASE of an SqlObserver."
+        )
+    path = Path(source.removeprefix("file://"))
+    if is_sqlite(path):
+        return SqlReader(f"sqlite:///{path.absolute()}")
+    return TinyDbReader(path) if is_tinydb(path) else FolderReader(path)
 
 
 def take_in(
@@ -154,6 +174,7 @@ class _Incoming:
         config = plain(self._part("config"))
         command = str(self._document.get("command") or meta.get("command") or "main")
         name = _text(experiment.get("name")) or "sacred"
+        mainfile = _text(experiment.get("mainfile"))
         queued = moment(meta.get("queue_time"))
         asked = min((each for each in (self._began, queued) if each is not None), default=self._heard)
         repositories = [each for each in _listed(experiment.get("repositories")) if isinstance(each, Mapping)]
@@ -168,7 +189,7 @@ class _Incoming:
             config=config if isinstance(config, dict) else {},
             seed=seed if isinstance(seed, int) and not isinstance(seed, bool) else None,
             host=_text(host.get("hostname")),
-            command=("python", _text(experiment.get("mainfile")) or "main.py", command),
+            command=("python", mainfile, command) if mainfile else (),
             entry=command,
             commit=next((_text(each.get("commit")) for each in repositories if each.get("commit")), None),
             is_dirty=any(each.get("dirty") is True for each in repositories),

@@ -98,7 +98,6 @@ class Mirror:
         Raises:
             PyMongoError: the database is away, or takes nothing. What was brought is remembered.
         """
-        now = now or datetime.now(UTC)
         found = Look()
         save_at = monotonic() + _SAVE_S
         self._client.refresh()
@@ -108,7 +107,7 @@ class Mirror:
             self._recognise(rows)
             self._take_edits(rows, found)
             for number, row in enumerate(rows, start=1):
-                self._bring(row, now, found)
+                self._bring(row, now or datetime.now(UTC), found)  # a first look may take minutes
                 progress(number, len(rows))
                 if monotonic() > save_at:
                     self._state.save()

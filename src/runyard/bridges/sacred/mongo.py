@@ -22,6 +22,7 @@ from runyard.errors import NotFound, ServiceError, UsageError
 
 TIMEOUT_MS = 10_000
 _RUNS = re.compile(r"^(?P<prefix>.*[._])?runs$")
+_MACHINERY = re.compile(r"\s*\(configured timeouts|, Timeout: |, Topology Description: |, full error: ")
 _AT_ONCE_BYTES = 8 << 20  # larger files go through one on the disk
 _NOT_SACRED = ("admin", "config", "local")
 
@@ -90,7 +91,13 @@ def database_of(client: "MongoClient[Document]", uri: str) -> str:
 
 def away(uri: str, problem: Exception) -> ServiceError:
     """What to say when a MongoDB cannot be used."""
-    return ServiceError(f"{without_password(uri)} cannot be used: {str(problem)[:300]}")
+    return ServiceError(f"{without_password(uri)} cannot be used: {why(problem)}")
+
+
+def why(problem: Exception) -> str:
+    """A driver's message without its settings and the state of its machinery, ended by a full stop."""
+    told = _MACHINERY.split(str(problem), maxsplit=1)[0]
+    return f"{told[:300].rstrip('. ')}."
 
 
 class MongoReader:

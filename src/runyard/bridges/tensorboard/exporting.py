@@ -1,4 +1,4 @@
-"""From runs to event files, which TensorBoard shows: scalars, images, histograms, texts and hyperparameters."""
+"""From runs to event files, which TensorBoard shows: scalars, images, sounds, histograms, texts and hyperparameters."""
 
 import json
 import re
@@ -137,6 +137,12 @@ def _image(key: str, data: bytes, meta: Mapping[str, Any]) -> bytes:
     return put_bytes(1, key) + put_bytes(4, image)
 
 
+def _audio(key: str, data: bytes, meta: Mapping[str, Any]) -> bytes:
+    size = put_float(1, float(meta.get("rate_hz") or 0)) + put_int(2, int(meta.get("channels") or 1))
+    audio = size + put_int(3, int(meta.get("frames") or 0)) + put_bytes(4, data) + put_bytes(5, "audio/wav")
+    return put_bytes(1, key) + put_bytes(6, audio)
+
+
 def _text(key: str, data: bytes, meta: Mapping[str, Any]) -> bytes:
     tensor = put_int(1, _DT_STRING) + put_bytes(2, put_bytes(2, put_int(1, 1))) + put_bytes(8, data)
     return _plugin_value(key, "text", tensor=tensor)
@@ -159,6 +165,7 @@ def _histogram(key: str, data: bytes, meta: Mapping[str, Any]) -> bytes:
 _MEDIA: dict[str, Callable[[str, bytes, Mapping[str, Any]], bytes]] = {
     "image": _image,
     "figure": _image,
+    "audio": _audio,
     "text": _text,
     "histogram": _histogram,
 }

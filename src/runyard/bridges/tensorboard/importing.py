@@ -7,7 +7,7 @@ runs themselves: points and pictures that are known are not brought again.
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 
 from runyard.bridges import intake
 from runyard.bridges.intake import Arriving, Came, Foreign
+from runyard.bridges.kinds import kind_of, mime_of
 from runyard.bridges.protobuf import NotAMessage
 from runyard.bridges.tensorboard import columns
 from runyard.bridges.tensorboard.framing import Block, RecordFile
@@ -26,13 +27,16 @@ from runyard.bridges.tensorboard.messages import (
     Hyperparameters,
     Number,
     Picture,
+    PrecisionRecall,
     Reader,
     SessionEnd,
+    Sound,
     Text,
 )
 from runyard.client import Client
-from runyard.errors import JournalDamaged, NotFound
+from runyard.errors import JournalDamaged, NotFound, UsageError
 from runyard.records import RunState
+from runyard.tracking.media.curve import encode_curve
 from runyard.tracking.media.histogram import histogram_from
 from runyard.tracking.values import MAX_NAME_LENGTH
 
@@ -149,6 +153,7 @@ class _Incoming:
         self._state: RunState | None = None
         self._arriving: Arriving | None = None
         self._is_ended = self._is_trashed = self._is_reported = False
+        self._untold: Came | None = None
         run_id = intake.find(client, project, self._source)
         if run_id is not None:
             row = client.index.get(run_id)
@@ -201,9 +206,19 @@ class _Incoming:
         """The files that are there, in the order of their names."""
         for path in sorted(path for path in self._folder.glob(PATTERN) if path.is_file()):
             if path not in self._files:
-                known = Came() if self._arriving is None else self._arriving.known.sources.get(path.name, Came())
-                self._files[path] = _File(path, known)
+                self._files[path] = _File(path, self._came(path))
         return [self._files[path] for path in sorted(self._files)]
+
+    def _came(self, path: Path) -> Came:
+        """What of a file was brought at an earlier import."""
+        if self._arriving is None:
+            return Came()
+        known = self._arriving.known
+        if known.sources:
+            return known.sources.get(path.name, Came())
+        # an import from before files were told: its points are those of all files, one after the other
+        self._untold = self._untold or Came(points=dict(known.points), media=set(known.media))
+        return replace(self._untold)
 
     def _is_quiet(self) -> bool:
         try:
@@ -313,16 +328,24 @@ class _Incoming:
                     run.configure(values, at=_moment(event.time_s))
                 case SessionEnd(status):
                     self._state = RunState.FAILED if status == FAILURE else RunState.COMPLETED
-                case Picture(data, number) if mime := _mime(data):
-                    self._media(run, file, f"{said.tag}/{number}" if number else said.tag, event, "image", mime, data)
-                case Picture():
-                    place = f"the picture {said.tag!r} at step {event.step}"
-                    report.skipped.append(f"{file.path}: {place} is neither PNG, JPEG nor GIF.")
+                case Picture(data, number) | Sound(data, number) if kind := kind_of(mime := mime_of(data)):
+                    self._media(run, file, f"{said.tag}/{number}" if number else said.tag, event, kind, mime, data)
+                case Picture() | Sound():
+                    what = "picture" if isinstance(said.content, Picture) else "sound"
+                    place = f"the {what} {said.tag!r} at step {event.step}"
+                    report.skipped.append(f"{file.path}: {place} is of no format that a browser knows.")
                 case Text(text):
                     self._media(run, file, said.tag, event, "text", "text/plain", text.encode())
                 case Histogram(counts, edges):
                     data, meta = histogram_from(counts, edges)
                     self._media(run, file, said.tag, event, "histogram", "application/json", data, meta)
+                case PrecisionRecall(precision, recall):
+                    try:
+                        data, meta = encode_curve(recall, precision, x_label="recall", y_label="precision")
+                    except UsageError as problem:
+                        report.skipped.append(f"{file.path}: the curve {said.tag!r} at step {event.step}: {problem}")
+                        continue
+                    self._media(run, file, said.tag, event, "curve", "application/json", data, meta)
                 case Number():
                     pass  # brought with the other points
 
@@ -347,14 +370,6 @@ class _Incoming:
 def _key(tag: str) -> str:
     """The name of a series: what cannot be in one becomes a space."""
     return "".join(each if each.isprintable() else " " for each in tag).strip()[:MAX_NAME_LENGTH] or "untitled"
-
-
-def _mime(data: bytes) -> str:
-    if data.startswith(b"\x89PNG"):
-        return "image/png"
-    if data.startswith(b"\xff\xd8"):
-        return "image/jpeg"
-    return "image/gif" if data.startswith(b"GIF8") else ""
 
 
 def _moment(seconds: float) -> datetime:

@@ -1,4 +1,4 @@
-"""What an event file holds: numbers, pictures, histograms, texts and hyperparameters, in both of their forms.
+"""What an event file holds: numbers, pictures, sounds, histograms, curves, texts and hyperparameters, in both forms.
 
 The old form has a field for each kind; the new one has tensors, and names the plugin that shows them. Field numbers
 are those of TensorFlow's event.proto, summary.proto and tensor.proto, and of the plugin for hyperparameters.
@@ -32,9 +32,25 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class Sound:
+    """`data` is a whole file, as a rule WAV."""
+
+    data: bytes
+    number: int = 0  # of several at one step
+
+
+@dataclass(frozen=True)
 class Histogram:
     counts: list[float]
     edges: list[float]  # one more
+
+
+@dataclass(frozen=True)
+class PrecisionRecall:
+    """Precision over recall, by growing recall; equally long."""
+
+    precision: list[float]
+    recall: list[float]
 
 
 @dataclass(frozen=True)
@@ -54,7 +70,7 @@ class SessionEnd:
     status: int
 
 
-Content = Number | Picture | Histogram | Text | Hyperparameters | SessionEnd
+Content = Number | Picture | Sound | Histogram | PrecisionRecall | Text | Hyperparameters | SessionEnd
 
 
 @dataclass(frozen=True)
@@ -84,6 +100,7 @@ class _Tensor:
 
 
 _NUMPY = {1: "<f4", 2: "<f8", 3: "<i4", 4: "u1", 5: "<i2", 6: "i1", 9: "<i8", 10: "?", 19: "<f2"}
+_ROWS_OF_PR = 6  # true and false positives, true and false negatives, precision, recall
 _VARINTS = {7, 10, 11, 16, 17}  # int_val, int64_val, bool_val, uint32_val, uint64_val
 
 
@@ -127,6 +144,8 @@ class Reader:
                 found = _picture(value)
             elif number == 5 and isinstance(value, memoryview):
                 found = _old_histogram(value)
+            elif number == 6 and isinstance(value, memoryview):
+                found = _sound(value)
             elif number == 8 and isinstance(value, memoryview):
                 tensor = _tensor(value)
             elif number == 9 and isinstance(value, memoryview):
@@ -165,6 +184,13 @@ def _picture(message: memoryview) -> Picture | None:
     for number, _, value, _ in fields(message):
         if number == 4:
             return Picture(protobuf.data(value))
+    return None
+
+
+def _sound(message: memoryview) -> Sound | None:
+    for number, _, value, _ in fields(message):
+        if number == 4:
+            return Sound(protobuf.data(value))
     return None
 
 
@@ -270,6 +296,12 @@ def _of_tensor(plugin: str, tensor: _Tensor) -> list[Content] | None:
         return [Number(float(tensor.numbers[-1]))]
     if plugin == "images":  # width, height, and as many pictures as there are
         return [Picture(each, number) for number, each in enumerate(tensor.strings[2:])]
+    if plugin == "pr_curves" and len(tensor.shape) == 2 and tensor.numbers.size == _ROWS_OF_PR * tensor.shape[1]:
+        rows = tensor.numbers.reshape(_ROWS_OF_PR, -1)[:, ::-1]  # thresholds grow, so recall falls
+        return [PrecisionRecall(rows[-2].tolist(), rows[-1].tolist())]
+    if plugin == "audio":  # a label stands beside each
+        sounds = tensor.strings[:: tensor.shape[1] if len(tensor.shape) == 2 else 1]
+        return [Sound(each, number) for number, each in enumerate(sounds)]
     if plugin == "text":
         return [Text("\n\n".join(each.decode("utf-8", "replace") for each in tensor.strings))]
     if plugin == "histograms":  # rows of left edge, right edge, count

@@ -1,25 +1,23 @@
 """Taking in the runs of W&B's run files: each once, however often it is brought.
 
-A run that had not ended brings what is new when it is brought again, and so does one that was resumed. Nothing outside
-of the folder that was named is read, unless the caller says so: a file can name any path of this machine.
+A run that had not ended brings what is new when it is brought again, and so does one that was resumed.
 """
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from runyard.bridges.intake import Arriving, Foreign, Imported, begin, checked_name, series_name, shortened
+from runyard.bridges.intake import Arriving, Foreign, Imported, begin, series_name, shortened
 from runyard.bridges.protobuf import NotAMessage
 from runyard.bridges.wandb import folders, media, messages, values
+from runyard.bridges.wandb.files import RunFiles
 from runyard.bridges.wandb.folders import Told
-from runyard.bridges.wandb.messages import ArtifactSaid, ItemReader
+from runyard.bridges.wandb.messages import ItemReader
 from runyard.client import Client
-from runyard.errors import JournalDamaged, RunyardError, ServiceError, UsageError
+from runyard.errors import JournalDamaged, RunyardError, ServiceError
 from runyard.index.diff import flatten
 from runyard.index.merge import nested
 from runyard.index.rows import from_ns, to_ns
@@ -29,14 +27,9 @@ from runyard.records import RunState
 QUIET_S = 600.0  # W&B measures the machine every few seconds; a file that nobody wrote to for so long has no writer
 DEFAULT_PROJECT = "wandb"
 
-_OWN_FILES = "wandb"  # the folder of a run's files that holds what W&B knew of it
-_OUTPUT_FILE = "output.log"
 _OUTPUT_CHARS = 1 << 16
 _TOLD_EVERY = 1 << 20  # bytes
 _INTERRUPTED = 255  # the exit code after Ctrl-C
-_OF_ITSELF = frozenset(
-    {"run_table", "wandb-history", "wandb-run", "job", "run"}
-)  # artifacts that W&B makes of what was logged
 _MOST_LABELS = 200
 _LONGEST_LABEL = 500
 _LONGEST_TAG = 200
@@ -99,15 +92,13 @@ class _Incoming:
     def __init__(self, told: Told, project: str, root: Path, *, outside: bool) -> None:
         self._told = told
         self._project = project
-        self._root = root if root.is_dir() else root.parent
-        self._outside = outside
+        self._files = RunFiles(told, root, outside=outside)
         self._passed: dict[str, int] = {}
         self._shown: dict[str, Any] = {}  # the last text or list of each name: told again when it changes
         self._journalled: set[str] = set()  # media files that became events
         self._printed = _Printed()
         self._last_step = 0
         self._names: set[str] = set()
-        self._elsewhere: list[str] = []
 
     def bring(self, client: Client, done: Imported, *, now_s: float) -> Iterator[int]:
         """Bring it; yields how many bytes are done."""
@@ -123,7 +114,7 @@ class _Incoming:
             has_ended = self._has_ended(now_s)
             if has_ended:
                 self._summarise(run, done)
-            self._bring_files(run)
+            self._files.bring(run, journalled=self._journalled, has_output=self._printed.passed > 0)
             if has_ended:
                 self._end(run)
         if run.is_new:
@@ -278,7 +269,7 @@ class _Incoming:
     def _other(self, run: Arriving, name: str, value: Any, step: int, time_ns: int) -> None:
         """Bring what is no number: media by their type, and text where it changes."""
         if isinstance(value, dict) and values.TYPE in value:
-            found = list(media.media_of(name, value, self._file))
+            found = list(media.media_of(name, value, self._files.find))
             for each in found:
                 self._journalled.update(each.files)
                 if isinstance(each, media.NotShown):
@@ -302,18 +293,6 @@ class _Incoming:
             run.media(
                 name, text.encode(errors="replace"), step=step, kind="text", mime="text/plain", at=from_ns(time_ns)
             )
-
-    def _file(self, name: str) -> Path | None:
-        """A media file of the run; None if it is not here, or somewhere else."""
-        try:
-            checked_name(name)
-        except UsageError:
-            return None
-        for folder in reversed(self._told.folders):
-            path = folder / name
-            if path.is_file() and path.resolve().is_relative_to(folder.resolve()):
-                return path
-        return None
 
     def _print(self, run: Arriving, time_ns: int, line: str) -> None:
         printed = self._printed
@@ -348,60 +327,6 @@ class _Incoming:
         if texts:
             run.label(texts, at=from_ns(self._told.heard_ns))
 
-    # ---- its files ----
-
-    def _bring_files(self, run: Arriving) -> None:
-        at = from_ns(self._told.heard_ns)
-        printed = self._printed.passed > 0
-        for name, path in self._files():
-            if name in self._journalled or (name == _OUTPUT_FILE and printed):
-                continue
-            self._bring_file(run, name, path, at)
-        told = self._told
-        kept = {"summary": told.summary, "artifacts": [_document(each) for each in told.artifacts], "used": told.used}
-        for name, content in kept.items():
-            if content:
-                run.file(f"{_OWN_FILES}/{name}.json", json.dumps(content, indent=1, default=str).encode(), at=at)
-        for artifact in told.artifacts:
-            if artifact.kind not in _OF_ITSELF:
-                self._bring_artifact(run, artifact, at)
-        if self._elsewhere:
-            shown = ", ".join(self._elsewhere[:3]) + (", …" if len(self._elsewhere) > 3 else "")
-            count = "1 file" if len(self._elsewhere) == 1 else f"{len(self._elsewhere):,} files"
-            told.problems.append(
-                f"{told.place}: {count} outside of {self._root} left out ({shown}); "
-                "--outside takes in what is still there."
-            )
-
-    def _files(self) -> Iterator[tuple[str, Path]]:
-        """Names and places below `files/`, those of a later file in place of those of an earlier one."""
-        found: dict[str, Path] = {}
-        for folder in self._told.folders:
-            for place, inner, names in os.walk(folder):
-                inner.sort()
-                found |= {Path(place, name).relative_to(folder).as_posix(): Path(place, name) for name in sorted(names)}
-        yield from found.items()
-
-    def _bring_artifact(self, run: Arriving, artifact: ArtifactSaid, at: datetime) -> None:
-        for entry in artifact.entries:
-            if entry.local_path and not entry.ref:
-                name = f"artifacts/{artifact.name}/{entry.path}"
-                self._bring_file(
-                    run, name, Path(entry.local_path), at, kind="model" if artifact.kind == "model" else "artifact"
-                )
-
-    def _bring_file(self, run: Arriving, name: str, path: Path, at: datetime, *, kind: str = "artifact") -> None:
-        try:
-            place = path.resolve()
-            if not place.is_relative_to(self._root) and not self._outside:
-                self._elsewhere.append(name)
-            elif place.is_file():
-                run.file(name, place, at=at, kind=kind)
-            else:
-                self._told.problems.append(f"{self._told.place}: the file {name} is not at {place} any more.")
-        except (UsageError, OSError) as problem:
-            self._told.problems.append(f"{self._told.place}, file {name[:200]}: {problem}")
-
     # ---- how it ended ----
 
     def _has_ended(self, now_s: float) -> bool:
@@ -427,24 +352,6 @@ class _Incoming:
             run.end(RunState.FAILED, at=at, exit_code=code, reason=f"exit code {code}")
         else:
             run.end(RunState.COMPLETED, at=at, exit_code=0)
-
-
-def _document(artifact: ArtifactSaid) -> dict[str, Any]:
-    try:
-        metadata = json.loads(artifact.metadata) if artifact.metadata else None
-    except ValueError:
-        metadata = artifact.metadata
-    return {
-        "name": artifact.name,
-        "type": artifact.kind,
-        "description": artifact.description,
-        "aliases": artifact.aliases,
-        "metadata": metadata,
-        "files": [
-            {"path": each.path, "size_bytes": each.size_bytes, "digest": each.digest, "ref": each.ref}
-            for each in artifact.entries
-        ],
-    }
 
 
 def _without_media(tree: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Media of a history, each by the `_type` that W&B gives it: images, histograms and tables. Others stay files."""
+"""Media of a history, by their `_type`: images, sounds, films, histograms and tables. The rest stays files."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from runyard.bridges.kinds import kind_of, mime_of
 from runyard.errors import UsageError
 from runyard.tracking.media.histogram import histogram_from
 from runyard.tracking.media.table import encode_table
 
 _LARGEST_BYTES = 8 << 20  # of an event; what is larger stays a file
-_MIMES = ((b"\x89PNG", "image/png"), (b"\xff\xd8", "image/jpeg"), (b"GIF8", "image/gif"), (b"RIFF", "image/webp"))
 
 Find = Callable[[str], Path | None]  # the file of a name below the run's folder
 
@@ -39,15 +39,15 @@ class NotShown:
 
 
 def media_of(name: str, value: Mapping[str, Any], find: Find) -> Iterator[Shown | NotShown]:
-    """What a value shows. Nothing for what stays a file: audio, video, HTML, figures, point clouds."""
+    """What a value shows. Nothing for what stays a file: HTML, figures, point clouds, and what is large."""
     match value.get("_type"):
-        case "image-file":
-            yield from _image(name, value.get("path"), value.get("caption"), find)
+        case "image-file" | "audio-file" | "video-file":
+            yield from _file(name, value.get("path"), value.get("caption"), find)
         case "images/separated":
             captions = value.get("captions")
             for number, path in enumerate(_listed(value.get("filenames"))):
                 caption = captions[number] if isinstance(captions, list) and number < len(captions) else None
-                yield from _image(f"{name}/{number}" if number else name, path, caption, find)
+                yield from _file(f"{name}/{number}" if number else name, path, caption, find)
         case "histogram":
             yield _histogram(name, value)
         case "table-file":
@@ -57,16 +57,16 @@ def media_of(name: str, value: Mapping[str, Any], find: Find) -> Iterator[Shown 
             yield Shown(name, "text", "text/plain", text.encode(errors="replace"))
 
 
-def _image(name: str, path: Any, caption: Any, find: Find) -> Iterator[Shown | NotShown]:
+def _file(name: str, path: Any, caption: Any, find: Find) -> Iterator[Shown | NotShown]:
     file = find(path) if isinstance(path, str) else None
     if file is None:
-        yield NotShown(f"its image {str(path)[:200]} is not here")
+        yield NotShown(f"its file {str(path)[:200]} is not here")
     elif file.stat().st_size <= _LARGEST_BYTES:
         data = file.read_bytes()
-        mime = next((mime for mark, mime in _MIMES if data.startswith(mark)), "")
-        if mime:  # others stay files
+        mime = mime_of(data)
+        if kind := kind_of(mime):  # others stay files
             meta = {"caption": caption} if isinstance(caption, str) and caption else {}
-            yield Shown(name, "image", mime, data, meta, files=(str(path),))
+            yield Shown(name, kind, mime, data, meta, files=(str(path),))
 
 
 def _histogram(name: str, value: Mapping[str, Any]) -> Shown | NotShown:

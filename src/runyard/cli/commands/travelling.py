@@ -228,7 +228,7 @@ def import_tensorboard(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on as long as runs are written.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Take in what TensorBoard shows of a folder: numbers, images, histograms, texts and hyperparameters.
+    """Take in what TensorBoard shows of a folder: numbers, images, sounds, histograms, texts and hyperparameters.
 
     Importing again brings what is new, and nothing twice. What cannot be read is listed at the end with its place, and
     the exit code is 1.
@@ -245,7 +245,7 @@ def import_tensorboard(
 
 @importing.command("sacred")
 def import_sacred(
-    source: Annotated[str, typer.Argument(metavar="mongodb://…|FOLDER", show_default=False)],
+    source: Annotated[str, typer.Argument(metavar="mongodb://…|FOLDER|sqlite:///FILE", show_default=False)],
     project: Annotated[
         str | None,
         typer.Option("--project", "-p", metavar="NAME", help="Into this project [of this folder, or sacred]."),
@@ -256,7 +256,8 @@ def import_sacred(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Take in the runs of Sacred: of its MongoDB, or of the folder of a FileStorageObserver or TinyDbObserver.
+    """Take in the runs of Sacred: of its MongoDB, of the folder of a FileStorageObserver or TinyDbObserver, or of the
+    database of an SqlObserver (sqlite:///FILE, postgresql://…).
 
     Config, metrics, output, sources, artifacts, and the tags and notes of Omniboard. Importing again brings what is new
     and nothing twice. What cannot be read is listed at the end with its place, and the exit code is 1. Nothing is
@@ -265,6 +266,7 @@ def import_sacred(
     \b
     runyard import sacred mongodb://lab-db:27017/sacred --project weld-seam
     runyard import sacred ./my_runs
+    runyard import sacred sqlite:///runs.db
     runyard import sacred mongodb://lab-db/sacred --prefix anna --json
     """
     from runyard.cli import import_sacred as command

@@ -34,9 +34,23 @@ export function MediumCell({ items, kind, step, colour }) {
   const caption = ready && api.mediaUrl(ready.item) === address ? ready.meta.caption : "";
   return html`<div class="medium">
     ${kind === "histogram" && items.length > 1 && html`<${HistogramHeat} items=${items} step=${item.step} colour=${colour} />`}
-    ${item.mime.startsWith("image/") ? html`<img src=${address} alt=${typeof caption === "string" && caption ? caption : `${item.key} at step ${item.step}`} loading="lazy" />` : ready ? shownAs(item.kind, ready.content, colour) : html`<div class="medium-waits"></div>`}
+    ${embedded(item, address, typeof caption === "string" ? caption : "") ?? (ready ? shownAs(item.kind, ready.content, colour) : html`<div class="medium-waits"></div>`)}
     <p class="medium-foot">step ${item.step}${typeof caption === "string" && caption ? html` · <span>${caption}</span>` : ""}</p>
   </div>`;
+}
+
+/**
+ * What the browser draws or plays by itself; null for anything else.
+ * @param {MediaItem} item
+ * @param {string} address
+ * @param {string} caption
+ */
+function embedded(item, address, caption) {
+  const name = caption || `${item.key} at step ${item.step}`;
+  if (item.mime.startsWith("image/")) return html`<img src=${address} alt=${name} loading="lazy" />`;
+  if (item.mime.startsWith("audio/")) return html`<audio src=${address} aria-label=${name} controls preload="metadata" />`;
+  if (item.mime.startsWith("video/")) return html`<video src=${address} aria-label=${name} controls muted playsinline preload="metadata" />`;
+  return null;
 }
 
 /**

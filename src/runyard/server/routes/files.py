@@ -27,6 +27,7 @@ from runyard.server.routes.details import artifact_documents
 router = APIRouter(tags=["files"])
 
 _SHOWN = {"image/png", "image/jpeg", "image/webp", "image/gif", JSON, "text/plain"}
+_SHOWN |= {"audio/wav", "audio/mpeg", "audio/ogg", "audio/flac", "video/mp4", "video/webm"}
 _UNKNOWN = "application/octet-stream"
 _FOR_GOOD = "private, max-age=31536000, immutable"  # what lies at an offset of a journal never changes
 _LONGEST_META = 4000
@@ -52,7 +53,7 @@ def media(client: Home, runs: RunIds) -> Response:
     responses={200: {"description": "The bytes. `X-Runyard-Meta` holds what was logged beside them, as JSON."}},
 )
 def medium(client: Home, run_id: str, attempt: _Number, stream: str, offset: _Number) -> Response:
-    """An image, or the JSON of a table, a histogram or a matrix."""
+    """An image, a sound, a film, or the JSON of a table, a histogram or a matrix."""
     client.index.require(run_id)
     table = media_table
     place = (table.c.run_id == run_id, table.c.attempt == attempt, table.c.stream == stream, table.c.offset == offset)
