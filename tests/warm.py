@@ -1,13 +1,15 @@
-"""`python run.py …` and `python -m …` to their end, in processes that need not import the libraries once more.
+"""`python run.py …` and `python -m …` in processes that need not import the libraries once more.
 
 Imports are nine tenths of a short command, and the tests type some hundred of them. So one process of this file has
 imported what commands need of other people's packages and of the client, and forks itself for each command: a process
-with its own arguments, variables, folder, streams and end. `call` goes there if that makes no difference, and starts a
-fresh interpreter otherwise. What is told about imports, signals or terminals is tested with fresh ones.
+with its own arguments, variables, folder, streams and end. `call` waits for the end, `start` does not; both go there if
+that makes no difference, and start a fresh interpreter otherwise. What is told about imports, signals or terminals is
+tested with fresh ones.
 """
 
 import atexit
 import gc
+import io
 import json
 import os
 import select
@@ -29,7 +31,8 @@ _PRELOADED = (
     *("rich.console", "rich.table", "runyard.client", "runyard.config", "runyard.index", "runyard.queue"),
     *("runyard.project", "runyard.cli.app", "runyard.cli.runs", "runyard.cli.project.app", "runyard.cli.project.train"),
 )
-_FREE = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHON_GIL")  # variables of the interpreter that may differ
+_FREE = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHON_GIL")  # of the interpreter; may differ
+_ENVIRONMENT = dict(os.environ)  # before any test has changed it
 _LONGEST = 200_000  # bytes of a message, far more than any command line with its variables
 
 
@@ -47,10 +50,86 @@ def call(
             fresh, cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s
         )
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        code = _Starter.get().run({"command": list(command), "cwd": str(cwd), "env": dict(env)}, out, err, timeout_s)
+        process = _Starter.get().start(command, cwd=cwd, env=env, out=out.fileno(), err=err.fileno())
+        try:
+            code = process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise
         out.seek(0)
         err.seek(0)
         return subprocess.CompletedProcess([sys.executable, *command], code, out.read(), err.read())
+
+
+def start(
+    command: Sequence[str], *, cwd: Path, env: Mapping[str, str], out: IO[str] | IO[bytes], imports: Sequence[str] = ()
+) -> "Process | subprocess.Popen[bytes]":
+    """A process of `python COMMAND` that is left running; it reads no input.
+
+    Args:
+        out: gets what it writes to both streams.
+        imports: our modules that it will need, beside those of every command.
+    """
+    if not _is_forkable(command, env):
+        fresh = [sys.executable, *command]
+        return subprocess.Popen(fresh, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    fd = out.fileno()
+    return _Starter.get().start(command, cwd=cwd, env=env, out=fd, err=fd, imports=imports)
+
+
+SERVER = ("runyard.cli.ui", "runyard.cli.server", "uvicorn.loops.auto", "uvicorn.lifespan.on")  # what one imports
+
+
+class Process:
+    """A forked process, with the part of `subprocess.Popen` that tests need.
+
+    Attributes:
+        returncode: None until `poll` or `wait` has seen its end.
+    """
+
+    def __init__(self, command: Sequence[str], told: socket.socket) -> None:
+        self.args = [sys.executable, *command]
+        self.returncode: int | None = None
+        self._told = told  # closed by the garbage collector at the latest
+        self._lines = told.makefile("r")
+        self.pid = int(self._lines.readline())
+
+    def poll(self) -> int | None:
+        """How it ended, as of `subprocess`; None while it runs."""
+        if self.returncode is None and select.select([self._told], [], [], 0)[0]:
+            self._hear()
+        return self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code, when it has one; as of `subprocess`, the negative number of the signal that ended it."""
+        if self.returncode is None:
+            if not select.select([self._told], [], [], timeout)[0]:
+                raise subprocess.TimeoutExpired(self.args, timeout or 0.0)
+            self._hear()
+        assert self.returncode is not None
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        """Nothing happens to one that has ended."""
+        if self.poll() is None:
+            try:
+                os.kill(self.pid, number)
+            except ProcessLookupError:  # its end is not told yet
+                pass
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+    def _hear(self) -> None:
+        code = self._lines.readline()
+        assert code, "the process that starts commands has ended"
+        self.returncode = int(code)
+        self._lines.close()
+        self._told.close()
 
 
 def _is_forkable(command: Sequence[str], env: Mapping[str, str]) -> bool:
@@ -58,7 +137,7 @@ def _is_forkable(command: Sequence[str], env: Mapping[str, str]) -> bool:
         return False
     if env.get("PYTHONPATH", str(SOURCE)).split(os.pathsep)[0] != str(SOURCE):
         return False
-    return _of_interpreter(env) == _of_interpreter(os.environ)
+    return _of_interpreter(env) == _of_interpreter(_ENVIRONMENT)
 
 
 def _of_interpreter(env: Mapping[str, str]) -> dict[str, str]:
@@ -78,7 +157,7 @@ class _Starter:
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, __file__, str(theirs.fileno())],
-                env=os.environ | {"PYTHONPATH": str(SOURCE)},
+                env=_ENVIRONMENT | {"PYTHONPATH": str(SOURCE)},
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
             )
@@ -90,23 +169,21 @@ class _Starter:
             cls._only = cls()
         return cls._only
 
-    def run(self, order: dict[str, Any], out: IO[str], err: IO[str], timeout_s: float) -> int:
-        """The exit code; as of `subprocess`, the negative number of the signal that ended it."""
+    def start(
+        self,
+        command: Sequence[str],
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        out: int,
+        err: int,
+        imports: Sequence[str] = (),
+    ) -> Process:
+        order = {"command": list(command), "cwd": str(cwd), "env": dict(env), "imports": list(imports)}
         mine, theirs = socket.socketpair()
-        with mine:
-            with theirs:
-                fds = [theirs.fileno(), out.fileno(), err.fileno()]
-                socket.send_fds(self._connection, [json.dumps(order).encode()], fds)
-            with mine.makefile("r") as told:
-                pid = told.readline()
-                mine.settimeout(timeout_s)
-                try:
-                    code = told.readline()
-                except TimeoutError:
-                    os.kill(int(pid), signal.SIGKILL)
-                    raise subprocess.TimeoutExpired(order["command"], timeout_s) from None
-        assert code, "the process that starts commands has ended"
-        return int(code)
+        with theirs:
+            socket.send_fds(self._connection, [json.dumps(order).encode()], [theirs.fileno(), out, err])
+        return Process(command, mine)
 
     def end(self) -> None:
         if self._pid != os.getpid():
@@ -137,6 +214,9 @@ def main(connection: socket.socket) -> None:
             order, fds, _, _ = socket.recv_fds(connection, _LONGEST, 3)
             if not order:
                 os._exit(0)
+            told = json.loads(order)
+            for name in told["imports"]:
+                import_module(name)
             pid = os.fork()
             if pid == 0:
                 connection.close()
@@ -144,7 +224,7 @@ def main(connection: socket.socket) -> None:
                     os.close(other)
                     theirs.close()
                 os.close(fds[0])
-                _become(json.loads(order), *fds[1:])
+                _become(told, *fds[1:])
                 return
             asking = socket.socket(fileno=fds[0])
             for fd in fds[1:]:
@@ -173,6 +253,8 @@ def _become(order: dict[str, Any], out: int, err: int) -> None:
     os.environ.update(order["env"])
     time.tzset()
     sys.dont_write_bytecode = bool(os.environ.get("PYTHONDONTWRITEBYTECODE"))
+    if os.environ.get("PYTHONUNBUFFERED") and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
     command = order["command"]
     sys.argv = command[1:] if command[0] == "-m" else list(command)
     first = os.getcwd() if command[0] == "-m" else os.path.dirname(os.path.abspath(command[0]))
