@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 
 SOURCE = Path(__file__).parents[1] / "src"
 _PRELOADED = (
@@ -37,9 +37,12 @@ _LONGEST = 200_000  # bytes of a message, far more than any command line with it
 
 
 def call(
-    command: Sequence[str], *, cwd: Path, env: Mapping[str, str], timeout_s: float = 120
+    command: Sequence[str], *, cwd: Path, env: Mapping[str, str], timeout_s: float = 120, imports: Sequence[str] = ()
 ) -> "subprocess.CompletedProcess[str]":
     """What `subprocess.run([sys.executable, *command], capture_output=True, text=True)` returns; it reads no input.
+
+    Args:
+        imports: modules that it will need, beside those of every command; equal ones share a warm process.
 
     Raises:
         subprocess.TimeoutExpired: it takes longer than `timeout_s`; it is killed.
@@ -50,7 +53,7 @@ def call(
             fresh, cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s
         )
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
-        process = _Starter.get().start(command, cwd=cwd, env=env, out=out.fileno(), err=err.fileno())
+        process = _Starter.get(imports).start(command, cwd=cwd, env=env, out=out.fileno(), err=err.fileno())
         try:
             code = process.wait(timeout_s)
         except subprocess.TimeoutExpired:
@@ -69,13 +72,13 @@ def start(
 
     Args:
         out: gets what it writes to both streams.
-        imports: our modules that it will need, beside those of every command.
+        imports: as of `call`.
     """
     if not _is_forkable(command, env):
         fresh = [sys.executable, *command]
         return subprocess.Popen(fresh, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
     fd = out.fileno()
-    return _Starter.get().start(command, cwd=cwd, env=env, out=fd, err=fd, imports=imports)
+    return _Starter.get(imports).start(command, cwd=cwd, env=env, out=fd, err=fd)
 
 
 SERVER = ("runyard.cli.ui", "runyard.cli.server", "uvicorn.loops.auto", "uvicorn.lifespan.on")  # what one imports
@@ -133,7 +136,7 @@ class Process:
 
 
 def _is_forkable(command: Sequence[str], env: Mapping[str, str]) -> bool:
-    if not hasattr(os, "pidfd_open") or not (command[0] == "-m" or command[0].endswith(".py")):
+    if not hasattr(os, "pidfd_open") or not (command[0] in ("-m", "-c") or command[0].endswith(".py")):
         return False
     if env.get("PYTHONPATH", str(SOURCE)).split(os.pathsep)[0] != str(SOURCE):
         return False
@@ -146,17 +149,17 @@ def _of_interpreter(env: Mapping[str, str]) -> dict[str, str]:
 
 
 class _Starter:
-    """The process that has imported everything, seen from a test."""
+    """A process that has imported everything, seen from a test."""
 
-    _only: "_Starter | None" = None
+    _all: "ClassVar[dict[tuple[str, ...], _Starter]]" = {}
 
-    def __init__(self) -> None:
+    def __init__(self, imports: tuple[str, ...]) -> None:
         self._pid = os.getpid()
         self._connection, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _LONGEST)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, __file__, str(theirs.fileno())],
+                [sys.executable, __file__, str(theirs.fileno()), *imports],
                 env=_ENVIRONMENT | {"PYTHONPATH": str(SOURCE)},
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
@@ -164,22 +167,15 @@ class _Starter:
         atexit.register(self.end)
 
     @classmethod
-    def get(cls) -> "_Starter":
-        if cls._only is None or cls._only._pid != os.getpid() or cls._only._process.poll() is not None:
-            cls._only = cls()
-        return cls._only
+    def get(cls, imports: Sequence[str] = ()) -> "_Starter":
+        key = tuple(imports)
+        known = cls._all.get(key)
+        if known is None or known._pid != os.getpid() or known._process.poll() is not None:
+            known = cls._all[key] = cls(key)
+        return known
 
-    def start(
-        self,
-        command: Sequence[str],
-        *,
-        cwd: Path,
-        env: Mapping[str, str],
-        out: int,
-        err: int,
-        imports: Sequence[str] = (),
-    ) -> Process:
-        order = {"command": list(command), "cwd": str(cwd), "env": dict(env), "imports": list(imports)}
+    def start(self, command: Sequence[str], *, cwd: Path, env: Mapping[str, str], out: int, err: int) -> Process:
+        order = {"command": list(command), "cwd": str(cwd), "env": dict(env)}
         mine, theirs = socket.socketpair()
         with theirs:
             socket.send_fds(self._connection, [json.dumps(order).encode()], [theirs.fileno(), out, err])
@@ -192,10 +188,10 @@ class _Starter:
         self._process.wait()
 
 
-def main(connection: socket.socket) -> None:
+def main(connection: socket.socket, imports: Sequence[str]) -> None:
     """Fork for each order until the tests have ended; return in the forked process alone, with all prepared."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the tests
-    for name in _PRELOADED:
+    for name in (*_PRELOADED, *imports):
         import_module(name)
     gc.freeze()
     running: dict[int, tuple[int, socket.socket]] = {}  # pidfd -> pid, and who wants to hear of its end
@@ -214,9 +210,6 @@ def main(connection: socket.socket) -> None:
             order, fds, _, _ = socket.recv_fds(connection, _LONGEST, 3)
             if not order:
                 os._exit(0)
-            told = json.loads(order)
-            for name in told["imports"]:
-                import_module(name)
             pid = os.fork()
             if pid == 0:
                 connection.close()
@@ -224,7 +217,7 @@ def main(connection: socket.socket) -> None:
                     os.close(other)
                     theirs.close()
                 os.close(fds[0])
-                _become(told, *fds[1:])
+                _become(json.loads(order), *fds[1:])
                 return
             asking = socket.socket(fileno=fds[0])
             for fd in fds[1:]:
@@ -257,7 +250,7 @@ def _become(order: dict[str, Any], out: int, err: int) -> None:
         sys.stdout.reconfigure(line_buffering=True)
     command = order["command"]
     sys.argv = command[1:] if command[0] == "-m" else list(command)
-    first = os.getcwd() if command[0] == "-m" else os.path.dirname(os.path.abspath(command[0]))
+    first = os.path.dirname(os.path.abspath(command[0])) if command[0].endswith(".py") else os.getcwd()
     named = os.environ.get("PYTHONPATH", "")
     more = [each for each in named.split(os.pathsep) if each and each != str(SOURCE)]
     sys.path[:1] = [first]
@@ -266,13 +259,16 @@ def _become(order: dict[str, Any], out: int, err: int) -> None:
 
 
 if __name__ == "__main__":
-    main(socket.socket(fileno=int(sys.argv[1])))
+    main(socket.socket(fileno=int(sys.argv[1])), sys.argv[2:])
     import runpy
 
-    if sys.argv[0].endswith(".py"):
-        program = os.path.abspath(sys.argv[0])
+    if sys.argv[0] == "-c" or sys.argv[0].endswith(".py"):
         sys.modules["__main__"] = module = ModuleType("__main__")
-        module.__file__ = program
-        exec(compile(Path(program).read_bytes(), program, "exec"), module.__dict__)
+        if sys.argv[0] == "-c":
+            code = compile(sys.argv.pop(1), "<string>", "exec")
+        else:
+            module.__file__ = os.path.abspath(sys.argv[0])
+            code = compile(Path(module.__file__).read_bytes(), module.__file__, "exec")
+        exec(code, module.__dict__)
     else:
         runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
