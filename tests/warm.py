@@ -42,7 +42,8 @@ def call(
     """What `subprocess.run([sys.executable, *command], capture_output=True, text=True)` returns; it reads no input.
 
     Args:
-        imports: modules that it will need, beside those of every command; equal ones share a warm process.
+        imports: modules that it will need, beside those of every command; NAME=value among them is a variable for
+            their import. Commands with the same share a warm process.
 
     Raises:
         subprocess.TimeoutExpired: it takes longer than `timeout_s`; it is killed.
@@ -151,7 +152,7 @@ def _of_interpreter(env: Mapping[str, str]) -> dict[str, str]:
 class _Starter:
     """A process that has imported everything, seen from a test."""
 
-    _all: "ClassVar[dict[tuple[str, ...], _Starter]]" = {}
+    _all: ClassVar[dict[tuple[str, ...], "_Starter"]] = {}
 
     def __init__(self, imports: tuple[str, ...]) -> None:
         self._pid = os.getpid()
@@ -192,7 +193,11 @@ def main(connection: socket.socket, imports: Sequence[str]) -> None:
     """Fork for each order until the tests have ended; return in the forked process alone, with all prepared."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the tests
     for name in (*_PRELOADED, *imports):
-        import_module(name)
+        variable, is_variable, value = name.partition("=")
+        if is_variable:
+            os.environ[variable] = value
+        else:
+            import_module(name)
     gc.freeze()
     running: dict[int, tuple[int, socket.socket]] = {}  # pidfd -> pid, and who wants to hear of its end
     poll = select.poll()
