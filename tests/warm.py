@@ -67,19 +67,24 @@ def call(
 
 
 def start(
-    command: Sequence[str], *, cwd: Path, env: Mapping[str, str], out: IO[str] | IO[bytes], imports: Sequence[str] = ()
+    command: Sequence[str],
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    out: IO[Any],
+    err: IO[Any] | None = None,
+    imports: Sequence[str] = (),
 ) -> "Process | subprocess.Popen[bytes]":
     """A process of `python COMMAND` that is left running; it reads no input.
 
     Args:
-        out: gets what it writes to both streams.
+        out: gets what it writes, to both streams where there is no `err`.
         imports: as of `call`.
     """
     if not _is_forkable(command, env):
         fresh = [sys.executable, *command]
-        return subprocess.Popen(fresh, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-    fd = out.fileno()
-    return _Starter.get(imports).start(command, cwd=cwd, env=env, out=fd, err=fd)
+        return subprocess.Popen(fresh, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=err or out)
+    return _Starter.get(imports).start(command, cwd=cwd, env=env, out=out.fileno(), err=(err or out).fileno())
 
 
 SERVER = ("runyard.cli.ui", "runyard.cli.server", "uvicorn.loops.auto", "uvicorn.lifespan.on")  # what one imports
