@@ -3,7 +3,6 @@
 import os
 import socket
 import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import warm
 from tests.browsing import Visit as Visit  # the tests here know it by this name
 
 _START_S = 30.0
@@ -24,27 +24,26 @@ class Server:
 
     home: Path
     port: int
-    process: "subprocess.Popen[str] | None" = None
+    process: "warm.Process | subprocess.Popen[bytes] | None" = None
 
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}/"
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "runyard.cli.main", "ui", "--no-browser", "--port", str(self.port)]
-        source = Path(__file__).parents[2] / "src"
-        environment = os.environ | {"RUNYARD_HOME": str(self.home), "PYTHONPATH": str(source), "COLUMNS": "200"}
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
-        )
-        assert self.process.stdout is not None
-        seen = ""
-        for line in self.process.stdout:
-            seen += line
-            if self.address in line:
-                break
-        else:
-            raise AssertionError(f"The server ended at once: {seen}")
+        command = ["-m", "runyard.cli.main", "ui", "--no-browser", "--port", str(self.port)]
+        environment = os.environ | {"RUNYARD_HOME": str(self.home), "PYTHONPATH": str(warm.SOURCE), "COLUMNS": "200"}
+        reader, writer = os.pipe()
+        with open(reader) as lines:
+            with open(writer, "w") as out:
+                self.process = warm.start(command, cwd=Path.cwd(), env=environment, out=out, imports=warm.SERVER)
+            seen = ""
+            for line in lines:
+                seen += line
+                if self.address in line:
+                    break
+            else:
+                raise AssertionError(f"The server ended at once: {seen}")
         self._wait()
 
     def _wait(self) -> None:
@@ -59,9 +58,7 @@ class Server:
 
     def stop(self) -> None:
         assert self.process is not None
-        assert self.process.stdout is not None
         self.process.terminate()
-        self.process.stdout.close()
         self.process.wait(60)
 
 

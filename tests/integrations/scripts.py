@@ -3,8 +3,7 @@
 import fcntl
 import os
 import select
-import subprocess
-import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from textwrap import dedent
@@ -14,22 +13,25 @@ import pytest
 
 from runyard import runs
 from runyard.client.runs import Runs
+from tests import warm
 
 QUIET = {"KERAS_BACKEND": "torch", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}
 
 
-def run_script(folder: Path, program: str, *, timeout: float = 240) -> Runs:
-    """Execute a program with a home of its own; return the runs that it made, oldest first."""
+def run_script(folder: Path, program: str, *, imports: Sequence[str] = (), timeout: float = 240) -> Runs:
+    """Execute a program with a home of its own; return the runs that it made, oldest first.
+
+    Args:
+        imports: what takes most of the program's time to import; programs with the same share a warm process.
+    """
     home = folder / "home"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("RUNYARD_")}
-    done = subprocess.run(
-        [sys.executable, "-c", dedent(program)],
-        env={**environment, **QUIET, "RUNYARD_HOME": str(home), "PYTHONPATH": os.pathsep.join(sys.path)},
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("RUNYARD_")}
+    done = warm.call(
+        ["-c", dedent(program)],
+        env={**kept, **QUIET, "RUNYARD_HOME": str(home), "PYTHONPATH": str(warm.SOURCE)},
         cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=timeout,
+        timeout_s=timeout,
+        imports=[*(f"{name}={value}" for name, value in QUIET.items()), *imports],
     )
     assert done.returncode == 0, done.stderr[-4000:]
     for folder in (home / "runs").glob("*"):

@@ -7,6 +7,7 @@ import pytest
 from tests.integrations.scripts import needs, run_script
 
 needs("keras", "torch")
+IMPORTS = ("keras", "torch")
 pytestmark = [pytest.mark.slow, pytest.mark.torch]
 
 MODEL = """
@@ -23,7 +24,8 @@ model.compile(keras.optimizers.Adam(0.05), loss="binary_crossentropy", metrics=[
 def test_fit_is_logged_by_batch_and_epoch_and_its_best_model_is_kept(tmp_path: Path) -> None:
     (run,) = run_script(
         tmp_path,
-        MODEL
+        imports=IMPORTS,
+        program=MODEL
         + """
 run = runyard.start_run("weld")
 class Worse(keras.callbacks.Callback):
@@ -54,7 +56,8 @@ run.finish()
 def test_a_signal_ends_fit_after_the_batch(tmp_path: Path) -> None:
     (run,) = run_script(
         tmp_path,
-        MODEL
+        imports=IMPORTS,
+        program=MODEL
         + """
 import os, signal
 class Stopper(keras.callbacks.Callback):
@@ -74,7 +77,8 @@ run.finish()
 def test_a_kept_model_predicts_as_before_and_one_with_foreign_code_is_refused(tmp_path: Path) -> None:
     run_script(
         tmp_path,
-        MODEL
+        imports=IMPORTS,
+        program=MODEL
         + """
 from runyard import RunyardError, load_model
 from runyard.tracking.models import read_manifest, save_model

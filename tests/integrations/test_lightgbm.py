@@ -7,6 +7,7 @@ import pytest
 from tests.integrations.scripts import needs, run_script
 
 needs("lightgbm")
+IMPORTS = ("lightgbm",)
 pytestmark = [pytest.mark.slow]
 
 DATA = """
@@ -22,7 +23,8 @@ run = runyard.start_run("weld")
 def test_rounds_and_settings_are_logged_until_another_callback_ends_it(tmp_path: Path) -> None:
     (run,) = run_script(
         tmp_path,
-        DATA
+        imports=IMPORTS,
+        program=DATA
         + """
 booster = lightgbm.train(
     {"objective": "binary", "num_leaves": 7, "verbose": -1}, train, 500, valid_sets=[train, val],
@@ -48,7 +50,9 @@ np.testing.assert_allclose(load_model("model").predict(x), booster.predict(x))
 def test_folds_are_logged_by_mean_and_deviation(tmp_path: Path) -> None:
     (run,) = run_script(
         tmp_path,
-        DATA + "lightgbm.cv({'objective': 'binary', 'verbose': -1}, train, 3, nfold=3, callbacks=[RunyardCallback()])",
+        imports=IMPORTS,
+        program=DATA
+        + "lightgbm.cv({'objective': 'binary', 'verbose': -1}, train, 3, nfold=3, callbacks=[RunyardCallback()])",
     )
 
     assert {"valid/binary_logloss", "valid/binary_logloss_std"} <= set(run.summary)
@@ -57,7 +61,8 @@ def test_folds_are_logged_by_mean_and_deviation(tmp_path: Path) -> None:
 def test_a_signal_ends_the_training_after_the_round(tmp_path: Path) -> None:
     (run,) = run_script(
         tmp_path,
-        DATA
+        imports=IMPORTS,
+        program=DATA
         + """
 def stopper(env):
     if env.iteration == 2:

@@ -7,6 +7,7 @@ import pytest
 from tests.integrations.scripts import needs, run_script
 
 needs("lightning", "torch")
+IMPORTS = ("lightning.pytorch", "torch")
 pytestmark = [pytest.mark.slow, pytest.mark.torch]
 
 MODEL = """
@@ -37,7 +38,8 @@ run = runyard.start_run("weld")
 def test_a_trainer_logs_metrics_settings_and_its_best_checkpoint(tmp_path: Path) -> None:
     (run,) = run_script(
         tmp_path,
-        MODEL
+        imports=IMPORTS,
+        program=MODEL
         + """
 trainer = Trainer(max_epochs=3, logger=RunyardLogger(), callbacks=[ModelCheckpoint(monitor="val/loss")], **quiet)
 trainer.fit(Net(), data, data)
@@ -56,7 +58,8 @@ assert os.path.dirname(trainer.checkpoint_callback.best_model_path).startswith(s
 def test_a_signal_ends_the_trainer_after_the_batch(tmp_path: Path) -> None:
     (run,) = run_script(
         tmp_path,
-        MODEL
+        imports=IMPORTS,
+        program=MODEL
         + """
 class Stopper(Callback):
     def on_train_batch_start(self, trainer, module, batch, number):

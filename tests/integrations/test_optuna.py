@@ -7,6 +7,7 @@ import pytest
 from tests.integrations.scripts import needs, run_script
 
 needs("optuna")
+IMPORTS = ("optuna",)
 pytestmark = [pytest.mark.slow]
 
 STUDY = """
@@ -23,7 +24,8 @@ study = optuna.create_study(
 def test_trials_are_runs_below_that_of_the_study(tmp_path: Path) -> None:
     found = run_script(
         tmp_path,
-        STUDY
+        imports=IMPORTS,
+        program=STUDY
         + """
 def objective(trial):
     lr = trial.suggest_float("lr", 1e-4, 1e-1, log=True)
@@ -53,7 +55,8 @@ run.finish()
 def test_a_signal_ends_the_study_after_the_trial(tmp_path: Path) -> None:
     (run,) = run_script(
         tmp_path,
-        STUDY
+        imports=IMPORTS,
+        program=STUDY
         + """
 def objective(trial):
     if trial.number == 2:

@@ -7,6 +7,7 @@ import pytest
 from tests.integrations.scripts import needs, run_script
 
 needs("sklearn", "skops")
+IMPORTS = ("sklearn.datasets", "sklearn.model_selection", "skops.io")
 pytestmark = [pytest.mark.slow]
 
 DATA = """
@@ -26,7 +27,8 @@ autolog()
 def test_a_fit_without_a_run_is_a_run_of_its_own(tmp_path: Path) -> None:
     first, second = run_script(
         tmp_path,
-        DATA
+        imports=IMPORTS,
+        program=DATA
         + """
 StandardScaler().fit(x)                                   # predicts nothing
 make_pipeline(StandardScaler(), LogisticRegression(C=0.5)).fit(x, y)
@@ -51,7 +53,8 @@ Ridge().fit(x, y)                                         # it is off
 def test_the_candidates_of_a_search_are_runs_below_it(tmp_path: Path) -> None:
     search, *candidates = run_script(
         tmp_path,
-        DATA
+        imports=IMPORTS,
+        program=DATA
         + """
 with runyard.start_run("iris", name="which C"):
     GridSearchCV(SVC(), {"C": [0.01, 1, 10], "kernel": ["rbf", "linear"]}, cv=3).fit(x, y)
@@ -75,7 +78,8 @@ with runyard.start_run("iris", name="which C"):
 def test_a_signal_ends_a_search_before_its_next_fold(tmp_path: Path) -> None:
     (run,) = run_script(
         tmp_path,
-        DATA
+        imports=IMPORTS,
+        program=DATA
         + """
 import os, signal
 n_fits = 0

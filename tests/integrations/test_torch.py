@@ -7,13 +7,15 @@ import pytest
 from tests.integrations.scripts import needs, run_script
 
 needs("torch")
+IMPORTS = ("torch",)
 pytestmark = [pytest.mark.slow, pytest.mark.torch]
 
 
 def test_gradients_weights_and_learning_rates_are_logged_as_the_optimizer_steps(tmp_path: Path) -> None:
     (run,) = run_script(
         tmp_path,
-        """
+        imports=IMPORTS,
+        program="""
 import runyard, torch
 from runyard.integrations.torch import watch
 torch.manual_seed(0)
@@ -45,7 +47,8 @@ optimizer.step()
 def test_a_signal_ends_the_loop_at_the_next_step_that_is_logged(tmp_path: Path) -> None:
     (run,) = run_script(
         tmp_path,
-        """
+        imports=IMPORTS,
+        program="""
 import os, runyard, signal, torch
 from runyard.integrations.torch import watch
 model = torch.nn.Linear(3, 1)

@@ -7,6 +7,7 @@ import pytest
 from tests.integrations.scripts import needs, run_script
 
 needs("transformers", "accelerate", "torch")
+IMPORTS = ("transformers", "accelerate", "torch")
 pytestmark = [pytest.mark.slow, pytest.mark.torch]
 
 MODEL = """
@@ -27,7 +28,8 @@ run = runyard.start_run("weld")
 def test_the_trainer_logs_metrics_settings_and_its_model(tmp_path: Path) -> None:
     (run,) = run_script(
         tmp_path,
-        MODEL
+        imports=IMPORTS,
+        program=MODEL
         + """
 import shutil
 args = TrainingArguments(
@@ -56,7 +58,8 @@ shutil.copy(os.path.join(trainer.state.best_model_checkpoint, "model.safetensors
 def test_a_signal_ends_the_training_after_the_step_with_a_checkpoint(tmp_path: Path) -> None:
     (run,) = run_script(
         tmp_path,
-        MODEL
+        imports=IMPORTS,
+        program=MODEL
         + """
 class Stopper(TrainerCallback):
     def on_step_begin(self, args, state, control, **more):

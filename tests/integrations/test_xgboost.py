@@ -7,6 +7,7 @@ import pytest
 from tests.integrations.scripts import needs, run_script
 
 needs("xgboost")
+IMPORTS = ("xgboost",)
 pytestmark = [pytest.mark.slow]
 
 DATA = """
@@ -22,7 +23,8 @@ run = runyard.start_run("weld")
 def test_rounds_settings_importance_and_the_booster_are_kept(tmp_path: Path) -> None:
     (run,) = run_script(
         tmp_path,
-        DATA
+        imports=IMPORTS,
+        program=DATA
         + """
 sets = [(train, "train"), (val, "val")]
 booster = xgboost.train(
@@ -48,7 +50,8 @@ np.testing.assert_array_equal(load_model("model").predict(val), booster.predict(
 def test_the_interface_of_scikit_learn_is_logged_too(tmp_path: Path) -> None:
     (run,) = run_script(
         tmp_path,
-        DATA
+        imports=IMPORTS,
+        program=DATA
         + """
 model = xgboost.XGBClassifier(n_estimators=4, callbacks=[RunyardCallback()])
 model.fit(x[:150], y[:150], eval_set=[(x[150:], y[150:])], verbose=False)
@@ -61,7 +64,8 @@ model.fit(x[:150], y[:150], eval_set=[(x[150:], y[150:])], verbose=False)
 def test_folds_are_logged_by_mean_and_deviation(tmp_path: Path) -> None:
     (run,) = run_script(
         tmp_path,
-        DATA + "xgboost.cv({'objective': 'binary:logistic'}, train, 3, nfold=3, callbacks=[RunyardCallback()])",
+        imports=IMPORTS,
+        program=DATA + "xgboost.cv({'objective': 'binary:logistic'}, train, 3, nfold=3, callbacks=[RunyardCallback()])",
     )
 
     assert {"test/logloss", "test/logloss_std", "train/logloss"} <= set(run.summary)
@@ -70,7 +74,8 @@ def test_folds_are_logged_by_mean_and_deviation(tmp_path: Path) -> None:
 def test_a_signal_ends_the_training_after_the_round(tmp_path: Path) -> None:
     (run,) = run_script(
         tmp_path,
-        DATA
+        imports=IMPORTS,
+        program=DATA
         + """
 class Stopper(xgboost.callback.TrainingCallback):
     def before_iteration(self, model, epoch, evals_log):

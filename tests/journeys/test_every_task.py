@@ -13,6 +13,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -30,18 +31,10 @@ from runyard.tracking.models import read_manifest
 from tests.serve.running import running
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-for needed in (
-    "streamlit",
-    "sklearn",
-    "skops",
-    "PIL",
-    "torch",
-    "safetensors",
-    "onnxruntime",
-    "onnxscript",
-    "skl2onnx",
-):
-    pytest.importorskip(needed, reason=f"needs {needed}: pip install 'runyard[streamlit,sklearn,torch,onnx]'")
+NEEDED = ("streamlit", "sklearn", "skops", "PIL", "torch", "safetensors", "onnxruntime", "onnxscript", "skl2onnx")
+if missing := [name for name in NEEDED if find_spec(name) is None]:  # importing them would cost every process seconds
+    reason = f"needs {', '.join(missing)}: pip install 'runyard[streamlit,sklearn,torch,onnx]'"
+    pytest.skip(reason, allow_module_level=True)
 
 KINDS: tuple[tuple[Task, Framework], ...] = (
     ("tabular", "sklearn"),

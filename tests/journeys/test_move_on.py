@@ -52,7 +52,7 @@ def test_a_run_goes_on_with_its_checkpoint_on_another_machine_when_the_first_one
         (home / "machine.toml").write_text(f"[checkpoints]\nevery_min = {0.005 if is_killed else 600}\n")
         env = {"RUNYARD_HOME": str(home), "RUNYARD_LOCK_DIR": str(tmp_path / f"locks-{name}")}
         env |= {"RUNYARD_URL": "local" if name == "server" else url, "RUNYARD_CPU_SLOTS": "1"}
-        return Process([sys.executable, *command], env=story.env | env, cwd=story.folder, log=tmp_path / f"{name}.log")
+        return Process(list(command), env=story.env | env, cwd=story.folder, log=tmp_path / f"{name}.log")
 
     serve = ("-m", "runyard", "server", "--home", str(tmp_path / "server"), "--name", "127.0.0.1", "--port", str(port))
     processes = [process(*serve, name="server")]

@@ -23,6 +23,7 @@ from runyard.journal import HOST
 from runyard.journal.events import Ended
 from runyard.journal.reader import EventAt, read_journal
 from runyard.records import RunState
+from tests import warm
 from tests.journeys import relay as relay_script
 from tests.journeys.conftest import SEEDS_PY, Story
 
@@ -55,9 +56,7 @@ class Process:
 
     def start(self) -> None:
         with self._log.open("ab") as log:
-            self.popen = subprocess.Popen(
-                self._command, env=self._env, cwd=self._cwd, stdout=log, stderr=log, stdin=subprocess.DEVNULL
-            )
+            self.popen = warm.start(self._command, cwd=self._cwd, env=self._env, out=log, imports=warm.SERVER)
 
     def kill_tree(self) -> None:
         """The plug is pulled: nothing of it lives on."""
@@ -104,7 +103,7 @@ def test_sixty_runs_are_completed_once_each_whatever_happens_to_server_network_a
     def process(*command: str, name: str, url: str) -> Process:
         home = {"RUNYARD_HOME": str(tmp_path / name), "RUNYARD_LOCK_DIR": str(tmp_path / f"locks-{name}")}
         env = story.env | home | {"RUNYARD_URL": url, "RUNYARD_CPU_SLOTS": "2"}
-        return Process([sys.executable, *command], env=env, cwd=story.folder, log=tmp_path / f"{name}.log")
+        return Process(list(command), env=env, cwd=story.folder, log=tmp_path / f"{name}.log")
 
     url = f"http://127.0.0.1:{port}"
     relay = process(relay_script.__file__, str(relayed), str(port), name="relay", url="local")
@@ -141,10 +140,10 @@ def test_sixty_runs_are_completed_once_each_whatever_happens_to_server_network_a
             before = completed(client)
             wait_until(partial(has_more, client, before), "another run is completed")
         wait_until(lambda: completed(client) == RUNS, f"all {RUNS} runs are completed")
+        wait_until(lambda: not client.queue.rows(), "the queue has heard of the last end")
         rows = client.index.find(None, limit=None)
 
         assert Counter(row.state for row in rows) == {RunState.COMPLETED: RUNS}
-        assert client.queue.rows() == []
         assert {completions(client, row.id) for row in rows} == {1}
         cleo = dict(story.env) | {"RUNYARD_HOME": str(tmp_path / "cleo")}
         said = subprocess.run(

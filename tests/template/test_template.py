@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from runyard.project.new import CI, Framework, Task, new
 from runyard.project.project import load_project
 from runyard.project.template.checking import check
 from runyard.serve.golden import Tolerance, differences
+from tests import warm
 
 TREE = """\
 .copier-answers.yml
@@ -119,12 +121,12 @@ def files(project: Path) -> list[str]:
     return sorted(name for name in found if not name.startswith(".git/") and "__pycache__" not in name)
 
 
-def in_project(project: Path, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def in_project(
+    project: Path, *command: str, imports: Sequence[str] = (), **variables: str
+) -> subprocess.CompletedProcess[str]:
     """Run a command in the project with this interpreter and the checkout's Runyard; it must succeed."""
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT_SRC), "PYTHONDONTWRITEBYTECODE": "1", **variables}
-    done = subprocess.run(
-        [sys.executable, *command], cwd=project, env=environment, capture_output=True, text=True, timeout=300
-    )
+    done = warm.call(command, cwd=project, env=environment, timeout_s=300, imports=imports)
     assert done.returncode == 0, f"{done.stdout[-4000:]}\n{done.stderr[-4000:]}"
     return done
 
@@ -296,7 +298,7 @@ def test_dockerignore_leaves_what_the_dockerfile_copies(project: Path) -> None:
 def test_tests_of_a_new_project_pass(project: Path, framework: Framework) -> None:
     skip_without(framework)
 
-    done = in_project(project, "-m", "pytest", "-q", "-p", "no:cacheprovider")
+    done = in_project(project, "-m", "pytest", "-q", "-p", "no:cacheprovider", imports=imports(framework))
 
     assert re.search(r"1\d passed", done.stdout)
 
@@ -306,7 +308,7 @@ def test_tests_of_a_new_project_pass(project: Path, framework: Framework) -> Non
 def test_tests_of_a_new_project_pass_without_pytest(projects: Projects, task: Task) -> None:
     skip_without("sklearn")
 
-    done = in_project(projects[task, "sklearn"], "-m", "unittest", "discover")
+    done = in_project(projects[task, "sklearn"], "-m", "unittest", "discover", imports=imports("sklearn"))
 
     assert re.search(r"Ran 1\d tests.*\nOK", done.stderr, re.DOTALL)
 
@@ -331,12 +333,19 @@ def test_page_says_how_to_install_streamlit(project: Path, framework: Framework)
 
 
 def test_what_a_container_imports_for_onnx_is_neither_torch_nor_scikit_learn(project: Path) -> None:
-    in_project(
-        project,
-        "-c",
-        "import sys, src.inference, src.data_processing.contract\n"
-        "assert not {'torch', 'sklearn', 'skops', 'safetensors'} & set(sys.modules)",
-    )
+    told = "import sys, src.inference, src.data_processing.contract; print(*sys.modules)"
+
+    modules = subprocess.run(
+        [sys.executable, "-c", told],
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(CHECKOUT_SRC), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout.split()
+
+    assert not {"torch", "sklearn", "skops", "safetensors"} & set(modules)
 
 
 SCRIPT = """
@@ -374,20 +383,27 @@ def test_default_training_is_good_and_the_container_program_predicts_as_inferenc
     task, framework = kind
     skip_without(framework)
     metric = next(key for key in METRICS[task] if key in GOOD)
-    trained = in_project(project, "-c", SCRIPT, str(tmp_path / "model"), metric).stdout.splitlines()
-    assert float(next(line for line in trained if line.startswith("reached")).split()[1]) > GOOD[metric]
+    trained = in_project(project, "-c", SCRIPT, str(tmp_path / "model"), metric, imports=imports(framework))
+    lines = trained.stdout.splitlines()
+    assert float(next(line for line in lines if line.startswith("reached")).split()[1]) > GOOD[metric]
 
     # called from elsewhere, as a container may do; it proves the model with the golden samples first
     program, inputs = str(project / "docker" / "main.py"), str(project / "tests" / "data")
-    in_project(tmp_path, program, "batch", inputs, str(tmp_path / "out.csv"), MODEL=str(tmp_path / "model"))
+    arguments = ("batch", inputs, str(tmp_path / "out.csv"))
+    in_project(tmp_path, program, *arguments, imports=imports(framework), MODEL=str(tmp_path / "model"))
 
     with (tmp_path / "out.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    wanted = [json.loads(line.partition(" ")[2]) for line in trained if line.startswith("predicted")]
+    wanted = [json.loads(line.partition(" ")[2]) for line in lines if line.startswith("predicted")]
     assert list(rows[0]) == COLUMNS[task]
     for row, output in zip(rows, wanted, strict=True):
         found = {name: json.loads(row[name]) for name in output}
         assert differences(output, found, Tolerance()) == []
+
+
+def imports(framework: Framework) -> tuple[str, ...]:
+    """What takes most of the time of a command in a project: packages alone, nothing of the project."""
+    return ("pytest", "sklearn.datasets", "PIL.Image", "torch" if framework == "torch" else "skops.io")
 
 
 def skip_without(framework: Framework) -> None:
