@@ -2,6 +2,7 @@
 import { batch, computed, effect, signal } from "@preact/signals";
 import { render } from "preact";
 import * as api from "./api.js";
+import { complain } from "./actions.js";
 import { startColumns } from "./columns.js";
 import { Failed } from "./components/failed.js";
 import { Help } from "./components/help.js";
@@ -12,11 +13,12 @@ import { Toasts } from "./components/toast.js";
 import { TopBar } from "./components/top-bar.js";
 import { html } from "./html.js";
 import { startKeyboard } from "./keyboard.js";
+import { eveningBefore } from "./format.js";
 import { ProjectPage } from "./pages/project.js";
 import { newestOf } from "./question.js";
 import { reload, startRows } from "./rows.js";
 import { loadSession, mustLogIn, session, welcomeKey } from "./session.js";
-import { changed, isLive, machines, page, project, projects, queue, start } from "./state.js";
+import { changed, isLive, machines, page, project, projects, query, queue, select, sought, start } from "./state.js";
 
 const pages = new Later({
   queue: async () => (await import("./pages/queue.js")).QueuePage,
@@ -60,12 +62,26 @@ async function loadProjects() {
     batch(() => {
       trouble.value = null;
       if (JSON.stringify(found) !== JSON.stringify(projects.peek())) projects.value = found;
-      if ((page.peek() === "project" || project.peek() === "") && !found.some((each) => each.name === project.peek()) && found.length) {
-        project.value = newestOf(found);
-      }
+      if (project.peek() === "" && sought.peek() === "") project.value = newestOf(found);
     });
   } catch (error) {
     trouble.value = /** @type {Error} */ (error);
+  }
+}
+
+/** Opens the project of the run that a link names. @param {string} id */
+async function seek(id) {
+  try {
+    const { project: name } = await api.run(id);
+    if (sought.peek() === id) batch(() => ((project.value = name), (sought.value = "")));
+  } catch (error) {
+    if (sought.peek() !== id) return;
+    complain(error);
+    batch(() => {
+      sought.value = query.value = "";
+      select([]);
+      project.value = newestOf(projects.peek() ?? []);
+    });
   }
 }
 
@@ -86,7 +102,7 @@ function calm(load, pause) {
 
 const askMachines = calm(async () => void (machines.value = await api.machines()), 1000);
 const askQueue = calm(async () => void (queue.value = await api.queue()), 700);
-const askNight = calm(async () => void (overnight.value = await api.morning()), 5000);
+const askNight = calm(async () => void (overnight.value = await api.morning(undefined, eveningBefore(new Date()))), 5000);
 const askProjects = calm(loadProjects, 3000);
 
 /** Asks who is here, once. */
@@ -113,6 +129,7 @@ function begin() {
   startRows();
   startKeyboard();
   startTabs();
+  effect(() => void (projects.value !== null && sought.value && seek(sought.value)));
   loadProjects();
   askMachines();
   askQueue();

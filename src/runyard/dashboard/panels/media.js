@@ -2,6 +2,7 @@ import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
 
 import * as api from "../api.js";
 import { shown } from "../charts/shown.js";
+import { LongName } from "../components/long-name.js";
 import { html } from "../html.js";
 import { changed, hover, param, setParam } from "../state.js";
 import { CurveOverlay } from "./curve-overlay.js";
@@ -18,6 +19,7 @@ export default function MediaPanel() {
   const problem = useSignal("");
   const sliding = useSignal(/** @type {number | null} */ (null));
   const columns = useComputed(() => shown.value.filter((item) => item.runIds.length).slice(0, MOST_RUNS));
+  const hidden = useComputed(() => shown.value.filter((item) => item.runIds.length).length - columns.value.length);
   const runs = useComputed(() => columns.value.map((item) => item.runIds[0]).join());
 
   useSignalEffect(() => {
@@ -69,6 +71,7 @@ export default function MediaPanel() {
       <output>${step}</output>
     </div>`}
     ${media.value !== null && !all.length && html`<p class="panel-empty">These runs have logged no images, tables or histograms. In the training: run.log_image("worst", picture, step=step)</p>`}
+    ${hidden.value > 0 && html`<p class="panel-hint">The first ${MOST_RUNS} of ${MOST_RUNS + hidden.value} side by side; ${hidden.value} more are selected.</p>`}
     ${!columns.value.length && html`<p class="panel-empty">Select runs in the table to see what they have logged.</p>`}
     ${[...byKey].map(([name, items]) => {
       const { key, kind } = items[0];
@@ -79,7 +82,7 @@ export default function MediaPanel() {
           : html`<div class="media-row">
           ${columns.value.map(
             (item) => html`<figure key=${item.id} onPointerEnter=${() => hover(item.id)} onPointerLeave=${() => hover(null)}>
-              <figcaption><i class="swatch" style=${{ background: `var(--c${item.colour + 1})` }}></i><span>${item.label}</span></figcaption>
+              <figcaption><i class="swatch" style=${{ background: `var(--c${item.colour + 1})` }}></i><${LongName} text=${item.label} /></figcaption>
               <${MediumCell} items=${items.filter((each) => each.run === item.runIds[0])} kind=${kind} step=${step} colour=${item.colour} />
             </figure>`,
           )}
