@@ -1,15 +1,20 @@
 """A rebuilt index equals a grown one, whatever happened and however it arrived."""
 
+import math
 import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runyard.database import Database
 from runyard.index import Index
+from runyard.index.fold import metric_state
+from runyard.index.states import MetricState, join
 from runyard.journal.events import (
     ArtifactStored,
     Ended,
@@ -142,6 +147,39 @@ def test_deliveries_to_postgresql_grow_the_rows_that_sqlite_builds(
         assert all_rows(sqlite) == grown
         sqlite.dispose()
         yard.close()
+
+
+@pytest.mark.parametrize("steps", [(3, 0, 4), (3, 0, 3), (0, 3, 3), (3, 3, 0)])
+def test_a_metric_whose_steps_go_back_is_summed_up_in_one_way(yard: Yard, steps: tuple[int, ...]) -> None:
+    yard.add()
+    journal = yard.journal()
+    for step in steps:
+        journal.log(step, {"loss": 1.0})
+        yard.index.catch_up()
+    grown = yard.rows()
+
+    yard.index.reindex()
+
+    assert yard.rows() == grown
+
+
+POINTS = st.tuples(st.integers(0, 3), st.integers(0, 2), st.sampled_from([-1.0, -0.0, 0.0, 1.5, math.nan, math.inf]))
+
+
+@given(points=st.lists(POINTS, min_size=2, max_size=7), data=st.data())
+def test_pieces_of_a_metric_join_to_what_the_whole_is(
+    points: list[tuple[int, int, float]], data: st.DataObject
+) -> None:
+    cut = data.draw(st.integers(1, len(points) - 1))
+
+    joined = join(summed_up(points[:cut]), summed_up(points[cut:]))
+
+    assert repr(joined) == repr(summed_up(points))  # repr, since NaN equals nothing
+
+
+def summed_up(points: list[tuple[int, int, float]]) -> MetricState:
+    steps, times, values = zip(*points, strict=True)
+    return metric_state(np.array(steps), np.array(times), np.array(values))
 
 
 def write(yard: Yard, attempt: int, stream: str, items: list[object]) -> None:

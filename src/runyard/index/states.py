@@ -1,5 +1,6 @@
 """The state of a stream: all that its events and rows say, folded (`fold.py`), and small enough to lie in a row."""
 
+import math
 from typing import Any
 
 import msgspec
@@ -87,9 +88,10 @@ def key_prefix(stream: str) -> str:
     return f"{stream}/" if stream.startswith("rank") else ""
 
 
-def order(point: tuple[int, int, float]) -> tuple[int, int, float]:
-    """What points are compared by, NaN as 0: nothing else has a place for it."""
-    return point if point[2] == point[2] else (point[0], point[1], 0.0)
+def order(point: tuple[int, int, float]) -> tuple[int, int, float, float]:
+    """What points are compared by, equal only for equal points: NaN as 0, beside -0.0 and 0.0."""
+    step, time_ns, value = point
+    return (step, time_ns, 0.0, -2.0) if value != value else (step, time_ns, value, math.copysign(1.0, value))
 
 
 def join(first: MetricState, second: MetricState) -> MetricState:
@@ -107,8 +109,10 @@ def join(first: MetricState, second: MetricState) -> MetricState:
         max=first.max,
         max_step=first.max_step,
     )
-    if first.top or second.top or order(first.highest) > order(second.highest):
-        joined.top = max(first.highest, second.highest, key=order)
+    if second.top or first.highest_step >= second.last_step:
+        top = max(first.highest, second.highest, key=order)
+        if order(top) != order(joined.highest):  # else it is the last point, however the pieces were cut
+            joined.top = top
     if second.min is not None and (first.min is None or second.min < first.min):
         joined.min, joined.min_step = second.min, second.min_step
     if second.max is not None and (first.max is None or second.max > first.max):
