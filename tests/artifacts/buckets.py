@@ -71,6 +71,21 @@ def started(folder: Path, *, checks_credentials: bool = False) -> Buckets:
     return made
 
 
+@pytest.fixture(scope="module")
+def buckets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Buckets]:
+    """A server for all tests of a file."""
+    made = started(tmp_path_factory.mktemp("s3"))
+    yield made
+    made.kill()
+
+
+@pytest.fixture
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the server accepts, where people have theirs."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "anna")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a secret")
+
+
 def store_at(url: str, folder: Path, *, cache_bytes: int = 1 << 30) -> S3ArtifactStore:
     return S3ArtifactStore(folder / "artifacts", folder / "copies", read_place(url), cache_bytes=cache_bytes)
 

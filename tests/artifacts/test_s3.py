@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,18 +11,7 @@ from runyard.artifacts.s3 import S3ArtifactStore, read_place
 from runyard.errors import ConflictError, NotFound, ServerAway, UsageError
 from tests.artifacts.buckets import Buckets, network, started, store_at
 
-
-@pytest.fixture(scope="module")
-def buckets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Buckets]:
-    made = started(tmp_path_factory.mktemp("s3"))
-    yield made
-    made.kill()
-
-
-@pytest.fixture(autouse=True)
-def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "anna")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a secret")
+pytestmark = pytest.mark.usefixtures("credentials")
 
 
 @pytest.fixture

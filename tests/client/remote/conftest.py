@@ -5,6 +5,7 @@ import pytest
 
 from runyard.client import open_client
 from runyard.client.remote import RemoteClient
+from tests.artifacts.buckets import buckets, credentials  # noqa: F401  # fixtures
 from tests.server.serving import Served, serving
 
 

@@ -1,7 +1,6 @@
 """Whole runs between the server and a home whose files are in a bucket, also if that goes away in the middle."""
 
 import os
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -13,27 +12,17 @@ from runyard.client.remote import RemoteClient
 from runyard.client.remote.carrying import pull, push
 from runyard.errors import NotFound, ServerAway
 from runyard.journal import Home
-from tests.artifacts.buckets import Buckets, network, started
+from tests.artifacts.buckets import Buckets, network
 from tests.cli.builders import Yard
 from tests.server.serving import Served
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # here no statement is asked
+pytestmark = [
+    pytest.mark.parametrize("database_url", ["sqlite"], indirect=True),  # here no statement is asked
+    pytest.mark.usefixtures("credentials"),
+]
 MODEL = os.urandom(6 << 20)  # two parts on their way to the server
 OTHER = os.urandom(3 << 20)
 FILES = {"model.bin": MODEL, "other.bin": OTHER, "notes.txt": b"a note"}
-
-
-@pytest.fixture(scope="module")
-def buckets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Buckets]:
-    made = started(tmp_path_factory.mktemp("s3"))
-    yield made
-    made.kill()
-
-
-@pytest.fixture(autouse=True)
-def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "anna")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a secret")
 
 
 @pytest.fixture

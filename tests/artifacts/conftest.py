@@ -1,0 +1,1 @@
+from tests.artifacts.buckets import buckets, credentials  # noqa: F401  # fixtures
