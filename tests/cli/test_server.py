@@ -210,7 +210,7 @@ def test_a_person_joins_with_name_and_password_typed_in(tmp_path: Path) -> None:
         shown += wait_for(controller, b"Password: ")
         os.write(controller, PASSWORD.encode() + b"\n")
         shown += wait_for(controller, b"knows this machine as ada, admin")
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
         os.close(controller)
 
     assert PASSWORD.encode() not in shown

@@ -62,7 +62,7 @@ class Server:
         assert self.process.stdout is not None
         self.process.terminate()
         self.process.stdout.close()
-        self.process.wait(20)
+        self.process.wait(60)
 
 
 def _free_port() -> int:

@@ -61,7 +61,7 @@ def _open(visit: Visit, server: Server, ids: list[str], tab: str = "charts", mor
 
 def _until(page: "Page", expression: str, arg: object = None) -> Any:
     """The first true value of it. Waits in here, since a page with a content policy evaluates no text."""
-    until = time.monotonic() + 15
+    until = time.monotonic() + 60
     while not (found := page.evaluate(expression, arg)):
         assert time.monotonic() < until, expression
         page.wait_for_timeout(50)
@@ -238,7 +238,7 @@ def test_a_running_run_grows_by_its_tail_alone(demo: Demo, server: Server, visit
     for step in range(playing.step, playing.step + 20):
         playing.main.append(schema.encode(step, time.time_ns(), [5.0] * len(METRICS)))
 
-    until = time.monotonic() + 15
+    until = time.monotonic() + 60
     while len(asked) == known:
         assert time.monotonic() < until
         page.wait_for_timeout(50)

@@ -287,7 +287,7 @@ def test_a_note_is_kept_when_its_field_is_left(home: Path, demo: Server, visit: 
 
 
 def _until_count(client: Client, query: str, wanted: int) -> None:
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while True:
         client.refresh()
         if client.index.count(query) == wanted:

@@ -61,7 +61,7 @@ def training(project: Path, tmp_path: Path) -> "Iterator[subprocess.Popen[bytes]
         )
     yield process
     process.terminate()
-    process.wait(30)
+    process.wait(60)
 
 
 def test_a_real_run_moves_on_the_page_and_is_stopped_there(

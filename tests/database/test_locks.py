@@ -80,7 +80,7 @@ def test_of_two_who_insert_a_row_one_is_told_that_it_did(database: Database) -> 
 
     def insert_all() -> None:
         with database.transaction() as tx:
-            begun.wait(30)
+            begun.wait(60)
             inserted.append(insert_missing(tx, workers, rows, key="worker_id"))
 
     threads = [threading.Thread(target=insert_all) for _ in range(2)]
@@ -111,7 +111,7 @@ def test_who_was_ended_for_the_sake_of_another_begins_again(database: Database) 
         touch(tx, 1)
         thread = threading.Thread(target=second_then_first)
         thread.start()
-        assert holds_second.wait(30)
+        assert holds_second.wait(60)
         touch(tx, 2)
     thread.join(30)
 

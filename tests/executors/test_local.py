@@ -76,7 +76,7 @@ def test_a_spare_with_other_imports_than_are_wanted_leaves(local: LocalExecutor)
 
     local.prepare({"a": b"{1}", "b": b"{9}"})
 
-    assert before["b"].wait(30) == before["c"].wait(30) == 0
+    assert before["b"].wait(60) == before["c"].wait(60) == 0
     assert before["a"].poll() is None
     assert {place: spare.warm_up for place, spare in local._spares.items()} == {"a": b"{1}", "b": b"{9}"}
     assert local._spares["a"].process is before["a"]

@@ -50,7 +50,7 @@ def log_in(program: Path, url: str, story: Story, *, name: str, password: str) -
             wait_for(ours, question)
             os.write(ours, f"{reply}\n".encode())
         said = wait_for(ours, f"knows this machine as {name}")
-        assert process.wait(30) == 0, said
+        assert process.wait(60) == 0, said
     finally:
         process.kill()
         process.wait()
@@ -58,7 +58,7 @@ def log_in(program: Path, url: str, story: Story, *, name: str, password: str) -
 
 
 def wait_for(terminal: int, words: str) -> str:
-    said, deadline = "", time.monotonic() + 30
+    said, deadline = "", time.monotonic() + 60
     while words not in said:
         ready, _, _ = select.select([terminal], [], [], max(0.0, deadline - time.monotonic()))
         assert ready, f"in vain: {words!r} after {said!r}"

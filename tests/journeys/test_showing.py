@@ -52,7 +52,7 @@ def test_explore_opens_the_page_of_a_new_project(trained: tuple[Path, dict[str, 
     finally:
         process.terminate()
         process.stdout.close()
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
 
 
 def test_a_packed_demo_works_where_neither_network_nor_home_is(

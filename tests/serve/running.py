@@ -48,7 +48,7 @@ def running(
     thread.start()
     try:
         if until_ready:
-            assert found.serving.settled.wait(30)
+            assert found.serving.settled.wait(60)
         yield found
     finally:
         found.http.close()

@@ -73,7 +73,7 @@ def test_several_inputs_are_answered_in_their_order(served: Running) -> None:
 
 def test_a_row_of_a_table_comes_as_an_object_or_a_form(model: Path) -> None:
     with running(service(model, predict=price), until_ready=False) as served:
-        assert served.serving.settled.wait(30)  # its golden samples are images, so it can never be ready
+        assert served.serving.settled.wait(60)  # its golden samples are images, so it can never be ready
         assert served.http.get("/ready").status_code == 503
     interface = service(model, predict=price).interface
 
@@ -303,13 +303,13 @@ def test_it_is_alive_but_not_ready_while_the_model_is_loaded(model: Path) -> Non
     may_load = threading.Event()
 
     def load_slowly(path: Path, device: str) -> Any:
-        assert may_load.wait(30)
+        assert may_load.wait(60)
         return small_project.load(path, device)
 
     with running(service(model, load=load_slowly), until_ready=False) as served:
         live, ready, answer = served.http.get("/live"), served.http.get("/ready"), served.predict(json.dumps(HALF))
         may_load.set()
-        assert served.serving.settled.wait(30)
+        assert served.serving.settled.wait(60)
         later = served.http.get("/ready")
 
     assert (live.status_code, ready.status_code, answer.status_code, later.status_code) == (200, 503, 503, 200)
@@ -463,7 +463,7 @@ def test_sigterm_finishes_what_is_in_flight(model: Path, tmp_path: Path) -> None
             wait_until_nobody_listens(port)
             os.write(go_on, b"x")
             assert answer.result().json() == {"is_bright": False, "brightness": 0.5}
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
     finally:
         process.kill()
         process.communicate()

@@ -90,7 +90,7 @@ def serving(path: Path, *, accounts: Accounts | None = None, addressing: Address
     server = Server(app, on_ready=is_ready.set)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
-    assert is_ready.wait(30)
+    assert is_ready.wait(60)
     served = Served(app, listener.getsockname()[1], path)
     try:
         yield served

@@ -22,7 +22,7 @@ class Page:
     def __init__(self) -> None:
         self.events: queue.Queue[tuple[float, dict[str, Any]]] = queue.Queue()
 
-    def wait(self, run_id: str | None = None, *, within_s: float = 10.0, **wanted: bool) -> float:
+    def wait(self, run_id: str | None = None, *, within_s: float = 60.0, **wanted: bool) -> float:
         """The time at which an event names the run and has the flags."""
         deadline = time.monotonic() + within_s
         while True:
@@ -50,7 +50,7 @@ def listening(served: Served) -> Iterator[Page]:
     is_over = threading.Event()
     thread = threading.Thread(target=listen, daemon=True)
     thread.start()
-    assert is_open.wait(10)
+    assert is_open.wait(60)
     wait_for_look(served)
     try:
         yield page
@@ -119,7 +119,7 @@ def test_an_idle_home_is_quiet(served: Served) -> None:
 def test_a_page_that_leaves_is_forgotten(served: Served) -> None:
     with listening(served):
         assert len(served.app.state.watcher._listeners) == 1
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while served.app.state.watcher._listeners:
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -132,8 +132,9 @@ def test_at_most_four_events_a_second(served: Served, one: RunId) -> None:
             served.app.state.watcher.note([one])
             time.sleep(0.005)
         page.wait(one)
+        took_s = time.monotonic() - began
 
-    assert page.events.qsize() <= 8
+    assert page.events.qsize() <= 4 * took_s + 2
 
 
 def test_without_listeners_an_answer_is_fresh_all_the_same(served: Served, elsewhere: Client) -> None:
@@ -144,6 +145,6 @@ def test_without_listeners_an_answer_is_fresh_all_the_same(served: Served, elsew
     journal.append(schema.encode(1, time.time_ns(), (2.5,)))
     journal.close()
 
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while "fresh" not in served.get(f"/runs/{run.id}")["summary"]:
         assert time.monotonic() < deadline

@@ -49,7 +49,7 @@ def test_the_command_serves_the_page_and_ends_although_a_page_listens(home: Path
             with client.stream("GET", "/api/v1/events") as stream:
                 next(stream.iter_lines())
                 process.send_signal(signal.SIGINT)
-                process.wait(20)
+                process.wait(60)
     finally:
         process.kill()
         _, errors = process.communicate()

@@ -34,7 +34,7 @@ class Place:
         )
         watch = DataWatch(asked, self.home)
         watch.start()
-        watch.wait(30)
+        watch.wait(60)
         assert watch.is_ready
         return watch
 
@@ -91,7 +91,7 @@ def test_a_run_without_project_has_no_data(place: Place) -> None:
         RunSpec(id=RunId("run1"), project="weld", name="run", created_at=datetime.now(UTC), kind="external"), place.home
     )
     watch.start()
-    watch.wait(30)
+    watch.wait(60)
 
     assert (watch.found, watch.warnings) == ([], [])
 

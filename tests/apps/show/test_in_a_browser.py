@@ -51,7 +51,7 @@ def address(demo: Path, tmp_path: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.stdout.close()
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
 
 
 def choose(visit: Visit, page: str, heading: str) -> None:
