@@ -3,12 +3,14 @@
 import re
 
 import pytest
+from sqlalchemy import update
 
 from runyard.accounts import Role
 from runyard.database import upsert
-from runyard.database.schema import artifacts
+from runyard.database.schema import artifacts, queue
 from runyard.server import mlflow, permissions
 from runyard.server.permissions import API, PERMISSIONS
+from tests.queue.builders import a_run
 from tests.server.serving import api_routes
 from tests.server.team import OPEN, PRIVATE, Team
 
@@ -175,6 +177,54 @@ def test_a_run_of_others_cannot_be_changed(shared_team: Team, action: str) -> No
     assert shared_team.ask("PATCH", f"{API}/runs/{hidden['id']}", "max", {"note": "x"}).status_code == 404
     assert shared_team.ask("POST", f"{API}/projects/{PRIVATE}/pause", "max").status_code == 404
     assert shared_team.get(f"/runs/{hidden['id']}", "ada")["note"] == hidden["note"]
+
+
+@pytest.mark.parametrize("who", ["max", "restricted"])
+def test_a_project_of_others_is_neither_paused_nor_told_to_be(team: Team, who: str) -> None:
+    for name in ("queue.pause", "queue.resume"):
+        assert team.ask("POST", f"{API}/calls/{name}", who, {"project": PRIVATE}).status_code == 403
+    assert team.ask("POST", f"{API}/calls/queue.pause", "mia", {"project": PRIVATE}).status_code == 200
+
+    assert PRIVATE.encode() in team.ask("POST", f"{API}/calls/queue.paused", "mia", {}).content
+    assert PRIVATE.encode() not in team.ask("POST", f"{API}/calls/queue.paused", who, {}).content
+
+
+@pytest.mark.parametrize("who", ["max", "restricted"])
+def test_leases_and_grids_of_others_are_not_told(team: Team, who: str) -> None:
+    client = team.served.client
+    waiting, leased = (a_run(project=PRIVATE, grid="secret") for _ in range(2))
+    client.submit([waiting])
+    client.submit([leased])
+    with client.database.transaction() as tx:
+        claimed = {"state": "leased", "worker_id": "w1", "attempt": 1, "lease_expires_at": 4e9}
+        tx.execute(update(queue).where(queue.c.run_id == leased.id).values(**claimed))
+    asked = {"queue.waiting_of_grid": {"grid": "secret"}, "queue.leases_of_worker": {"worker_id": "w1"}}
+
+    for name, arguments in asked.items():
+        run_id = (leased if "leases" in name else waiting).id.encode()
+        assert run_id in team.ask("POST", f"{API}/calls/{name}", "mia", arguments).content, name
+        assert run_id not in team.ask("POST", f"{API}/calls/{name}", who, arguments).content, name
+
+
+def test_what_no_journal_tells_is_in_the_audit_trail_when_a_machine_asked_for_it(team: Team) -> None:
+    slot = {"host": "ws1", "slot": "gpu0"}
+    asked = {
+        "queue.pause": {"project": OPEN},
+        "queue.resume": {"project": OPEN},
+        "reservations.reserve": slot | {"label": "GPU 0", "hours": 1.0, "why": "a demo"},
+        "reservations.end": slot,
+    }
+
+    for name, arguments in asked.items():
+        assert team.ask("POST", f"{API}/calls/{name}", "mia", arguments).status_code == 200, name
+
+    entries = [(e["who"], e["what"], e["subject"]) for e in team.get("/audit", "ada")["entries"][:4]]
+    assert entries == [
+        ("mia", "slot.release", "ws1, gpu0"),
+        ("mia", "slot.reserve", "ws1, gpu0"),
+        ("mia", "project.resume", OPEN),
+        ("mia", "project.pause", OPEN),
+    ]
 
 
 def test_a_restricted_token_of_an_admin_deletes_nothing_for_good(shared_team: Team) -> None:

@@ -20,7 +20,6 @@ from runyard.client import brought, reaper, submission, trash
 from runyard.client.brought import Brought
 from runyard.client.reservations import Reservations
 from runyard.database import Database, lock_queue, lock_runs
-from runyard.database.schema import queue
 from runyard.errors import JournalDamaged, NotFound, RunFinished, RunyardError, UsageError
 from runyard.hosts import user_name
 from runyard.index import Index, RunRow, Scope
@@ -72,7 +71,7 @@ class Client:
         """This client in the hands of somebody: changes carry `user`'s name, and only `scope` is seen and changed."""
         client = copy(self)
         client.index = self.index.within(scope)
-        client.queue = self.queue.within(scope.over(queue.c.project))
+        client.queue = self.queue.within(scope.over)
         client._user = user
         return client
 

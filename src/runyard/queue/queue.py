@@ -7,7 +7,7 @@ in turn (`queue/shares.py`); within a user, position, which is the time of creat
 moves a run.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
 from datetime import UTC, datetime
@@ -41,12 +41,18 @@ class Queue:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._seen: ColumnElement[bool] = true()
+        self._seen: ColumnElement[bool] = true()  # which rows, and
+        self._seen_projects: ColumnElement[bool] = true()  # which paused projects
 
-    def within(self, condition: ColumnElement[bool]) -> "Queue":
-        """This queue as somebody sees it who may see no more than rows that fulfil `condition`, nor claim others."""
+    def within(self, visible: Callable[[ColumnElement[str]], ColumnElement[bool]]) -> "Queue":
+        """This queue as somebody sees it who may see some projects only; other runs are neither shown nor claimed.
+
+        Args:
+            visible: what the column with the name of a project must fulfil.
+        """
         limited = copy(self)
-        limited._seen = condition
+        limited._seen = visible(queue.c.project)
+        limited._seen_projects = visible(paused_projects.c.project)
         return limited
 
     # ---- filling ----
@@ -238,11 +244,11 @@ class Queue:
         """Leases of workers on one machine, this one by default, and those that belong to nobody yet."""
         of_host = select(workers.c.worker_id).where(workers.c.host == (host or host_name()))
         whose = or_(queue.c.worker_id.in_(of_host), queue.c.worker_id.is_(None))
-        return self._leases(select(queue).where(queue.c.state == LEASED, whose))
+        return self._leases(select(queue).where(self._seen, queue.c.state == LEASED, whose))
 
     def leases_of_worker(self, worker_id: str) -> list[Lease]:
         """What one worker may execute."""
-        return self._leases(select(queue).where(queue.c.state == LEASED, queue.c.worker_id == worker_id))
+        return self._leases(select(queue).where(self._seen, queue.c.state == LEASED, queue.c.worker_id == worker_id))
 
     # ---- what people change ----
 
@@ -264,18 +270,18 @@ class Queue:
     def hold_grid(self, grid: str, *, why: str, connection: Connection | None = None) -> list[RunId]:
         """Hold all runs of a grid that wait; return them."""
         with self._writing(connection) as tx:
-            return self.hold(_of_grid(tx, grid, WAITING), why=why, connection=tx)
+            return self.hold(self._of_grid(tx, grid, WAITING), why=why, connection=tx)
 
     @again_after_deadlock
     def release_grid(self, grid: str, *, connection: Connection | None = None) -> list[RunId]:
         """Release all held runs of a grid; return them."""
         with self._writing(connection) as tx:
-            return self.release(_of_grid(tx, grid, HELD), connection=tx)
+            return self.release(self._of_grid(tx, grid, HELD), connection=tx)
 
     def waiting_of_grid(self, grid: str) -> list[RunId]:
         """The runs of a grid that wait, in the order of the queue."""
         with self._database.read() as tx:
-            return _of_grid(tx, grid, WAITING)
+            return self._of_grid(tx, grid, WAITING)
 
     def pause(self, project: str, *, by: str, now: float) -> None:
         """Start no more runs of a project; those that run go on."""
@@ -290,7 +296,7 @@ class Queue:
     def paused(self) -> dict[str, str]:
         """The paused projects, and who paused each."""
         with self._database.read() as tx:
-            return {row.project: row.by for row in tx.execute(select(paused_projects))}
+            return {row.project: row.by for row in tx.execute(select(paused_projects).where(self._seen_projects))}
 
     def reorder(
         self,
@@ -480,6 +486,10 @@ class Queue:
                 for row in tx.execute(statement.order_by(queue.c.run_id))
             ]
 
+    def _of_grid(self, tx: Connection, grid: str, state: str) -> list[RunId]:
+        statement = select(queue.c.run_id).where(self._seen, queue.c.grid == grid, queue.c.state == state)
+        return [RunId(run_id) for run_id in tx.scalars(statement.order_by(*ORDER))]
+
     @again_after_deadlock
     def _change(
         self, run_ids: Sequence[str], state: str, changes: dict[str, Any], *, connection: Connection | None
@@ -552,11 +562,6 @@ def _lease_lost(tx: Connection, run_id: str, attempt: int) -> LeaseLost:
     if row.state != LEASED:
         return LeaseLost(f"Run {run_id} has gone back to the queue ({row.state}); attempt {attempt} has no lease.")
     return LeaseLost(f"Run {run_id} now belongs to worker {row.worker_id}, attempt {row.attempt}, not {attempt}.")
-
-
-def _of_grid(tx: Connection, grid: str, state: str) -> list[RunId]:
-    statement = select(queue.c.run_id).where(queue.c.grid == grid, queue.c.state == state).order_by(*ORDER)
-    return [RunId(run_id) for run_id in tx.scalars(statement)]
 
 
 def _require(tx: Connection, run_id: str) -> None:

@@ -42,8 +42,13 @@ class Rule:
 
 _ANYBODY = Rule(role=None)
 _SEES = Rule(role=Role.VIEWER)
-_CHANGES = Rule(role=Role.MEMBER)
 _MANAGES = Rule(role=Role.ADMIN)
+_AUDITED_CALLS = {  # those that no journal tells of
+    "queue.pause": "project.pause",
+    "queue.resume": "project.resume",
+    "reservations.reserve": "slot.reserve",
+    "reservations.end": "slot.release",
+}
 
 
 def _rule_of(endpoint: Endpoint) -> Rule:
@@ -121,7 +126,12 @@ PERMISSIONS: dict[tuple[str, str], Rule] = {
     ("GET", f"{API}/runs/{{run_id}}/checkpoints/{{sha256}}"): _SEES,
     ("GET", f"{API}/runs/{{run_id}}/journals"): _SEES,
     ("GET", f"{API}/runs/{{run_id}}/journals/{{attempt}}/{{stream}}"): _SEES,
-    **{("POST", f"{API}/calls/{call.name}"): _CHANGES if call.changes else _SEES for call in CALLS.values()},
+    **{
+        ("POST", f"{API}/calls/{call.name}"): Rule(
+            role=Role.MEMBER if call.changes else Role.VIEWER, audit=_AUDITED_CALLS.get(call.name, "")
+        )
+        for call in CALLS.values()
+    },
     # ---- MLflow's clients ----
     **{(each.method, ROOT + each.path): _rule_of(each) for each in ENDPOINTS},
 }

@@ -46,12 +46,15 @@ class Call(NamedTuple):
 
         Raises:
             NotFound: a run is named that they may not see.
+            NotAllowed: something would be changed about a project that is not open to them.
             UsageError: an argument is out of its range.
             RunyardError: as the method does.
         """
         for named in ("run_id", "other", "run_ids"):
             for run_id in _listed(getattr(arguments, named, ())):
                 client.index.require(run_id)
+        if self.changes and isinstance(project := getattr(arguments, "project", None), str):
+            client.index.scope.require(project)
         part, _, method = self.name.partition(".")
         target = client if part == "client" else getattr(client, part)
         given = {"now": now, "by": client.by, "user": client.by}

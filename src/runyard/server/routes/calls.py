@@ -26,11 +26,17 @@ _Endpoint = Callable[..., Coroutine[Any, Any, Response]]
 def _endpoint(call: Call) -> _Endpoint:
     async def endpoint(request: Request, client: Now) -> Response:
         arguments = _arguments(call, await inflated(request), request.headers.get("content-type", ""))
+        request.state.subject = _subject(arguments)
         result = await run_in_threadpool(call.run, client, arguments, now=time.time())
         return Response(await run_in_threadpool(encode, result), media_type=MSGPACK)
 
     endpoint.__doc__ = call.does
     return endpoint
+
+
+def _subject(arguments: msgspec.Struct) -> str:
+    """What a call is about, for the audit trail: a project, or a slot of a machine."""
+    return ", ".join(str(getattr(arguments, name)) for name in ("project", "host", "slot") if hasattr(arguments, name))
 
 
 def _arguments(call: Call, body: bytes, content_type: str) -> msgspec.Struct:
