@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.builders import Yard
+from tests.disks import small_disk  # noqa: F401  # a fixture
 
 
 @pytest.fixture

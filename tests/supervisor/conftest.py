@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.disks import small_disk  # noqa: F401  # a fixture
 from tests.supervisor.bench import Bench
 
 

@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-import pytest
-
 import runyard
 from runyard import handover
 from runyard.client import open_client
@@ -223,23 +221,6 @@ def wait_for_end(run: RunFolder) -> None:
     while not run.attempt(1).journal(HOST).exists() or not events(run, Started):
         moment.wait(0.01)
     assert gone(events(run, Started)[0].pid)
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of two megabytes."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = (
-        os.getuid() == 0
-        and not subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)], capture_output=True
-        ).returncode
-    )
-    if not mounted:
-        pytest.skip("only root may mount a small disk")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def test_a_full_disk_ends_neither_run_nor_supervisor(small_disk: Path) -> None:

@@ -1,14 +1,19 @@
 """The door to a server opens like the door to a home: the same questions have the same answers."""
 
+import http.server
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from runyard.client.remote import RemoteClient, spool
-from runyard.client.remote.transport import Transport
-from runyard.errors import LeaseLost, NotFound, QueryError, RunFinished, ServerAway, UsageError
+from runyard.client.remote.transport import MSGPACK, Transport
+from runyard.client.remote.wire import encode
+from runyard.errors import LeaseLost, NotFound, QueryError, RunFinished, ServerAway, ServiceError, UsageError
 from runyard.journal import HOST, MAIN, JournalWriter
 from runyard.journal.events import Ended, Media, Started
 from runyard.journal.pieces import Piece
@@ -388,19 +393,30 @@ def test_pieces_of_a_run_that_the_server_does_not_know_make_it_known(
     assert served.client.index.get(spec.id).name == spec.name
 
 
-def test_a_server_that_is_none_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import http.server
-    import threading
+class Answering(http.server.BaseHTTPRequestHandler):
+    """What is no Runyard server."""
 
-    other = http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler)
-    threading.Thread(target=other.serve_forever, daemon=True).start()
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def answering(handler: type[Answering]) -> Iterator[int]:
+    """The port of a server that answers like this."""
+    other = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=other.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     try:
-        client = away(tmp_path, monkeypatch, port=other.server_port)
-        with pytest.raises((ServerAway, UsageError), match="Is it a Runyard server"):
-            client.index.count()
+        yield other.server_port
     finally:
         other.shutdown()
         other.server_close()
+
+
+def test_a_server_that_is_none_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering(Answering) as port:
+        client = away(tmp_path, monkeypatch, port=port)
+        with pytest.raises((ServerAway, UsageError), match="Is it a Runyard server"):
+            client.index.count()
 
 
 @pytest.mark.parametrize(
@@ -408,10 +424,7 @@ def test_a_server_that_is_none_is_told_apart(tmp_path: Path, monkeypatch: pytest
     [("0.25", 0.25), ("0", 0.0), ("-3", 0.0), ("1e9", 60.0), ("nan", 1.5), ("soon", 1.5), ("", 1.5), (None, 1.5)],
 )
 def test_a_machine_rests_as_long_as_the_server_asks(told: str | None, rest_s: float, tmp_path: Path) -> None:
-    import http.server
-    import threading
-
-    class Answering(http.server.BaseHTTPRequestHandler):
+    class Resting(Answering):
         def do_GET(self) -> None:
             self.send_response(200)
             if told is not None:
@@ -419,19 +432,41 @@ def test_a_machine_rests_as_long_as_the_server_asks(told: str | None, rest_s: fl
             self.end_headers()
             self.wfile.write(b"\xc0")  # nothing, as MessagePack
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    other = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answering)
-    threading.Thread(target=other.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    try:
-        transport = Transport(Server(f"http://127.0.0.1:{other.server_port}"))
+    with answering(Resting) as port:
+        transport = Transport(Server(f"http://127.0.0.1:{port}"))
         transport.ask("/anything", type(None))
         transport.close()
         assert transport.rest_s == rest_s
-    finally:
-        other.shutdown()
-        other.server_close()
+
+
+@pytest.mark.parametrize("stream", ["../../../evil", "/tmp/evil", "main.journal/x", "", "x" * 300])
+def test_a_server_cannot_name_a_place_outside_of_the_copy(
+    stream: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = a_spec()
+
+    class Hostile(Answering):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.answer(encode(spec))
+
+        def do_GET(self) -> None:
+            self.answer(encode([(1, stream, 3)]) if self.path.endswith("/journals") else b"123")
+
+        def answer(self, data: bytes) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", MSGPACK)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+    with answering(Hostile) as port:
+        client = away(tmp_path, monkeypatch, port=port)
+        with pytest.raises(ServiceError, match="no name of one"):
+            client.folder(spec.id)
+        client.close()
+
+    assert [path for path in tmp_path.rglob("*.journal") if path.is_file()] == []
 
 
 def test_a_server_tells_how_long_to_rest(client: RemoteClient, served: Served, tmp_path: Path) -> None:

@@ -24,11 +24,11 @@ from runyard.client.remote.index import RemoteIndex
 from runyard.client.remote.queue import RemoteQueue
 from runyard.client.remote.reservations import RemoteReservations
 from runyard.client.remote.transport import REST_S, Transport, place
-from runyard.errors import NotFound, ServerAway, UsageError
+from runyard.errors import NotFound, ServerAway, ServiceError, UsageError
 from runyard.index import RunRow
 from runyard.journal import EDITS, Home, RunFolder
 from runyard.journal.events import Event
-from runyard.journal.pieces import Piece, Receipt
+from runyard.journal.pieces import Piece, Receipt, is_stream
 from runyard.queue import Placement
 from runyard.records import RunId, RunSpec, decode_spec, encode_spec
 from runyard.servers import Server
@@ -251,7 +251,7 @@ class RemoteClient(Client):
         if folder.spec.exists():
             return
         draft = self.home.runs / f"draft-{spec.id}-{os.getpid()}"
-        draft.mkdir()
+        draft.mkdir(exist_ok=True)  # in a container, whoever was killed here had the same number
         try:
             (draft / "run.json").write_bytes(encode_spec(spec))
             os.rename(draft, folder.path)
@@ -263,6 +263,11 @@ class RemoteClient(Client):
     def _pull(self, folder: RunFolder, found: JournalPlace) -> None:
         if found.stream == EDITS:
             path = folder.edits
+        elif not is_stream(found.stream):
+            raise ServiceError(
+                f"The server names a journal {found.stream[:60]!r}, which is no name of one; nothing was written for it. "
+                "Is it a Runyard server?"
+            )
         else:
             attempt = folder.attempt(found.attempt)
             attempt.path.mkdir(parents=True, exist_ok=True)
