@@ -265,7 +265,7 @@ class RemoteClient(Client):
             path = folder.edits
         elif not is_stream(found.stream):
             raise ServiceError(
-                f"The server names a journal {found.stream[:60]!r}, which is no name of one; nothing was written for it. "
+                f"The server names a journal {found.stream[:60]!r}, which is no name of one. Nothing was written. "
                 "Is it a Runyard server?"
             )
         else:
