@@ -1,6 +1,8 @@
 """`runyard new`: a project from the template."""
 
+import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,30 @@ def test_folder_with_something_in_it_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is not empty"):
         new("weld-seam", tmp_path)
     assert [file.name for file in tmp_path.iterdir() if file.name != "user"] == ["mine.txt"]
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from runyard.project.new import new
+
+def watch(event, arguments):
+    if event == "open" and str(arguments[0]).endswith("/run.py") and arguments[2] & os.O_CREAT:
+        os.kill(os.getpid(), 9)
+
+sys.addaudithook(watch)
+new("weld-seam", Path(sys.argv[1]))
+"""
+
+
+def test_a_project_is_there_whole_or_not_at_all(tmp_path: Path, user_home: Path) -> None:
+    target = tmp_path / "weld-seam"
+
+    killed = subprocess.run([sys.executable, "-c", KILLED, str(target)])
+
+    assert killed.returncode == -signal.SIGKILL
+    assert not target.exists()
+    assert (new("weld-seam", target).path / "run.py").exists()
 
 
 def test_file_in_the_way_is_told(tmp_path: Path) -> None:

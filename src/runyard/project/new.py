@@ -3,15 +3,18 @@
 Copier renders it. The template runs no code of its own, so what must run (Git) is run here.
 """
 
+import os
+import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from runyard.errors import UsageError
+from runyard.errors import ServiceError, UsageError
 from runyard.git import is_ignored, run_git
 from runyard.project.project import check_name
 from runyard.project.template.rendering import need_git, render
-from runyard.project.template.sources import choose, template_at
+from runyard.project.template.sources import Template, choose, template_at
 
 Framework = Literal["sklearn", "torch"]
 Task = Literal["image-classification", "tabular", "timeseries", "detection"]
@@ -53,8 +56,24 @@ def new(
     need_git()
     template = template_at(source)
     answers = {"name": name, "task": task, "framework": framework, "ci": ci}
-    render(template, choose(template.versions(), None), target, answers)
+    _lay(template, target, answers)
     return NewProject(path=target, note=_start_history(target))
+
+
+def _lay(template: Template, target: Path, answers: Mapping[str, object]) -> None:
+    """Render the newest version; a folder that is new appears whole or not at all."""
+    version = choose(template.versions(), None)
+    if target.is_dir():  # somebody may be in it, so it cannot be exchanged for another one
+        render(template, version, target, answers)
+        return
+    draft = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
+    try:
+        render(template, version, draft, answers)
+        os.rename(draft, target)
+    except OSError as problem:
+        raise ServiceError(f"{target} could not be written: {problem}.") from problem
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def check_choices(*, task: str, framework: str, ci: str) -> None:
