@@ -10,30 +10,22 @@ moves a run.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
-from datetime import UTC, datetime
-from itertools import pairwise
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, or_, select, true, update
 
-from runyard.database import Database, again_after_deadlock, insert_missing, lock_queue, lock_runs, upsert
+from runyard.database import Database, again_after_deadlock, lock_runs, upsert
 from runyard.database.schema import paused_projects, queue, refusals, workers
 from runyard.errors import LeaseLost, NotFound
 from runyard.hosts import host_name
-from runyard.queue import placements, shares
+from runyard.queue import filling, placements, presence, shares
 from runyard.queue.capacity import Capacity, fits
 from runyard.queue.choice import ORDER, next_fitting, startable
 from runyard.queue.leases import LEASE_S, Lease
 from runyard.queue.placements import Placement
-from runyard.queue.reports import MachineReport
 from runyard.queue.rows import HELD, LEASED, WAITING, Counts, QueueRow, Standing, WorkerRow
-from runyard.records import RunId, RunSpec, RunState, WorkerId
-
-WORKER_SILENT_S = 3 * LEASE_S  # after that a worker is not listed any more
-
-_EPOCH = datetime(2020, 1, 1, tzinfo=UTC)  # positions are seconds since then; small numbers leave more room between two
-_STEP = 1e-6  # between runs that were created at the same time
+from runyard.records import RunId, RunSpec, WorkerId
 
 
 class Queue:
@@ -59,11 +51,7 @@ class Queue:
 
     def add(self, connection: Connection, specs: Sequence[RunSpec], *, now: float) -> None:
         """Append runs in the given order; those that are in the queue already stay where they are."""
-        known = _known(connection, [spec.id for spec in specs])
-        rows = [_row_of(spec, now=now) for spec in specs if spec.id not in known]
-        for before, row in pairwise(rows):
-            row["position"] = max(row["position"], before["position"] + _STEP)
-        insert_missing(connection, queue, rows, key="run_id")
+        filling.append(connection, specs, now=now)
 
     @again_after_deadlock
     def requeue(
@@ -103,22 +91,7 @@ class Queue:
         Leases that are alive survive. A running run without one gets a lease that belongs to nobody yet:
         the next heartbeat of its supervisor takes it over.
         """
-        lock_queue(connection)
-        connection.execute(delete(queue).where(queue.c.state != LEASED))
-        kept = set(connection.scalars(select(queue.c.run_id)))
-        rows = []
-        for spec, standing in entries:
-            state = _QUEUE_STATE.get(standing.state)
-            if spec.id in kept or state is None or not _is_for_workers(spec, standing):
-                continue
-            row = _row_of(spec, now=now)
-            row["position"] = row["position"] if standing.position is None else standing.position
-            row["state"], row["attempt"], row["priority"] = state, standing.attempt, standing.priority
-            row["held_reason"] = standing.reason if state == HELD else None
-            row["lease_expires_at"] = now + LEASE_S if state == LEASED else None
-            rows.append(row)
-        if rows:
-            connection.execute(insert(queue), rows)
+        filling.fill_anew(connection, entries, now=now)
 
     # ---- executing ----
 
@@ -423,36 +396,18 @@ class Queue:
     @again_after_deadlock
     def see_worker(self, worker: WorkerRow) -> None:
         """Note that a worker is alive; forget those that have been silent for long and hold no lease."""
-        documents = {name: msgspec.json.encode(getattr(worker, name)).decode() for name in ("slots", "report")}
-        row = msgspec.structs.asdict(worker) | documents
-        leasing = select(queue.c.worker_id).where(queue.c.worker_id.is_not(None))
-        silent = workers.c.seen_at < worker.seen_at - WORKER_SILENT_S
         with self._database.transaction() as tx:
-            gone = select(workers.c.worker_id).where(silent, workers.c.worker_id.not_in(leasing))
-            gone = gone.with_for_update(skip_locked=True)  # it is just being seen, or forgotten by somebody else
-            tx.execute(delete(workers).where(workers.c.worker_id.in_(gone)))
-            upsert(tx, workers, [row])
+            presence.see(tx, worker)
 
     def forget_worker(self, worker_id: str) -> None:
         """A worker ends. One that leaves runs behind is remembered, so that their leases can be traced to its host."""
-        leasing = select(queue.c.worker_id).where(queue.c.worker_id.is_not(None))
         with self._database.transaction() as tx:
-            tx.execute(delete(workers).where(workers.c.worker_id == worker_id, workers.c.worker_id.not_in(leasing)))
+            presence.forget(tx, worker_id)
 
     def workers(self) -> list[WorkerRow]:
         """All workers that were seen lately."""
         with self._database.read() as tx:
-            rows = tx.execute(select(workers).order_by(workers.c.host, workers.c.worker_id)).all()
-        return [
-            WorkerRow(
-                **{
-                    **row._mapping,
-                    "slots": msgspec.json.decode(row.slots, type=tuple[str, ...]),
-                    "report": msgspec.json.decode(row.report or "null", type=MachineReport | None),
-                }
-            )
-            for row in rows
-        ]
+            return presence.listed(tx)
 
     # ---- how ----
 
@@ -506,40 +461,6 @@ class Queue:
 
 
 _NO_LEASE: dict[str, None] = {"worker_id": None, "lease_expires_at": None, "claimed_at": None}
-_QUEUE_STATE = {RunState.QUEUED.value: WAITING, RunState.HELD.value: HELD, RunState.RUNNING.value: LEASED}
-
-
-def _is_for_workers(spec: RunSpec, standing: Standing) -> bool:
-    """Whether a run is executed by workers: it was queued, or is tried again after it ran in somebody's terminal."""
-    first_of_workers = 2 if standing.state == RunState.RUNNING else 1
-    return spec.is_queued or standing.attempt >= first_of_workers
-
-
-def _row_of(spec: RunSpec, *, now: float) -> dict[str, Any]:
-    return {
-        "run_id": spec.id,
-        "project": spec.project,
-        "grid": spec.grid,
-        "user": spec.user,
-        "state": WAITING,
-        "priority": spec.priority,
-        "position": (spec.created_at - _EPOCH).total_seconds(),  # so that a rebuilt queue has the same order
-        "gpus": spec.resources.gpus,
-        "gpu_memory_bytes": spec.resources.gpu_memory_bytes,
-        "cpus": spec.resources.cpus,
-        "memory_bytes": spec.resources.memory_bytes,
-        "held_reason": None,
-        "attempt": 0,
-        "queued_at": now,
-        "lease_expires_at": None,
-    }
-
-
-def _known(tx: Connection, run_ids: Sequence[str]) -> set[str]:
-    known: set[str] = set()
-    for start in range(0, len(run_ids), 500):  # databases limit how many values one statement may carry
-        known.update(tx.scalars(select(queue.c.run_id).where(queue.c.run_id.in_(run_ids[start : start + 500]))))
-    return known
 
 
 def _refusals(tx: Connection) -> dict[str, tuple[str, ...]]:

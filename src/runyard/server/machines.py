@@ -23,7 +23,7 @@ from runyard.errors import NotFound
 from runyard.hosts import host_name
 from runyard.index import RunRow
 from runyard.queue import Capacity, WorkerRow
-from runyard.queue.queue import WORKER_SILENT_S
+from runyard.queue.presence import WORKER_SILENT_S
 from runyard.queue.reports import MachineReport, SlotReport
 from runyard.records import RunId, RunState
 

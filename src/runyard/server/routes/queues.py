@@ -17,7 +17,7 @@ from runyard.errors import NotFound
 from runyard.hosts import host_name
 from runyard.index import RunRow
 from runyard.queue import Eta, QueueRow
-from runyard.queue.queue import WORKER_SILENT_S
+from runyard.queue.presence import WORKER_SILENT_S
 from runyard.records import RunId
 from runyard.server import models
 from runyard.server.answers import answer
