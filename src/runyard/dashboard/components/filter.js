@@ -100,7 +100,7 @@ export function Filter() {
   return html`<div class=${`filter ${isFocused.value ? "focus" : ""} ${wrong ? "wrong" : ""}`} role="search">
     <div class="filter-text">
       <div class="filter-ink" aria-hidden="true" style=${{ transform: `translateX(${-scroll.value}px)` }}>
-        ${tokens(draft.value).map(([text, kind]) => html`<span class=${kind}>${text}</span>`)}
+        ${tokens(draft.value).map(([text, kind]) => html`<span class=${kind && `is-${kind}`}>${text}</span>`)}
         ${wrong?.position !== undefined && html`<i class="squiggle" style=${{ left: `${wrong.position}ch`, width: `${Math.max(1, wrong.length ?? 1)}ch` }}></i>`}
       </div>
       <input
@@ -114,7 +114,7 @@ export function Filter() {
         role="combobox"
         aria-controls="filter-menu"
         placeholder=${PLACEHOLDER}
-        spellcheck="false"
+        spellcheck=${false}
         autocomplete="off"
         value=${draft.value}
         onInput=${onInput}
