@@ -142,3 +142,10 @@ export function share(progress) {
 
 /** @param {number} n @param {string} one @param {string} [many] */
 export const plural = (n, one, many) => `${count(n)} ${n === 1 ? one : (many ?? `${one}s`)}`;
+
+/**
+ * Six in the evening of the day before, when a team goes home: what ended since is what the morning page is about.
+ * @param {Date} now
+ * @returns {string} ISO 8601
+ */
+export const eveningBefore = (now) => new Date(now.getFullYear(), now.getMonth(), now.getDate() - 1, 18).toISOString();

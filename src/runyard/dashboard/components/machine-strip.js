@@ -37,31 +37,34 @@ const waitingNames = () => (queue.value?.rows ?? []).filter((row) => row.state =
 function Lane({ machine, slot, next }) {
   const part = share(slot.progress) ?? 0;
   const place = `${machine.host.split(".")[0]} · ${slot.label || slot.name}`;
+  const where = `${machine.host.split(".")[0]}·${(slot.label || slot.name).replace(/^GPU /, "")}`;
   const id = slot.run_id;
   const memory = slot.memory_total_bytes ? `${bytes(slot.memory_used_bytes)} / ${bytes(slot.memory_total_bytes)}` : "";
   const facts = [slot.temperature_c === null || slot.temperature_c === undefined ? "" : `${Math.round(slot.temperature_c)} °C`, memory].filter(Boolean).join(" · ");
   const what = {
     running: slot.run_name ?? id ?? "a run",
-    busy: slot.used_by.length ? slot.used_by.map((each) => `${each.user || "somebody"}: ${each.name || each.pid}`).join(", ") : [slot.user, slot.reason].filter(Boolean).join(" · ") || "in use by somebody",
+    busy: slot.used_by.length ? slot.used_by.map((each) => `${each.user || "somebody"}: ${each.name || each.pid}`).join(", ") : slot.user || "somebody",
     reserved: slot.reservation ? `reserved by ${slot.reservation.user}` : "reserved",
-    free: next ? `free · next: ${next}` : "free",
+    free: "free",
     sick: slot.reason ?? "out of order",
   }[slot.state];
   const right = slot.state === "running" ? (slot.eta_s ? duration(slot.eta_s) : "") : slot.state === "busy" ? "outside" : slot.reservation ? `until ${clock((Date.parse(slot.reservation.until) - now.value) / 1000, now.value)}` : "";
-  const left = slot.state === "running" ? [slot.user, slot.progress === null ? "" : `${Math.round(part * 100)} %`].filter(Boolean).join(" · ") : slot.state === "busy" ? "left alone" : slot.state === "free" ? "waiting for work" : slot.state === "reserved" ? slot.reservation?.why || "left alone" : "needs a look";
+  const left = slot.state === "running" ? [slot.user, slot.progress === null ? "" : `${Math.round(part * 100)} %`].filter(Boolean).join(" · ") : slot.state === "busy" ? "left alone" : slot.state === "free" ? (next ? `next: ${next}` : "waiting for work") : slot.state === "reserved" ? slot.reservation?.why || "left alone" : "needs a look";
   const open = () => id && select([id]);
   return html`<div
     class=${`lane ${slot.state} ${id ? "opens" : ""}`}
     onMouseEnter=${() => hover(id)}
     onMouseLeave=${() => hover(null)}
     onClick=${open}
-    title=${[place, what, slot.device].filter(Boolean).join("\n")}
+    title=${[place, what, left, slot.state === "busy" ? slot.reason : "", slot.device, facts].filter(Boolean).join("\n")}
   >
-    <div class="who"><span class="where">${place}</span><b>${what}</b><span class="eta">${right}</span></div>
-    <div class="bar" role="progressbar" aria-label=${place} aria-valuenow=${Math.round(part * 100)} aria-valuemin="0" aria-valuemax="100">
-      <i style=${{ width: `${slot.state === "busy" ? (slot.util_percent ?? 100) : part * 100}%` }}></i>
+    <div class="lane-in">
+      <div class="who"><span class="where">${where}</span><b>${what}</b><span class="eta">${right}</span></div>
+      <div class="bar" role="progressbar" aria-label=${place} aria-valuenow=${Math.round(part * 100)} aria-valuemin="0" aria-valuemax="100">
+        <i style=${{ width: `${slot.state === "busy" ? (slot.util_percent ?? 100) : part * 100}%` }}></i>
+      </div>
+      <div class="facts"><span class="left">${left}</span><span class="right">${facts || html`<${HostFacts} machine=${machine} />`}</span></div>
     </div>
-    <div class="facts"><span>${left}</span><span>${facts || html`<${HostFacts} machine=${machine} />`}</span></div>
   </div>`;
 }
 
@@ -81,11 +84,10 @@ function QueueLine() {
   const waiting = (counts.waiting ?? 0) + (counts.held ?? 0);
   const running = (projects.value ?? []).reduce((sum, each) => sum + each.running, 0);
   const eta = overnight.value?.eta_s ?? null;
-  const ended = overnight.value?.ended ?? {};
-  const failed = (ended.FAILED ?? 0) + (ended.TIMED_OUT ?? 0);
+  const ended = overnight.value?.ended ?? null;
+  const failed = (ended?.FAILED ?? 0) + (ended?.TIMED_OUT ?? 0);
   const causes = overnight.value?.failures.length ?? 0;
-  const oom = ended.OUT_OF_MEMORY ?? 0;
-  const nothing = Object.values(ended).every((n) => n === 0);
+  const oom = ended?.OUT_OF_MEMORY ?? 0;
   return html`<div class="night">
     <a href="#/queue">
       ${waiting || running
@@ -93,9 +95,11 @@ function QueueLine() {
         : html`The queue is empty`}
     </a>
     <a href="#/morning">
-      ${nothing
+      ${ended === null
+        ? html`<span class="faint">Since yesterday …</span>`
+        : Object.values(ended).every((n) => n === 0)
         ? html`Nothing ended since yesterday`
-        : html`Since yesterday: <b>${count(ended.COMPLETED ?? 0)}</b> done${failed > 0 && html`, <span class="bad"><b>${failed}</b> failed</span>${causes > 0 ? ` (${plural(causes, "cause")})` : ""}`}${oom > 0 && html`, <span class="warn"><b>${oom}</b> out of memory</span>`}`}
+        : html`Since yesterday: <b>${count(ended.COMPLETED ?? 0)}</b> done${failed > 0 && html`, <span class="bad"><b>${failed}</b> failed</span>${causes > 0 ? ` (${plural(causes, "cause")})` : ""}`}${oom > 0 && html`, <span class="warn"><b>${oom}</b> <abbr title="out of memory">OOM</abbr></span>`}`}
     </a>
   </div>`;
 }

@@ -1,5 +1,5 @@
 import { RunLink } from "../components/run-link.js";
-import { age, moment, NOTHING, plural, stateClass, stateWord } from "../format.js";
+import { age, count, moment, NOTHING, plural, stateClass, stateWord } from "../format.js";
 import { html } from "../html.js";
 import { now, projects } from "../state.js";
 
@@ -19,7 +19,7 @@ export function ProjectsPage() {
     html`<section class="card-block">
       <table class="plain-table">
         <thead>
-          <tr><th>Project</th><th>Template</th><th>Last run</th><th>Runs</th><th>CI</th></tr>
+          <tr><th>Project</th><th>Template</th><th>Last run</th><th class="value">Runs</th><th>CI</th></tr>
         </thead>
         <tbody>
           ${all.map((each) => html`<${Row} key=${each.name} project=${each} />`)}
@@ -43,7 +43,7 @@ function Row({ project }) {
       ${last && html`<span class=${`state ${stateClass(last.state)}`}>${stateWord(last.state)}</span> `}
       ${last ? html`<${RunLink} run=${last.id} in=${project.name}>${last.name}</${RunLink}> <small class="faint" title=${moment(project.last_at)}>${age(project.last_at, now.value)}</small>` : NOTHING}
     </td>
-    <td class="value">${project.runs}</td>
+    <td class="value">${count(project.runs)}</td>
     <td>${project.ci ? html`${project.ci.state} <small class="faint">${age(project.ci.at, now.value)}</small>` : NOTHING}</td>
   </tr>`;
 }
