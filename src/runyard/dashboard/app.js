@@ -2,6 +2,7 @@
 import { batch, computed, effect, signal } from "@preact/signals";
 import { render } from "preact";
 import * as api from "./api.js";
+import { complain } from "./actions.js";
 import { startColumns } from "./columns.js";
 import { Failed } from "./components/failed.js";
 import { Help } from "./components/help.js";
@@ -17,7 +18,7 @@ import { ProjectPage } from "./pages/project.js";
 import { newestOf } from "./question.js";
 import { reload, startRows } from "./rows.js";
 import { loadSession, mustLogIn, session, welcomeKey } from "./session.js";
-import { changed, isLive, machines, page, project, projects, queue, start } from "./state.js";
+import { changed, isLive, machines, page, project, projects, query, queue, select, sought, start } from "./state.js";
 
 const pages = new Later({
   queue: async () => (await import("./pages/queue.js")).QueuePage,
@@ -61,12 +62,26 @@ async function loadProjects() {
     batch(() => {
       trouble.value = null;
       if (JSON.stringify(found) !== JSON.stringify(projects.peek())) projects.value = found;
-      if ((page.peek() === "project" || project.peek() === "") && !found.some((each) => each.name === project.peek()) && found.length) {
-        project.value = newestOf(found);
-      }
+      if (project.peek() === "" && sought.peek() === "") project.value = newestOf(found);
     });
   } catch (error) {
     trouble.value = /** @type {Error} */ (error);
+  }
+}
+
+/** Opens the project of the run that a link names. @param {string} id */
+async function seek(id) {
+  try {
+    const { project: name } = await api.run(id);
+    if (sought.peek() === id) batch(() => ((project.value = name), (sought.value = "")));
+  } catch (error) {
+    if (sought.peek() !== id) return;
+    complain(error);
+    batch(() => {
+      sought.value = query.value = "";
+      select([]);
+      project.value = newestOf(projects.peek() ?? []);
+    });
   }
 }
 
@@ -114,6 +129,7 @@ function begin() {
   startRows();
   startKeyboard();
   startTabs();
+  effect(() => void (projects.value !== null && sought.value && seek(sought.value)));
   loadProjects();
   askMachines();
   askQueue();

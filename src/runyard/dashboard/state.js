@@ -13,6 +13,8 @@ import { placeOf, SPLIT } from "./place.js";
 export const page = signal("project");
 /** The project on the project page; "" until projects are known. @type {Signal<string>} */
 export const project = signal("");
+/** A run whose project is not known yet, as in a link to it; else "". @type {Signal<string>} */
+export const sought = signal("");
 /** The filter, in the query language. @type {Signal<string>} */
 export const query = signal("");
 /** As the API takes it: `-created_at`, `config.optim.lr`, `-metric:val/accuracy.max`. @type {Signal<string>} */
@@ -182,9 +184,11 @@ function readUrl() {
   isReading = true;
   batch(() => {
     page.value = place.page;
+    sought.value = place.run.replace(/[^\w-]/g, "");
     if (place.run) {
       forgetView();
-      query.value = `id == "${place.run.replace(/[^\w-]/g, "")}"`;
+      project.value = "";
+      query.value = `id == "${sought.value}"`;
       select([place.run]);
     }
     if (!place.view) return;

@@ -7,11 +7,12 @@ import { TableTools } from "../components/table-tools.js";
 import { Tabs } from "../components/tabs.js";
 import { html } from "../html.js";
 import { rowAt, total, version } from "../rows.js";
-import { project, projects, select, selection, split, startedWithSelection } from "../state.js";
+import { project, projectInfo, projects, select, selection, split, startedWithSelection } from "../state.js";
 
 /** Projects whose first rows were selected already, or whose link said what is selected. @type {Set<string>} */
 const greeted = new Set();
 const FIRST = 3;
+const MOST_NAMED = 12;
 
 /** The table at the left, what is selected at the right. */
 export function ProjectPage() {
@@ -27,6 +28,7 @@ export function ProjectPage() {
     select(drawn.slice(0, FIRST).map((row) => row.id));
   }, [project.value, total.value, version.value]);
   if (projects.value?.length === 0) return html`<${Welcome} />`;
+  if (project.value && !projectInfo.value) return html`<${Unknown} />`;
   const isWide = split.value >= 1;
   return html`<main class=${`main ${isWide ? "wide" : ""}`} style=${{ "--split": `${(Math.min(split.value, 1) * 100).toFixed(2)}%` }}>
     <section class="runs" aria-label="Runs">
@@ -36,6 +38,16 @@ export function ProjectPage() {
     </section>
     <${Splitter} />
     ${!isWide && html`<${Tabs} />`}
+  </main>`;
+}
+
+/** Where a link leads to a project that has no runs, or no more. */
+function Unknown() {
+  return html`<main class="page welcome">
+    <${Empty} title=${`There is no project “${project.value.slice(0, 80)}” here`}>
+      <p>None of its runs is here, or all of them are in the trash, where the <a class="link" href="#/disk">disk page</a> has them. These are here:</p>
+      <p class="choices">${(projects.value ?? []).slice(0, MOST_NAMED).map((each) => html`<a key=${each.name} class="chip" href=${`#/p/${encodeURIComponent(each.name)}`}>${each.name}</a>`)}</p>
+    </${Empty}>
   </main>`;
 }
 
