@@ -13,6 +13,9 @@ import { short } from "./numbers.js";
  */
 
 const MOST_WORDS = 24;
+const MOST_MARKS = 8; // more values than that are not marked one by one
+const MARKS = 4; // about as many
+const EXACT = 6; // digits that a round number may need
 
 /**
  * @param {string} key
@@ -39,8 +42,25 @@ function numberAxis(names, values) {
   const scale = isLog ? Math.log10 : (/** @type {number} */ value) => value;
   const span = scale(high) - scale(low);
   const place = (/** @type {unknown} */ value) => (typeof value !== "number" || !Number.isFinite(value) ? NaN : span ? (scale(value) - scale(low)) / span : 0.5);
-  const marks = distinct.length <= 8 ? distinct : [0, 0.25, 0.5, 0.75, 1].map((share) => (isLog ? 10 ** (scale(low) + share * span) : low + share * span));
-  return { ...names, isLog, place, ticks: marks.map((value) => ({ value, text: short(value, 3), at: place(value) })) };
+  const marks = distinct.length <= MOST_MARKS ? distinct : isLog ? powers(low, high) : rounds(low, high);
+  return { ...names, isLog, place, ticks: marks.map((value) => ({ value, text: short(value, distinct.length <= MOST_MARKS ? 3 : EXACT), at: place(value) })) };
+}
+
+/** Round numbers from `low` to `high`, about MARKS of them. @param {number} low @param {number} high */
+function rounds(low, high) {
+  const rough = (high - low) / MARKS;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * ([1, 2, 5].find((each) => each * power >= rough) ?? 10);
+  const first = Math.ceil(low / step);
+  return Array.from({ length: Math.floor(high / step) - first + 1 }, (_, i) => Number(((first + i) * step).toPrecision(EXACT)));
+}
+
+/** Powers of ten from `low` to `high`, of many decades only some. @param {number} low above 0 @param {number} high */
+function powers(low, high) {
+  const slack = 1e-9; // a logarithm of 0.001 is not quite -3
+  const [first, last] = [Math.ceil(Math.log10(low) - slack), Math.floor(Math.log10(high) + slack)];
+  const every = Math.ceil((last - first + 1) / MOST_MARKS);
+  return Array.from({ length: Math.floor((last - first) / every) + 1 }, (_, i) => Number(`1e${first + i * every}`));
 }
 
 /**

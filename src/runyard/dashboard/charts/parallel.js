@@ -14,6 +14,7 @@ const BOTTOM = 16;
 const SIDE = 58;
 const GRIP = 16; // pixels beside an axis that belong to it
 const SHADES = 24;
+const LINE = 12; // pixels that a line of text takes
 
 /**
  * Parallel coordinates: every run a line over all axes. Dragging along an axis keeps the runs in that part.
@@ -131,7 +132,7 @@ function drawThreads(canvas, { axes, threads, brushes, drag }) {
     trace(pen, thread, axes.length, width, height);
   }
   pen.globalAlpha = 1;
-  axes.forEach((axis, i) => drawAxis(pen, axis, { x: xOf(i, axes.length, width), height, isLast: i === axes.length - 1 && i > 0, brush: drag?.key === axis.key ? [Math.min(drag.from, drag.to), Math.max(drag.from, drag.to)] : brushes[axis.key] }));
+  axes.forEach((axis, i) => drawAxis(pen, axis, { x: xOf(i, axes.length, width), gap: axes.length < 2 ? width : (width - 2 * SIDE) / (axes.length - 1), height, isFirst: i === 0, isLast: i === axes.length - 1 && i > 0, brush: drag?.key === axis.key ? [Math.min(drag.from, drag.to), Math.max(drag.from, drag.to)] : brushes[axis.key] }));
 }
 
 /**
@@ -160,9 +161,9 @@ function trace(pen, thread, n, width, height) {
 /**
  * @param {CanvasRenderingContext2D} pen
  * @param {Axis} axis
- * @param {{x: number, height: number, isLast: boolean, brush: [number, number] | undefined}} at
+ * @param {{x: number, gap: number, height: number, isFirst: boolean, isLast: boolean, brush: [number, number] | undefined}} at
  */
-function drawAxis(pen, axis, { x, height, isLast, brush }) {
+function drawAxis(pen, axis, { x, gap, height, isFirst, isLast, brush }) {
   pen.strokeStyle = token("--line-2");
   pen.lineWidth = 1;
   pen.beginPath();
@@ -178,17 +179,31 @@ function drawAxis(pen, axis, { x, height, isLast, brush }) {
   pen.textAlign = "center";
   pen.fillStyle = token("--ink");
   pen.font = `600 12px ${family()}`;
-  pen.fillText(axis.title.slice(0, 26), x, 14);
+  const room = (isFirst || isLast ? Math.min(gap, 2 * SIDE) : gap) - 8;
+  const last = axis.title.slice(Math.max(axis.title.lastIndexOf("."), axis.title.lastIndexOf("/")) + 1);
+  pen.fillText(pen.measureText(axis.title).width <= room ? axis.title : fitted(pen, last, room), x, 14);
   pen.font = `11px ${family()}`;
   pen.textAlign = isLast ? "left" : "right";
   pen.lineWidth = 3;
   pen.strokeStyle = token("--panel");
-  for (const tick of axis.ticks) {
+  let free = Infinity; // above it something is written
+  for (const tick of [...axis.ticks].sort((a, b) => a.at - b.at)) {
     const y = yOf(tick.at, height) + 4;
-    pen.strokeText(tick.text, x + (isLast ? 8 : -8), y);
+    if (y > free - LINE) continue;
+    free = y;
+    const text = fitted(pen, tick.text, (isFirst || isLast ? SIDE : gap) - 14);
+    pen.strokeText(text, x + (isLast ? 8 : -8), y);
     pen.fillStyle = token("--ink-2");
-    pen.fillText(tick.text, x + (isLast ? 8 : -8), y);
+    pen.fillText(text, x + (isLast ? 8 : -8), y);
   }
+}
+
+/** As much of a text as there is room for. @param {CanvasRenderingContext2D} pen @param {string} text @param {number} room pixels */
+function fitted(pen, text, room) {
+  if (pen.measureText(text).width <= room) return text;
+  let kept = text.length - 1;
+  while (kept > 1 && pen.measureText(`${text.slice(0, kept)}…`).width > room) kept -= 1;
+  return `${text.slice(0, kept)}…`;
 }
 
 /**

@@ -18,7 +18,8 @@ export function Scatter({ x, y, points }) {
   const toY = (/** @type {number} */ share) => 12 + (1 - share) * (HEIGHT - BOTTOM - 22);
   const lit = hovered.value?.run;
   const chosen = new Set(selection.value);
-  const drawn = points.filter((point) => !Number.isNaN(x.place(point.x)) && !Number.isNaN(y.place(point.y)));
+  const found = points.filter((point) => !Number.isNaN(x.place(point.x)) && !Number.isNaN(y.place(point.y)));
+  const drawn = [...found.filter((point) => !chosen.has(point.id)), ...found.filter((point) => chosen.has(point.id))]; // what is selected lies on top
   return html`<svg class="scatter" viewBox=${`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label=${`${y.title} by ${x.title}`}>
     ${y.ticks.map((tick) => html`<line class="scatter-grid" x1=${LEFT} x2=${WIDTH - 8} y1=${toY(tick.at)} y2=${toY(tick.at)} /><text x=${LEFT - 6} y=${toY(tick.at) + 4} text-anchor="end">${tick.text}</text>`)}
     ${x.ticks.map((tick) => html`<text x=${toX(tick.at)} y=${HEIGHT - BOTTOM + 14} text-anchor="middle">${tick.text}</text>`)}

@@ -23,5 +23,11 @@ export const headline = computed(() => {
 /** "max", "min" or "last": which value of the metric counts. */
 export const statistic = computed(() => bestOf(headline.value));
 
-/** Config keys by which the runs of the filter differ, but for the seed; those with few values first. */
-export const differingKeys = computed(() => (offered.value?.config ?? []).filter((each) => each.distinct > 1 && each.key !== "seed").map((each) => each.key));
+const MOST_VALUES = 24; // a setting with more is not what a grid was made of
+
+/** Config keys by which the runs of the filter differ, but for the seed; what grids vary most comes first. */
+export const differingKeys = computed(() => {
+  const found = (offered.value?.config ?? []).filter((each) => each.distinct > 1 && each.key !== "seed");
+  const rank = (/** @type {number} */ distinct) => (distinct > MOST_VALUES ? -distinct : distinct);
+  return found.sort((a, b) => rank(b.distinct) - rank(a.distinct)).map((each) => each.key);
+});

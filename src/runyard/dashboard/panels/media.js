@@ -18,6 +18,7 @@ export default function MediaPanel() {
   const problem = useSignal("");
   const sliding = useSignal(/** @type {number | null} */ (null));
   const columns = useComputed(() => shown.value.filter((item) => item.runIds.length).slice(0, MOST_RUNS));
+  const hidden = useComputed(() => shown.value.filter((item) => item.runIds.length).length - columns.value.length);
   const runs = useComputed(() => columns.value.map((item) => item.runIds[0]).join());
 
   useSignalEffect(() => {
@@ -69,6 +70,7 @@ export default function MediaPanel() {
       <output>${step}</output>
     </div>`}
     ${media.value !== null && !all.length && html`<p class="panel-empty">These runs have logged no images, tables or histograms. In the training: run.log_image("worst", picture, step=step)</p>`}
+    ${hidden.value > 0 && html`<p class="panel-hint">The first ${MOST_RUNS} of ${MOST_RUNS + hidden.value} side by side; ${hidden.value} more are selected.</p>`}
     ${!columns.value.length && html`<p class="panel-empty">Select runs in the table to see what they have logged.</p>`}
     ${[...byKey].map(([name, items]) => {
       const { key, kind } = items[0];
