@@ -1,8 +1,8 @@
 /** What a person does to runs: asks the server, says what came of it, and offers to undo what can be undone. */
 import { signal } from "@preact/signals";
 import * as api from "./api.js";
-import { plural } from "./format.js";
-import { patch, reload } from "./rows.js";
+import { count, plural } from "./format.js";
+import { patch, reload, selectAll, total } from "./rows.js";
 import { LOOKING, mayChange } from "./session.js";
 import { items, select } from "./state.js";
 
@@ -24,6 +24,18 @@ export const dismiss = (id) => (toasts.value = toasts.value.filter((each) => eac
 
 /** @param {unknown} error */
 export const complain = (error) => say(/** @type {Error} */ (error).message, { kind: "bad" });
+
+const MOST_SELECTED = 1000; // as many curves as a chart draws, and as a link can hold
+
+/** Selects all rows of the filter. */
+export async function takeAll() {
+  try {
+    const n = await selectAll(MOST_SELECTED);
+    if (n < total.peek()) say(`The first ${count(n)} of ${count(total.peek())} are selected. A filter reaches the others.`);
+  } catch (error) {
+    complain(error);
+  }
+}
 
 /** @type {Record<string, string>} what was done, for the toast */
 const DONE = {

@@ -1,5 +1,5 @@
 /** The keys that work anywhere on the page, except while somebody types. */
-import { act } from "./actions.js";
+import { act, takeAll } from "./actions.js";
 import { regroup } from "./components/group-menu.js";
 import { helpIsOpen } from "./components/help.js";
 import { tableKeys } from "./components/run-table.js";
@@ -27,9 +27,15 @@ const ON_RUNS = {
 
 export function startKeyboard() {
   document.addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.defaultPrevented || event.altKey) return;
     const target = /** @type {HTMLElement} */ (event.target);
     if (target.closest("input, textarea, select, [contenteditable], dialog, .menu")) return;
+    if (event.ctrlKey || event.metaKey) {
+      if (event.key !== "a" || page.peek() !== "project" || target.closest(".right")) return;
+      event.preventDefault();
+      takeAll();
+      return;
+    }
     if (event.key === "?") {
       helpIsOpen.value = true;
       return;

@@ -326,8 +326,12 @@ export function bestLoaded(columns) {
   return best;
 }
 
-/** All runs of the filter as the table has them, page by page; for CSV. @param {(done: number) => void} onProgress */
-export async function everything(onProgress) {
+/**
+ * The runs or groups of the filter as the table has them, page by page; for CSV, and to select them.
+ * @param {(done: number) => void} onProgress
+ * @param {number} [most]
+ */
+export async function everything(onProgress, most = Infinity) {
   const { project, query, sort, by, metrics, statistics, config } = asked.peek();
   const rows = /** @type {(Run | Group)[]} */ ([]);
   for (let offset = 0; ; offset += 500) {
@@ -336,8 +340,17 @@ export async function everything(onProgress) {
     const got = "groups" in found ? found.groups : found.runs.map(tidy);
     rows.push(...got);
     onProgress(rows.length);
-    if (got.length === 0 || rows.length >= (found.total ?? Infinity)) return rows;
+    if (got.length === 0 || rows.length >= Math.min(found.total ?? Infinity, most)) return rows.slice(0, most);
   }
+}
+
+/** Selects what the filter found, the first `most` of it. @param {number} most @returns {Promise<number>} how many that are */
+export async function selectAll(most) {
+  const rows = await everything(() => {}, most);
+  const entries = rows.map((row) => /** @type {[string, import("./state.js").Seen]} */ ("run_ids" in row ? [`g:${row.id}`, { label: row.label, runIds: row.run_ids }] : [row.id, { label: row.name, runIds: [row.id], state: row.state }]));
+  remember(entries);
+  select(entries.map(([id]) => id));
+  return entries.length;
 }
 
 const AGAIN_MS = 1500;

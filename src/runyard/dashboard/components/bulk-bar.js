@@ -1,9 +1,10 @@
 import { useSignal } from "@preact/signals";
-import { act, tagAll } from "../actions.js";
-import { plural } from "../format.js";
+import { act, tagAll, takeAll } from "../actions.js";
+import { count, plural } from "../format.js";
 import { html } from "../html.js";
+import { total } from "../rows.js";
 import { LOOKING, mayChange } from "../session.js";
-import { items, seen, select, selectedRuns } from "../state.js";
+import { groupBy, items, seen, select, selectedRuns } from "../state.js";
 import { Editor } from "./editable.js";
 
 const ENDED = /COMPLETED|FAILED|OUT_OF_MEMORY|TIMED_OUT|STOPPED|INTERRUPTED|LOST/;
@@ -25,6 +26,7 @@ export function BulkBar() {
   };
   return html`<div class="bulk" role="toolbar" aria-label="Selected runs">
     <b>${plural(ids.length, "run")}</b>
+    ${items.value.filter((each) => each.isGroup === (groupBy.value !== "")).length < total.value && html`<button class="quiet" title="Ctrl A" onClick=${takeAll}>Select all ${count(total.value)}</button>`}
     ${!mayChange.value && html`<span class="faint" title=${LOOKING}>only to look at</span>`}
     ${mayChange.value && (isTagging.value
       ? html`<${Editor} value="" label="Tags" placeholder="tag, -tag takes one off" onDone=${onTags} />`

@@ -8,6 +8,7 @@ const KEYS = [
   ["/", "to the filter"],
   ["↑ ↓", "between runs; with Shift they are selected"],
   ["Space", "select the run, or let it go"],
+  ["Ctrl A", "select all that the filter found"],
   ["→ ←", "unfold or fold a group"],
   ["Enter", "rename the run"],
   ["g", "fold the seeds of a setting into one row"],

@@ -26,6 +26,7 @@ export function RunTable() {
   const view = useSignal({ top: 0, left: 0, width: 600, height: 600 });
   const active = useSignal(-1);
   const anchor = useRef(0);
+  const before = useRef(selection.peek()); // what was selected before the last click
   const editing = useSignal({ index: -1, column: "" });
 
   useEffect(() => {
@@ -98,7 +99,8 @@ export function RunTable() {
   };
   const onPick = useCallback((/** @type {number} */ index, /** @type {MouseEvent} */ event) => {
     const row = rowAt(index);
-    if (row.kind === "blank") return;
+    if (row.kind === "blank" || event.detail > 1) return; // the second click of two edits
+    before.current = selection.peek();
     active.value = index;
     box.current?.focus({ preventScroll: true });
     if (event.shiftKey) range(anchor.current, index);
@@ -112,7 +114,10 @@ export function RunTable() {
     if (column === "") {
       editing.value = { index: -1, column: "" };
       box.current?.focus({ preventScroll: true });
-    } else if (EDITABLE.has(column) && mayChange.peek()) editing.value = { index, column };
+    } else if (EDITABLE.has(column) && mayChange.peek()) {
+      select(before.current);
+      editing.value = { index, column };
+    }
   }, []);
   const onUnfold = useCallback((/** @type {string} */ id) => void unfold(id), []);
 
