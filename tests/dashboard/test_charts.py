@@ -32,6 +32,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     playing.main.event(
         Media(time_ns=now, key=HOSTILE, step=1, kind="text", mime="text/plain", data=HOSTILE.encode(), meta={})
     )
+    playing.main.event(
+        Media(time_ns=now, key="sound", step=1, kind="audio", mime="audio/wav", data=b"RIFF" * 300, meta={})
+    )
     playing.main.append(playing.main.declare((f"evil/{HOSTILE}",)).encode(3, now, [1.5]))
     many = made.running[1]
     many.main.append(many.main.declare(MANY).encode(3, now, [0.5] * len(MANY)))
@@ -261,6 +264,16 @@ def test_the_diff_shows_only_what_differs(demo: Demo, server: Server, visit: Vis
     page.get_by_text("momentum").first.wait_for()
     page.locator(".diff-run").nth(1).click()
     _until(page, "() => document.querySelector('.diff-run small') && location.hash.includes('base=')")
+    page = _open(visit, server, [demo.ids["COMPLETED"][0], demo.ids["FAILED"][0]], tab="diff")
+    removed = page.locator(".diff-text .is-old", has_text="accuracy").first
+    assert removed.inner_text().endswith("accuracy 0.567")  # and no codes of its colour
+
+
+# What an axis of settings with these values is marked with.
+TICKS = """async (values) => {
+  const { axisOf } = await import("/charts/axes.js");
+  return axisOf("lr", values).ticks.map((tick) => tick.text).join(" ");
+}"""
 
 
 def test_other_panels_say_what_they_know(demo: Demo, server: Server, visit: Visit) -> None:
@@ -274,8 +287,11 @@ def test_other_panels_say_what_they_know(demo: Demo, server: Server, visit: Visi
     _until(page, COLOURED, ["val/accuracy", "--c1"])
     page.get_by_role("tab", name="Parameters").click()
     page.get_by_role("heading", name="What val/accuracy goes with").wait_for()
+    assert page.evaluate(TICKS, [0.0001, 0.0003, 0.001, 0.002, 0.004, 0.008, 0.02, 0.05, 0.1]) == "0.0001 0.001 0.01 0.1"
+    assert page.evaluate(TICKS, [0.513, 0.55, 0.6, 0.61, 0.7, 0.75, 0.8, 0.9, 0.94]) == "0.6 0.8"
     page.get_by_role("tab", name="Grid").click()
     page.locator(".grid-value").first.click()
+    assert page.get_by_label("across").input_value() == "optim.lr"  # it has the most values
     _until(page, "() => document.querySelectorAll('.grid-cell.is-selected').length === 1")
 
 
@@ -314,7 +330,10 @@ def test_hostile_text_is_only_text(demo: Demo, server: Server, visit: Visit) -> 
         page.wait_for_timeout(300)
     page.get_by_role("tab", name="Media").click()
     page.get_by_text("document.title=1", exact=False).first.wait_for()
+    with page.expect_download() as saved:
+        page.locator(".media-section", has_text="sound").get_by_role("link", name="Save it").click()
 
+    assert saved.value.suggested_filename.startswith("sound-1")
     assert page.title() != "1"
     assert page.locator("img[src=x]").count() == 0
 

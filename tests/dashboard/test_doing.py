@@ -114,6 +114,10 @@ def test_a_gpu_that_others_use_names_them(gpus: FakeMachine, demo: Server, visit
     card = page.locator(".slot-card.busy", has_text="GPU 0")
     card.wait_for()
     assert "9.4 GB" in card.inner_text()
+    names = page.locator(".lane b")
+    assert names.count() == 5
+    cut = "all => all.filter(name => name.scrollWidth > name.clientWidth && name.clientWidth < 100).map(name => name.innerText)"
+    assert names.evaluate_all(cut) == []  # no two letters and an ellipsis
 
 
 def test_a_waiting_run_is_dragged_in_front_of_another_and_to_the_end(demo: Server, visit: Visit) -> None:

@@ -99,6 +99,9 @@ def test_filter_narrows_and_a_mistake_is_told_under_the_word(demo: Server, visit
     _filter(page, 'config.optim.lr < 0.05 and state == "COMPLETED"')
     _until(page, "!document.querySelector('.sum').textContent.includes('36')")
     assert "q=" in page.url
+    tops = page.evaluate("[...document.querySelectorAll('.filter-ink span')].map(word => word.offsetTop)")
+    assert len(tops) > 8
+    assert len(set(tops)) == 1  # all words stand where they are typed
     states = {text.strip() for text in page.locator(".row .state").all_text_contents()}
     assert states == {"done"}
     visit.is_server_away = True  # a refused query is an answer 422, which Chromium writes to its console
@@ -109,6 +112,25 @@ def test_filter_narrows_and_a_mistake_is_told_under_the_word(demo: Server, visit
     visit.is_server_away = False
     page.click(".filter-clear")
     _says(page, "36 runs")
+
+
+def test_a_link_finds_the_project_of_a_run_and_says_what_it_did_not_find(demo: Server, visit: Visit) -> None:
+    with closing(open_client(demo.home)) as client:
+        names = {run.project: run.id for run in client.index.find(None, limit=100)}
+    for name, run in names.items():
+        page = _open(visit, demo, f"#/run/{run}")
+        page.wait_for_url(f"**/p/{name}?*")
+        _says(page, "1 run")
+        page.wait_for_selector(".row.selected")
+
+    page.goto(f"{demo.address}#/p/nowhere")
+    page.get_by_role("heading", name="There is no project “nowhere” here").wait_for()
+    page.locator(".choices").get_by_role("link", name="weld-seam").click()
+    _says(page, "36 runs")
+    visit.is_server_away = True  # an answer 404, which Chromium writes to its console
+    page.goto(f"{demo.address}#/run/zzzzzzzzzz")
+    page.locator(".toast.bad", has_text="zzzzzzzzzz").wait_for()
+    page.wait_for_selector(".row.run")
 
 
 def test_completion_offers_settings_and_their_values(demo: Server, visit: Visit) -> None:
@@ -164,14 +186,19 @@ def test_selection_by_mouse_and_keyboard_is_in_the_url(demo: Server, visit: Visi
     page.reload()
     page.wait_for_selector(".row.selected")
     assert page.evaluate(colours) == before
+    page.keyboard.press("Control+a")
+    _says(page, "36 runs selected")
 
 
 def test_name_and_tags_are_edited_in_place(demo: Server, visit: Visit) -> None:
     page = _open(visit, demo)
+    page.locator(".row.run .name").nth(5).dblclick()
+    page.keyboard.press("Escape")
     page.locator(".row.run .name").first.dblclick()
     page.locator(".editor").fill("the good one")
     page.keyboard.press("Enter")
     page.locator(".name", has_text="the good one").wait_for()
+    assert page.locator(".row.selected").count() == 3  # as before
     page.goto(page.url.split("?")[0] + "?split=1.000")
     page.wait_for_selector(".row.run")
     page.locator(".row.run").first.locator(".cell").last.dblclick()
@@ -211,6 +238,7 @@ def test_the_other_pages_open(demo: Server, visit: Visit) -> None:
     page.wait_for_selector(".queue-list .list-row")
     page.get_by_role("link", name="Morning").click()
     page.wait_for_selector(".figures")
+    _says(page, ", 18:00")  # the evening before
     page.get_by_role("link", name="Disk").click()
     page.get_by_role("heading", name="Disk").wait_for()
     page.go_back()

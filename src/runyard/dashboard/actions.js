@@ -25,7 +25,7 @@ export const dismiss = (id) => (toasts.value = toasts.value.filter((each) => eac
 /** @param {unknown} error */
 export const complain = (error) => say(/** @type {Error} */ (error).message, { kind: "bad" });
 
-const MOST_SELECTED = 1000; // as many curves as a chart draws, and as a link can hold
+export const MOST_SELECTED = 1000; // as many curves as a chart draws, and as a link can hold
 
 /** Selects all rows of the filter. */
 export async function takeAll() {

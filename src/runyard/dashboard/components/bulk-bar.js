@@ -1,5 +1,5 @@
 import { useSignal } from "@preact/signals";
-import { act, tagAll, takeAll } from "../actions.js";
+import { act, MOST_SELECTED, tagAll, takeAll } from "../actions.js";
 import { count, plural } from "../format.js";
 import { html } from "../html.js";
 import { total } from "../rows.js";
@@ -14,6 +14,7 @@ export function BulkBar() {
   const isTagging = useSignal(false);
   const ids = selectedRuns.value;
   if (items.value.length === 0) return null;
+  const all = Math.min(total.value, MOST_SELECTED);
   const states = ids.map((id) => seen(id)?.state);
   const canStop = states.some((state) => state === undefined || !ENDED.test(state));
   const canRetry = states.some((state) => state === undefined || ENDED.test(state));
@@ -26,7 +27,7 @@ export function BulkBar() {
   };
   return html`<div class="bulk" role="toolbar" aria-label="Selected runs">
     <b>${plural(ids.length, "run")}</b>
-    ${items.value.filter((each) => each.isGroup === (groupBy.value !== "")).length < total.value && html`<button class="quiet" title="Ctrl A" onClick=${takeAll}>Select all ${count(total.value)}</button>`}
+    ${items.value.filter((each) => each.isGroup === (groupBy.value !== "")).length < all && html`<button class="quiet" title="Ctrl A" onClick=${takeAll}>Select ${all < total.value ? "the first" : "all"} ${count(all)}</button>`}
     ${!mayChange.value && html`<span class="faint" title=${LOOKING}>only to look at</span>`}
     ${mayChange.value && (isTagging.value
       ? html`<${Editor} value="" label="Tags" placeholder="tag, -tag takes one off" onDone=${onTags} />`

@@ -63,7 +63,7 @@ function Lane({ machine, slot, next }) {
       <div class="bar" role="progressbar" aria-label=${place} aria-valuenow=${Math.round(part * 100)} aria-valuemin="0" aria-valuemax="100">
         <i style=${{ width: `${slot.state === "busy" ? (slot.util_percent ?? 100) : part * 100}%` }}></i>
       </div>
-      <div class="facts"><span class="left">${left}</span><span class="right">${facts || html`<${HostFacts} machine=${machine} />`}</span></div>
+      <div class="facts"><span class="lane-said">${left}</span><span class="lane-measured">${facts || html`<${HostFacts} machine=${machine} />`}</span></div>
     </div>
   </div>`;
 }

@@ -2,6 +2,7 @@ import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
 
 import * as api from "../api.js";
 import { shown } from "../charts/shown.js";
+import { LongName } from "../components/long-name.js";
 import { html } from "../html.js";
 import { changed, hover, param, setParam } from "../state.js";
 import { DiffSection } from "./diff-section.js";
@@ -64,7 +65,7 @@ export default function DiffPanel() {
       <div class="diff-key"></div>
       ${many.map(
         (column, i) => html`<button key=${column.run} class="diff-run" title=${i ? `Compare with ${column.label}` : "All others are compared with this one"} onClick=${() => setParam("base", column.id)} onPointerEnter=${() => hover(column.id)} onPointerLeave=${() => hover(null)}>
-          <i class="swatch" style=${{ background: `var(--c${column.colour + 1})` }}></i><span>${column.label}</span>${i === 0 && html`<small>base</small>`}
+          <i class="swatch" style=${{ background: `var(--c${column.colour + 1})` }}></i><${LongName} text=${column.label} />${i === 0 && html`<small>base</small>`}
         </button>`,
       )}
     </div>

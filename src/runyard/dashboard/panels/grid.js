@@ -91,6 +91,7 @@ export default function GridPanel() {
   const faces = pages ? valuesOf(groups.value ?? [], pages) : [undefined];
   const columns = valuesOf(groups.value ?? [], across);
   const rows = down ? valuesOf(groups.value ?? [], down) : [undefined];
+  const heads = new Map([...headsOf(columns), ...headsOf(rows)]);
   const found = new Map(cells.map((cell) => [placeOf([across, down, pages].filter(Boolean).map((key) => cell.group.config[key])), cell]));
   const holes = faces.flatMap((face) => rows.slice(0, MOST_VALUES).flatMap((row) => columns.slice(0, MOST_VALUES).map((column) => pointOf({ across, down, pages }, column, row, face)))).filter((point) => !found.has(placeOf(Object.values(point))));
   const isPicked = (/** @type {Record<string, unknown>} */ point) => picked.value.some((each) => same(each, point));
@@ -119,11 +120,11 @@ export default function GridPanel() {
         (face, i) => html`<section key=${i}>
           ${pages && html`<h3>${pages} <b>${setting(face)}</b></h3>`}
           <table class="grid-matrix">
-            <thead><tr><th class="grid-corner">${down ? `${tail(down)} \\ ` : ""}${tail(across)}</th>${columns.slice(0, MOST_VALUES).map((value) => html`<th scope="col">${setting(value)}</th>`)}</tr></thead>
+            <thead><tr><th class="grid-corner">${down ? `${tail(down)} \\ ` : ""}${tail(across)}</th>${columns.slice(0, MOST_VALUES).map((value) => html`<th scope="col" title=${setting(value)}>${heads.get(value)}</th>`)}</tr></thead>
             <tbody>
               ${rows.slice(0, MOST_VALUES).map(
                 (row) => html`<tr>
-                  <th scope="row">${setting(row)}</th>
+                  <th scope="row" title=${setting(row)}>${heads.get(row)}</th>
                   ${columns.slice(0, MOST_VALUES).map((column) => {
                     const point = pointOf({ across, down, pages }, column, row, face);
                     const cell = found.get(placeOf(Object.values(point)));
@@ -178,6 +179,17 @@ function pointOf({ across, down, pages }, column, row, face) {
 
 /** @param {readonly unknown[]} values */
 const placeOf = (values) => JSON.stringify(values.map((value) => value ?? null));
+
+/**
+ * Values as the heads of rows and columns: as short as they still differ.
+ * @param {readonly unknown[]} values
+ * @returns {[unknown, string][]}
+ */
+function headsOf(values) {
+  const texts = values.map(setting);
+  const brief = values.map((value, i) => (typeof value === "number" && number(value).length < texts[i].length ? number(value) : texts[i]));
+  return values.map((value, i) => [value, new Set(brief).size === values.length ? brief[i] : texts[i]]);
+}
 
 /** @param {Record<string, unknown>} point */
 const labelOf = (point) => Object.entries(point).map(([key, value]) => `${tail(key)}=${setting(value)}`).join(", ");

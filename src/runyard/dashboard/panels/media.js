@@ -2,6 +2,7 @@ import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
 
 import * as api from "../api.js";
 import { shown } from "../charts/shown.js";
+import { LongName } from "../components/long-name.js";
 import { html } from "../html.js";
 import { changed, hover, param, setParam } from "../state.js";
 import { CurveOverlay } from "./curve-overlay.js";
@@ -81,7 +82,7 @@ export default function MediaPanel() {
           : html`<div class="media-row">
           ${columns.value.map(
             (item) => html`<figure key=${item.id} onPointerEnter=${() => hover(item.id)} onPointerLeave=${() => hover(null)}>
-              <figcaption><i class="swatch" style=${{ background: `var(--c${item.colour + 1})` }}></i><span>${item.label}</span></figcaption>
+              <figcaption><i class="swatch" style=${{ background: `var(--c${item.colour + 1})` }}></i><${LongName} text=${item.label} /></figcaption>
               <${MediumCell} items=${items.filter((each) => each.run === item.runIds[0])} kind=${kind} step=${step} colour=${item.colour} />
             </figure>`,
           )}
