@@ -287,9 +287,8 @@ def test_other_panels_say_what_they_know(demo: Demo, server: Server, visit: Visi
     _until(page, COLOURED, ["val/accuracy", "--c1"])
     page.get_by_role("tab", name="Parameters").click()
     page.get_by_role("heading", name="What val/accuracy goes with").wait_for()
-    assert (
-        page.evaluate(TICKS, [0.0001, 0.0003, 0.001, 0.002, 0.004, 0.008, 0.02, 0.05, 0.1]) == "0.0001 0.001 0.01 0.1"
-    )
+    lrs = [0.0001, 0.0003, 0.001, 0.002, 0.004, 0.008, 0.02, 0.05, 0.1]
+    assert page.evaluate(TICKS, lrs) == "0.0001 0.001 0.01 0.1"
     assert page.evaluate(TICKS, [0.513, 0.55, 0.6, 0.61, 0.7, 0.75, 0.8, 0.9, 0.94]) == "0.6 0.8"
     page.get_by_role("tab", name="Grid").click()
     page.locator(".grid-value").first.click()

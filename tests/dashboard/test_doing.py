@@ -119,8 +119,7 @@ def test_a_gpu_that_others_use_names_them(gpus: FakeMachine, demo: Server, visit
     assert "9.4 GB" in card.inner_text()
     names = page.locator(".lane b")
     assert names.count() == 5
-    is_cut = "name.scrollWidth > name.clientWidth && name.clientWidth < 100"
-    cut = f"all => all.filter(name => {is_cut}).map(name => name.innerText)"
+    cut = "all => all.filter(b => b.scrollWidth > b.clientWidth && b.clientWidth < 100).map(b => b.innerText)"
     assert names.evaluate_all(cut) == []  # no two letters and an ellipsis
 
 

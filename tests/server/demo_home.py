@@ -190,6 +190,8 @@ def _play(demo: Demo, part: _Part, spec: RunSpec, number: int, now: datetime, st
         text = f"epoch {epoch:3d}  loss {1.0 / (1 + epoch):.4f}  \x1b[32maccuracy {0.5 + epoch / 60:.3f}\x1b[0m\n"
         host.event(Output(time_ns=start_ns + epoch * 10 * int(STEP_S * _SECOND), text=text))
     if state == "RUNNING":
+        end_ns = start_ns + int(done * STEP_S) * _SECOND
+        main.event(Progress(time_ns=end_ns, done=done, total=steps, label="steps"))
         demo.running.append(Playing(spec, attempt, quality, done, main, host))
         return
     _end(spec, RunState(state), main, host, start_ns + int(done * STEP_S) * _SECOND)

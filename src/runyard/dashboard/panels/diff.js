@@ -55,6 +55,8 @@ export default function DiffPanel() {
   const nameOf = (/** @type {string} */ id) => many.find((column) => column.run === id)?.label ?? id;
   const hidden = shown.value.length - many.length;
   const groups = many.some((column) => column.isGroup);
+  const said = new Set(SECTIONS.map((section) => problems.value[section] ?? ""));
+  const common = said.size === 1 ? [...said][0] : ""; // the server is away, say: once is enough
   return html`<div class="panel-body panel-diff" style=${{ "--columns": many.length }}>
     <div class="panel-tools">
       <label><input type="checkbox" checked=${hidesEqual} onChange=${() => setParam("same", hidesEqual ? "show" : "")} /> hide what is equal</label>
@@ -69,7 +71,8 @@ export default function DiffPanel() {
         </button>`,
       )}
     </div>
-    ${SECTIONS.map((section) => html`<${DiffSection} key=${section} title=${section} rows=${found.value[section] ?? null} problem=${problems.value[section] ?? ""} hidesEqual=${hidesEqual} nameOf=${nameOf} />`)}
+    ${common && html`<p class="panel-problem" role="alert">${common}</p>`}
+    ${!common && SECTIONS.map((section) => html`<${DiffSection} key=${section} title=${section} rows=${found.value[section] ?? null} problem=${problems.value[section] ?? ""} hidesEqual=${hidesEqual} nameOf=${nameOf} />`)}
   </div>`;
 }
 
