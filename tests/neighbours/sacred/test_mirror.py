@@ -126,6 +126,23 @@ def test_a_running_run_keeps_its_heart_beating_and_grows(mirror: Mirror, client:
     assert db["runs"].find_one()["status"] == "COMPLETED"
 
 
+def test_hearts_go_on_beating_while_a_look_takes_long(client: Client, mongo: str, db: Any) -> None:
+    a_run(client, ended=False)
+    a_run(client, 2, created_at=BEGAN + timedelta(minutes=1))
+    with closing(Mirror(client, mongo + db.name, beat_s=0)) as mirror:
+        mirror.look(now=ENDED)
+
+        def forget(done: int, total: int) -> None:
+            if done == 1:  # the running one is done, and the other one would take minutes
+                db["runs"].update_one({"status": "RUNNING"}, {"$set": {"heartbeat": BEGAN}})
+
+        mirror.look(now=ENDED + timedelta(minutes=3), progress=forget)
+
+    assert db["runs"].find_one({"status": "RUNNING"})["heartbeat"] == (ENDED + timedelta(minutes=3)).replace(
+        tzinfo=None
+    )
+
+
 def test_numbers_are_given_beside_those_of_sacred(mirror: Mirror, client: Client, db: Any) -> None:
     db["runs"].insert_many([{"_id": 41, "experiment": {"name": "theirs"}}, {"_id": "a text"}])
     a_run(client)

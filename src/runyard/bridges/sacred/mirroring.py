@@ -32,6 +32,7 @@ from runyard.index import RunRow
 from runyard.records import RunState
 
 LARGEST_FILE_BYTES = 64 << 20
+BEAT_S = 60.0
 _OF_THE_HOST = ("sys/", "host/", "gpu/")  # Omniboard would draw a hundred charts of them
 _TRIES = 50  # for a number that nobody else takes at the same moment
 _GROWTH = 1.05  # a thinned metric is sent whole, so not for every point
@@ -54,12 +55,21 @@ class Look:
 class Mirror:
     """Brings runs to one database, look by look."""
 
-    def __init__(self, client: Client, uri: str, *, project: str | None = None, query: str | None = None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        uri: str,
+        *,
+        project: str | None = None,
+        query: str | None = None,
+        beat_s: float = BEAT_S,
+    ) -> None:
         """Nothing is asked of the database before the first look.
 
         Args:
             project: only its runs.
             query: only the runs that match.
+            beat_s: how long a look goes on before all running runs get a heartbeat in between.
 
         Raises:
             UsageError: the address is none.
@@ -68,6 +78,7 @@ class Mirror:
         self._client = client
         self._project = project
         self._query = query
+        self._beat_s = beat_s
         name = database_named(uri)
         self.place = f"{hosts_of(uri)}/{name}"
         self._state = MirrorState(client.home, self.place)
@@ -99,7 +110,7 @@ class Mirror:
             PyMongoError: the database is away, or takes nothing. What was brought is remembered.
         """
         found = Look()
-        save_at = monotonic() + _SAVE_S
+        save_at, beat_at = monotonic() + _SAVE_S, monotonic() + self._beat_s
         self._client.refresh()
         try:
             self._prepare()
@@ -112,6 +123,9 @@ class Mirror:
                 if monotonic() > save_at:
                     self._state.save()
                     save_at = monotonic() + _SAVE_S
+                if monotonic() > beat_at:
+                    self._beat(rows, now or datetime.now(UTC))
+                    beat_at = monotonic() + self._beat_s
         finally:
             self._state.save()
         return found
@@ -204,6 +218,12 @@ class Mirror:
             if isinstance(problem, PyMongoError) and _is_refusal(problem):
                 raise
             self._tell(found, row.id, f"{row.id} ({row.name}) is not mirrored whole: {problem}")
+
+    def _beat(self, rows: Sequence[RunRow], now: datetime) -> None:
+        """A look at many runs may take minutes, and Omniboard calls a run dead after two."""
+        running = (self._state.runs.get(row.id) for row in rows if row.state is RunState.RUNNING)
+        ids = [known.id for known in running if known is not None and not known.is_gone]
+        self._runs.update_many({"_id": {"$in": ids}}, {"$set": {"heartbeat": now}})
 
     def _insert(self, row: RunRow, now: datetime) -> Mirrored:
         fields = own_fields(row, heartbeat=_heartbeat(row, now))
