@@ -10,6 +10,7 @@ from runyard.apps.notebook.formats import as_json
 from runyard.cli import documents, formats, screen, showing, target
 from runyard.cli.progress import progress_bar
 from runyard.client import Client
+from runyard.drafts import drafted
 from runyard.errors import UsageError
 from runyard.index import RunRow
 from runyard.tracking.predictions import KIND
@@ -89,12 +90,8 @@ def _subject(client: Client, rows: list[RunRow]) -> Subject:
 
 
 def _write(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.unfinished")
-    try:
+    with drafted(path) as draft:
         draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _would_be_committed(path: Path) -> bool:

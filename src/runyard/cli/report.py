@@ -11,6 +11,7 @@ from runyard.apps.words import Words, language
 from runyard.cli import documents, formats, screen, showing, target
 from runyard.client import Client
 from runyard.client.runs import TrackedRun
+from runyard.drafts import drafted
 from runyard.errors import NotFound, UsageError
 
 
@@ -48,14 +49,12 @@ def report(request: Request) -> None:
     with target.opened() as client:
         subjects = [subject_of(client, text) for text in request.runs]
         second = subject_of(client, request.compare) if request.compare else None
+    if second and second.facts.id in {subject.facts.id for subject in subjects}:
+        raise UsageError(f"--compare names run {second.facts.id}, which the report is about. Name another one.")
     made = build_report(subjects, options, second=second)
     data = made.html.encode()
-    draft = request.out.with_name(f".{request.out.name}.unfinished")
-    try:
+    with drafted(request.out) as draft:
         draft.write_bytes(data)
-        draft.replace(request.out)
-    finally:
-        draft.unlink(missing_ok=True)
     if request.as_json:
         ids = [subject.facts.id for subject in subjects]
         documents.write({"file": str(request.out), "size_bytes": len(data), "runs": ids})

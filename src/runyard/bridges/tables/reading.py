@@ -71,7 +71,7 @@ def open_csv(path: Path) -> CsvTable:
             first = file.readline()
             delimiter = _delimiter(first)
             file.seek(0)
-            columns = [cells.from_text_cell(each.strip()) for each in next(_reader(file, delimiter), [])]
+            columns = [cells.unguarded(each.strip()) for each in next(_reader(file, delimiter), [])]
     except FileNotFoundError:
         raise UsageError(f"There is no file {path}.") from None
     except IsADirectoryError:
