@@ -100,7 +100,7 @@ def call_git(folder: Path, *arguments: str) -> str:
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()
         fatal = [line for line in said if line.startswith(("fatal:", "error:"))]  # advice may follow it
-        why = (fatal or said or ["it did not say why"])[-1]
+        why = fatal[0] if fatal else (said or ["it did not say why"])[-1]
         raise ServiceError(f"`git {arguments[0]}` failed in {folder}: {why}")
     return done.stdout.decode(errors="replace")
 

@@ -10,7 +10,7 @@ import math
 import re
 from typing import Any
 
-from runyard.formulas import STARTS
+from runyard.formulas import STARTS, unguarded
 
 _WORDS: dict[str, Any] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),

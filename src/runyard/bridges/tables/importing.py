@@ -29,6 +29,7 @@ from runyard.bridges.tables.reading import CsvTable, JsonTable, open_csv, open_j
 from runyard.bridges.trees import put
 from runyard.client import Client
 from runyard.errors import JournalDamaged, RunyardError, ServiceError
+from runyard.formulas import unguarded
 from runyard.index.rows import from_ns, to_ns
 from runyard.records import RunState
 
@@ -306,7 +307,7 @@ def csv_runs(table: CsvTable, layout: Layout) -> Iterator[_Run]:
                     if value is True:
                         run.tags.append(meaning.name)
                     elif value is not False:
-                        run.tags.append(f"{meaning.name}={cells.unguarded(cell)}")
+                        run.tags.append(f"{meaning.name}={unguarded(cell)}")
                 case Role.METRIC:
                     number = cells.number_in(cell)
                     if number is None and cells.from_cell(cell) is None:
@@ -333,7 +334,7 @@ def _source(run: _Run, path: Path, said: Mapping[str, Any], seen: dict[str, int]
 
 
 def _set_field(run: _Run, name: str, cell: str, where: str, problems: list[str], said: dict[str, Any]) -> None:
-    text = cells.unguarded(cell)
+    text = unguarded(cell)
     said[name] = text
     kind = FIELDS[name]
     if kind == "time":
@@ -388,7 +389,7 @@ def csv_points(table: CsvTable) -> Iterator[_Points]:
             what = "value" if value is None else "step" if time_ns is not None else "time"
             table.problems.append(f"{table.path}, line {line}: column {what!r} holds {bad[:60]!r}, which is no {what}.")
             continue
-        name = series_name(cells.unguarded(key))
+        name = series_name(unguarded(key))
         if found is None or (found.run, found.key) != (run, name) or len(found.steps) >= _POINTS:
             if found is not None:
                 yield found

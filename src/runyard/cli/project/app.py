@@ -419,16 +419,13 @@ def report(
         list[str] | None, typer.Argument(metavar="[RUN]... [OPTIONS]", help="Those of `runyard report`.")
     ] = None,
 ) -> None:
-    """Write runs into one HTML file, as `runyard report` does; without a run the best one of this project.
+    """Write runs, named first, into one HTML file, as `runyard report` does; without a run the project's best one.
 
     Example: python run.py report --lang de --out report.html
     """
-    from runyard.cli.main import run
+    from runyard.cli.project import report as command
 
-    given = arguments or []
-    if not given or given[0].startswith("-"):  # options first: then there is no run, or it is not told apart
-        given = given if {"-h", "--help"} & set(given) else ["best", *given]
-    raise typer.Exit(run(["report", *("--help" if each == "-h" else each for each in given)]))
+    raise typer.Exit(command.report(_Here.folder, arguments or []))
 
 
 def _queue() -> Any:  # the module, imported when it is needed
