@@ -22,7 +22,8 @@ class ConfusionTable:
     predictions: Predictions
 
     def __repr__(self) -> str:
-        return "\n".join("\t".join(str(cell) for cell in row) for row in ([*self._head()], *self._rows()))
+        lines: list[list[object]] = [[*self._head()], *self._rows()]
+        return "\n".join("\t".join(str(cell) for cell in line) for line in lines)
 
     def _repr_html_(self) -> str:
         if self.predictions.has_values:
