@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from runyard.git import list_files, read_state
+from runyard.errors import ServiceError
+from runyard.git import call_git, list_files, read_state
 
 
 def git(folder: Path, *arguments: str) -> None:
@@ -117,3 +118,8 @@ def test_plain_folder_is_listed_by_its_gitignore(tmp_path: Path) -> None:
         (tmp_path / name).touch()
 
     assert list_files(tmp_path) == [".gitignore", "a.py", "keep.log"]
+
+
+def test_a_failure_is_told_by_what_was_fatal_and_not_by_the_advice_behind_it(tmp_path: Path) -> None:
+    with pytest.raises(ServiceError, match="fatal: '/nowhere' does not appear to be a git repository"):
+        call_git(tmp_path, "ls-remote", "--", "/nowhere")

@@ -99,7 +99,9 @@ def call_git(folder: Path, *arguments: str) -> str:
         raise ServiceError(f"`git {arguments[0]}` did not end within {_TIMEOUT_S:g} s.") from error
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()
-        raise ServiceError(f"`git {arguments[0]}` failed in {folder}: {said[-1] if said else 'it did not say why'}")
+        fatal = [line for line in said if line.startswith(("fatal:", "error:"))]  # advice may follow it
+        why = fatal[0] if fatal else (said or ["it did not say why"])[-1]
+        raise ServiceError(f"`git {arguments[0]}` failed in {folder}: {why}")
     return done.stdout.decode(errors="replace")
 
 

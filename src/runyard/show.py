@@ -12,11 +12,25 @@
     app.run()
 
 `python run.py explore` opens it. What its pages show is also to be had as plain values: `measure`, `Scored`,
-`Distances`, `errors`, `compare`, `trials`, over the answer of `run.predictions()`.
+`Distances`, `errors`, `compare`, `trials`, and for notebooks `confusion_table` and `error_gallery`, over the answer of
+`run.predictions()`.
 """
 
 from runyard.apps.evaluation import Costs, Distances, Doubts, Scored, compare, errors, measure
+from runyard.apps.notebook.showing import confusion_table, error_gallery
 from runyard.apps.show.app import App
 from runyard.apps.show.trying import trials
 
-__all__ = ["App", "Costs", "Distances", "Doubts", "Scored", "compare", "errors", "measure", "trials"]
+__all__ = [
+    "App",
+    "Costs",
+    "Distances",
+    "Doubts",
+    "Scored",
+    "compare",
+    "confusion_table",
+    "error_gallery",
+    "errors",
+    "measure",
+    "trials",
+]

@@ -24,7 +24,8 @@ def facts(**more: Any) -> Facts:
         "host": "ws7.example",
         "tags": ("candidate",),
         "data": "/srv/customer/seams",
-        "data_versions": {"data.root": "3f9a1c20be77 (1,240 files, 96.4 MB)"},
+        "data_versions": {"data.root": "3f9a1c20be77"},
+        "data_sizes": {"data.root": (1240, 96_400_000)},
         "config": {"optim.lr": "0.01", "optim.kind": "adam", "epochs": "20", "data.root": "/srv/customer/seams"},
         "changed": ("optim.lr",),
         "metrics": {

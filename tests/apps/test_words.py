@@ -7,6 +7,7 @@ import pytest
 
 from runyard.apps.words import TEXTS, Language, Words, language
 from runyard.errors import UsageError
+from runyard.records import RunState
 
 FIELDS = re.compile(r"{(\w+)}")
 
@@ -50,3 +51,30 @@ def test_a_language_that_is_none_is_refused() -> None:
     assert language("de_DE.UTF-8") is Language.DE
     with pytest.raises(UsageError, match="'fr' is none of the languages: de, en"):
         language("fr")
+
+
+def test_sizes_are_written_in_the_unit_that_fits() -> None:
+    assert [Words().size(size) for size in (0, 512, 6_100, 96_400_000, 1_240_000_000)] == [
+        "0 B",
+        "512 B",
+        "6.10 kB",
+        "96.4 MB",
+        "1.24 GB",
+    ]
+
+
+def test_states_are_told_in_the_language() -> None:
+    for state in RunState:
+        assert Words(Language.DE).state(state) not in (state, Words().state(state))
+
+
+def test_what_a_new_project_says_is_translated_and_a_customers_words_are_not() -> None:
+    german = Words(Language.DE)
+
+    assert [german.own(text) for text in ("missed", "false alarm", "too low", "samples")] == [
+        "übersehen",
+        "Fehlalarm",
+        "zu niedrig",
+        "Proben",
+    ]
+    assert german.own("missed defect") == "missed defect"

@@ -53,6 +53,24 @@ def test_best_run_of_the_commit_is_compared_with_the_best_of_the_baseline(capsys
     assert not [line for line in lines if "sys/" in line]
 
 
+def test_the_report_of_the_run_is_written_beside_the_baseline(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["ci", "report", "--report", "report.html", "--json"]) == 0
+
+    about = json.loads(capsys.readouterr().out)
+    page = (project / "report.html").read_text()
+    assert about["after"] in page
+
+
+def test_no_run_makes_no_report(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CI_COMMIT_SHA", "d" * 40)
+
+    assert run(["ci", "report", "--report", "report.html"]) == 0
+
+    assert not (project / "report.html").exists()
+
+
 def test_metrics_are_written_as_open_metrics(project: Path) -> None:
     assert run(["ci", "report", "--metrics", "metrics.txt"]) == 0
 

@@ -113,6 +113,16 @@ def test_a_run_becomes_a_package_that_it_keeps_and_infer_reads(place: Path) -> N
     assert "package/MODEL_CARD.md" in json.dumps(kept)
 
 
+def test_run_py_reports_the_best_run_of_its_project_from_anywhere(place: Path, tmp_path: Path) -> None:
+    words = [str(place / "project" / "run.py"), "report", "--lang", "de", "--out", "r.html"]
+
+    done = warm.call(words, cwd=tmp_path, env=environment(place / "home"))
+
+    assert done.returncode == 0, done.stderr
+    assert "pricing" in (tmp_path / "r.html").read_text()
+    assert "abgeschlossen" in (tmp_path / "r.html").read_text()
+
+
 def test_a_run_travels_with_its_package(place: Path, tmp_path: Path) -> None:
     packed = call(place, "package", "last", "--out", str(tmp_path / "model"), "--json")
     run = json.loads(packed.stdout)["origin"]["run"]

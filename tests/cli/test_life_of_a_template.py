@@ -62,6 +62,12 @@ def test_check_tells_place_and_way_out_writes_reports_and_fixes(
     assert "<failure" in (project / "j.xml").read_text()
 
     assert run(["check", "--fix", "run.py"]) == 1  # the other one is still there
+    capsys.readouterr()
+    assert run(["check", "--fix", "src/train.py", "ruff.toml"]) == 1
+    assert capsys.readouterr().err.splitlines() == [
+        "ruff.toml is the project's and the template's; only managed files can be restored.",
+        "src/train.py is the project's own; only managed files can be restored.",
+    ]
     assert run(["check", "--fix"]) == 0
     assert "# Managed" in (project / "run.py").read_text()
 

@@ -145,6 +145,7 @@ def test_nothing_is_left_to_fill_in(engine: Engine, tmp_path: Path) -> None:
         assert not re.search(r"@[A-Z_]+@", text), name
         assert TAG in text or "README" in name
     assert b"\r\n" in (bundle.folder / "load.ps1").read_bytes()
+    assert not re.search(r"@[A-Z_]+@", (bundle.folder / "load.ps1").read_text())
     document = json.loads((bundle.folder / "sbom.cdx.json").read_text())
     assert (document["bomFormat"], len(document["components"])) == ("CycloneDX", 3)
 

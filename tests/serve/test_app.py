@@ -527,6 +527,11 @@ def test_the_document_describes_input_output_and_refusals_and_loads_nothing_from
     assert "brightness" in predict["responses"]["200"]["content"]["application/json"]["schema"]["properties"]
     assert {"400", "413", "415", "422", "503"} < set(predict["responses"])
     assert served.http.get("/docs").status_code == 404
+    assert served.http.get("/docs").json() == {"error": "There is nothing at this path; GET / lists what there is."}
+    assert served.http.get("/predict").json() == {
+        "error": "GET is not answered at this path; GET / lists what is.",
+    }
+    assert served.http.get("/predict").headers["allow"] == "POST"
     assert "/predict" in served.http.get("/").text
 
 

@@ -184,7 +184,7 @@ def test_a_file_keeps_no_path_of_its_name(served: Running) -> None:
     ]
     answer = served.http.post("/predict", files={"file": ("/srv/a/b.png", b"no picture", "image/png")})
 
-    assert answer.json()["error"] == "The input does not fit. b.png cannot be read: cannot identify image file b.png."
+    assert answer.json()["error"] == "The input does not fit. b.png cannot be read: it is no image of a known format."
 
 
 def test_no_answer_names_a_folder_of_the_machine(tmp_path: Path) -> None:

@@ -61,6 +61,17 @@ def test_a_folder_is_predicted_into_a_table(
     assert "21 predictions are in" in capsys.readouterr().out
 
 
+def test_a_file_named_like_a_formula_is_none_in_the_table(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "=1+1.png").write_bytes(png(1))
+    (tmp_path / "in" / "-broken.png").write_bytes(b"no image")
+
+    assert service(model).run(["batch", str(tmp_path / "in"), str(tmp_path / "out")]) == 1
+
+    assert [row["input"] for row in rows(tmp_path / "out" / "predictions.csv")] == ["'=1+1.png"]
+    assert [row["input"] for row in rows(tmp_path / "out" / "errors.csv")] == ["'-broken.png"]
+
+
 def test_what_fails_is_listed_and_tried_again_and_the_rest_is_not(
     model: Path, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

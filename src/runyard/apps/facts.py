@@ -4,7 +4,7 @@ It is one JSON document, so that a page and a report can be made where the run's
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +15,7 @@ import numpy as np
 from runyard.client.runs import TrackedRun
 from runyard.errors import FormatUnknown, NotFound, ServiceError
 from runyard.index.diff import flatten
+from runyard.records import DataSource
 from runyard.tracking.predictions import Predictions
 
 FILE = "facts.json"
@@ -48,7 +49,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         code, environment: names and texts to be shown one below the other.
         packages: versions by name.
         data: what the run's data were called: a path, or empty.
-        data_versions: fingerprint and size of what the run found at each path of data, by what names the path.
+        data_versions: fingerprint of what the run found at each path of data, by what names the path.
+        data_sizes: how many files, and how many bytes, that were.
     """
 
     format: int = FORMAT
@@ -66,6 +68,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
     data: str = ""
     data_versions: dict[str, str] = {}
+    data_sizes: dict[str, tuple[int, int]] = {}
     config: dict[str, str] = {}
     changed: tuple[str, ...] = ()
     metrics: dict[str, Metric] = {}
@@ -88,6 +91,7 @@ def facts_of(run: TrackedRun, goals: Mapping[str, str]) -> Facts:
     """Collect the facts; `goals` are the metrics to judge by, each "max" or "min", the most important first."""
     row = run.row
     environment = next((each.environment for each in reversed(run.attempts) if each.environment), None)
+    sources = _sources(run)
     names = [key for key in goals if key in row.summary]
     names += [key for key in row.summary if key not in goals and not key.startswith(_OF_THE_HOST)]
     code = {
@@ -97,7 +101,7 @@ def facts_of(run: TrackedRun, goals: Mapping[str, str]) -> Facts:
         "snapshot": (row.code.snapshot or "")[:12],
     }
     around = {
-        "python": environment.python if environment else "",
+        "python": environment.python.partition(" ")[0] if environment else "",
         "platform": environment.platform if environment else "",
         "cpu": environment.cpu if environment else "",
         "gpus": ", ".join(environment.gpus or row.device_names) if environment else ", ".join(row.device_names),
@@ -117,7 +121,8 @@ def facts_of(run: TrackedRun, goals: Mapping[str, str]) -> Facts:
         tags=row.tags,
         note=row.note,
         data=row.data or "",
-        data_versions=_data_versions(run),
+        data_versions={source.key: (source.contents or source.names)[:12] for source in sources},
+        data_sizes={source.key: (source.files, source.size_bytes) for source in sources},
         config={key: _text(value) for key, value in flatten(row.config).items()},
         changed=tuple(row.changed),
         metrics={key: _metric(run, key, goals.get(key, "")) for key in names},
@@ -152,15 +157,10 @@ def read_facts(path: Path) -> Facts:
     return facts
 
 
-def _data_versions(run: TrackedRun) -> dict[str, str]:
+def _sources(run: TrackedRun) -> Sequence[DataSource]:
     """Of the latest attempt that saw its data."""
-    sources = next((each.data for each in reversed(run.attempts) if each.data), ())
-    found = {}
-    for source in sources:
-        if source.files:
-            size = f"{source.files:,} files, {source.size_bytes / 1e6:,.1f} MB"
-            found[source.key] = f"{(source.contents or source.names)[:12]} ({size})"
-    return found
+    found = next((each.data for each in reversed(run.attempts) if each.data), ())
+    return [source for source in found if source.files]
 
 
 def _metric(run: TrackedRun, key: str, goal: str) -> Metric:

@@ -57,6 +57,7 @@ def _redacted(subject: Subject, clean: "Cleaner", names: Mapping[str, str]) -> S
         duration_s=facts.duration_s,
         tags=tuple(clean(tag) for tag in facts.tags),
         data_versions={clean(key): version for key, version in facts.data_versions.items()},
+        data_sizes={clean(key): size for key, size in facts.data_sizes.items()},
         note=clean(facts.note),
         config={key: clean(value) for key, value in facts.config.items()},
         changed=facts.changed,

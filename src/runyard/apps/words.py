@@ -84,6 +84,24 @@ class Words:
             return f"{hours} h {minutes} min"
         return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
+    def size(self, size_bytes: float) -> str:
+        """`6.1 kB`, `1,2 GB`."""
+        for unit in ("B", "kB", "MB"):
+            if size_bytes < 1000:
+                return f"{self.number(size_bytes)} {unit}"
+            size_bytes /= 1000
+        return f"{self.number(size_bytes)} GB"
+
+    def state(self, state: str) -> str:
+        """How a run ended, for somebody who does not know our states; others are left as they are."""
+        key = f"state_{state.lower()}"
+        return self(key) if key in TEXTS else state
+
+    def own(self, text: str) -> str:
+        """What a new project's page says in English, in this language; all other texts are the customer's."""
+        key = _OWN.get(text)
+        return self(key) if key else text
+
     @property
     def locale(self) -> str:
         """As browsers name it."""
@@ -127,6 +145,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Proben mit zweifelhafter Beschriftung weglassen ({n})",
     ),
     # try
+    "computing": ("The model is computing …", "Das Modell rechnet …"),
     "try_intro": (
         "Give the model something it has never seen.",
         "Zeigen Sie dem Modell etwas, das es noch nie gesehen hat.",
@@ -362,7 +381,21 @@ TEXTS: dict[str, tuple[str, str]] = {
     "python": ("Python", "Python"),
     "platform": ("system", "System"),
     "cpu": ("processor", "Prozessor"),
-    "gpus": ("GPUs", "GPUs"),
+    "gpus": ("computed on", "gerechnet auf"),
+    "one_file": ("1 file", "1 Datei"),
+    "n_files": ("{n} files", "{n} Dateien"),
+    "forecasts": ("forecasts", "Vorhersagen"),
+    "images": ("images", "Bilder"),
+    "state_completed": ("completed", "abgeschlossen"),
+    "state_failed": ("failed", "fehlgeschlagen"),
+    "state_out_of_memory": ("out of memory", "Speicher hat nicht gereicht"),
+    "state_timed_out": ("timed out", "Zeitgrenze erreicht"),
+    "state_stopped": ("stopped", "angehalten"),
+    "state_interrupted": ("interrupted", "unterbrochen"),
+    "state_lost": ("lost", "verschollen"),
+    "state_running": ("still running", "läuft noch"),
+    "state_queued": ("waiting", "wartet"),
+    "state_held": ("held back", "zurückgehalten"),
     "driver": ("driver", "Treiber"),
     "redacted_note": (
         "Paths and names of people and machines are left out of this report.",
@@ -378,3 +411,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "footer": ("Written by Runyard {version}, {date}", "Geschrieben von Runyard {version}, {date}"),
 }
+
+# what src/visualization/explore.py of a new project says, in whose place a customer's words will come
+_OWN = {TEXTS[key][0]: key for key in ("missed", "alarm", "too_low", "too_high", "things", "forecasts", "images")}

@@ -10,7 +10,9 @@ from runyard.errors import UsageError
 from runyard.project.project import find_root
 from runyard.project.template import check_reports
 from runyard.project.template.checking import Checked, Problem, check, fix
+from runyard.project.template.classes import FileClass, class_of
 
+_OWNERS = {FileClass.OWNED: "the project's own", FileClass.MERGED: "the project's and the template's"}
 _COLOURS = {"error": "red", "warning": "yellow"}
 
 
@@ -22,6 +24,7 @@ def check_projects(
     found = [check(root) for root in _roots(paths)]
     if mend:
         found = [_mend(each, only) for each in found]
+        _tell_unmended(found, only)
     if junit:
         junit.write_text(check_reports.junit(found), encoding="utf-8")
     if code_quality:
@@ -52,6 +55,15 @@ def _mend(checked: Checked, only: set[Path]) -> Checked:
         fix(checked.root, problem)
         screen.remark(f"{screen.plain(problem.path)}: {_done(problem)}.")
     return check(checked.root) if wrong else checked
+
+
+def _tell_unmended(found: Sequence[Checked], only: set[Path]) -> None:
+    for path in sorted(only):
+        root = next(each.root for each in found if path.is_relative_to(each.root))
+        name = path.relative_to(root).as_posix()
+        kind = class_of(name)
+        if kind is not FileClass.MANAGED and path.suffix != ".ipynb":
+            screen.remark(f"{screen.plain(name)} is {_OWNERS[kind]}; only managed files can be restored.")
 
 
 def _done(problem: Problem) -> str:

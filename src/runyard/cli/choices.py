@@ -31,6 +31,14 @@ class CleaningRule(StrEnum):
     TRASH = "trash"
 
 
+class NotebookKind(StrEnum):
+    """What a notebook about runs asks."""
+
+    ALL = "all"
+    COMPARE = "compare"
+    ERRORS = "errors"
+
+
 class EnvironmentOf(StrEnum):
     """What a run is reproduced with."""
 

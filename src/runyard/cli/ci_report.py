@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from runyard.cli import documents, gitlab, screen, target
+from runyard.cli.report import Request, write_report
 from runyard.client import Client
 from runyard.errors import NotFound, UsageError
 from runyard.git import read_state
@@ -17,7 +18,9 @@ _OF_THE_HOST = ("sys/", "host/", "gpu/")
 Rows = list[tuple[str, float | None, float | None]]  # metric, before, after
 
 
-def report(*, baseline: str, run: str | None, metrics: Path | None, comment: bool, as_json: bool) -> None:
+def report(
+    *, baseline: str, run: str | None, metrics: Path | None, page: Path | None, comment: bool, as_json: bool
+) -> None:
     """Compare the best run of this commit or branch with that of the baseline."""
     project = find_project()
     with target.opened() as client:
@@ -27,6 +30,9 @@ def report(*, baseline: str, run: str | None, metrics: Path | None, comment: boo
     rows = [(key, _value(before, key, project), _value(after, key, project)) for key in keys]
     if metrics:
         metrics.write_text(_open_metrics(rows), encoding="utf-8")
+    if page and after:
+        is_other = before is not None and before.id != after.id
+        write_report(Request(runs=(after.id,), out=page, compare=before.id if before and is_other else None))
     text = _markdown(project, before, after, rows, baseline)
     if as_json:
         documents.write(_document(before, after, rows))

@@ -10,6 +10,7 @@ import typer
 from runyard import garbage
 from runyard.cli import screen
 from runyard.cli.app import app
+from runyard.drafts import refused
 from runyard.errors import RunyardError
 
 INTERRUPTED = 130  # as shells report a process that SIGINT ended
@@ -33,7 +34,8 @@ def run(args: Sequence[str]) -> int:
     except _CommandLineError as error:
         usage = getattr(error, "ctx", None)
         hint = f"\n{usage.get_usage()}\nTry: {usage.command_path} --help" if usage else ""
-        return failed(error.format_message() + hint, error.exit_code)
+        said = error.format_message().replace("Value error, ", "")  # as pydantic begins
+        return failed(said + hint, error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("\n")
         return failed("interrupted", INTERRUPTED)
@@ -41,8 +43,7 @@ def run(args: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
         return 0
     except OSError as error:  # a disk that is full, a folder that may not be read
-        place = f": {error.filename}" if error.filename else ""
-        return failed(f"{error.strerror or error}{place}", 4)
+        return failed(refused(error), 4)
     except Exception as error:
         problem = screen.database_problem(error)
         if not problem:

@@ -5,11 +5,13 @@ import subprocess
 from pathlib import Path
 
 from runyard.apps.notebook import Subject, as_ipynb, as_percent, cells_about, execute
+from runyard.apps.notebook.cells import Kind
 from runyard.apps.notebook.executing import require_kernel
 from runyard.apps.notebook.formats import as_json
 from runyard.cli import documents, formats, screen, showing, target
 from runyard.cli.progress import progress_bar
 from runyard.client import Client
+from runyard.drafts import drafted
 from runyard.errors import UsageError
 from runyard.index import RunRow
 from runyard.tracking.predictions import KIND
@@ -20,7 +22,7 @@ _FRAMES = ("pandas", "polars")
 _MOST_IN_NAME = 3
 
 
-def notebook(*, runs: list[str], where: str | None, out: Path | None, force: bool, as_json_: bool) -> None:
+def notebook(*, runs: list[str], where: str | None, kind: str, out: Path | None, force: bool, as_json_: bool) -> None:
     """Write the file whole or not at all; everything that can be refused is refused before a kernel starts."""
     if out is not None and out.suffix not in _SUFFIXES:
         raise UsageError(f"--out says '{out}'. Write a name that ends in .ipynb (with outputs) or .py (cells of # %%).")
@@ -34,7 +36,12 @@ def notebook(*, runs: list[str], where: str | None, out: Path | None, force: boo
             raise UsageError(f"{len(rows):,} runs are too many for a notebook; {_MOST_RUNS} fit. Choose with --where.")
         path = out or Path(_name(rows))
         _check_place(path, force=force)
-        cells = cells_about(_subject(client, rows))
+        subject = _subject(client, rows)
+        if kind == Kind.ERRORS and not subject.with_predictions:
+            raise UsageError(
+                "None of these runs has kept what it answered (run.log_predictions), so there are no errors to show."
+            )
+        cells = cells_about(subject, Kind(kind))
     if path.suffix == ".py":
         text = as_percent(cells)
     else:
@@ -89,12 +96,8 @@ def _subject(client: Client, rows: list[RunRow]) -> Subject:
 
 
 def _write(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.unfinished")
-    try:
+    with drafted(path) as draft:
         draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _would_be_committed(path: Path) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import runyard
 from runyard.cli import formats, screen, target
 from runyard.client import Client
+from runyard.client.runs import TrackedRun
 from runyard.delivery import PackageOrder, Packed, make_package
 from runyard.errors import UsageError
 from runyard.git import read_state
@@ -100,7 +101,7 @@ def of_run(asked: Asked, run: str, out: Path) -> Packed:
             for key, found in row.summary.items()
             if not key.startswith("sys/")
         }
-        packed = make_package(asked.order(model, _origin(asked.project, row), metrics), out, _tell)
+        packed = make_package(asked.order(model, _origin(asked.project, client, row), metrics), out, _tell)
         _keep(client, row.id, packed)
     return packed
 
@@ -129,7 +130,7 @@ def _model_of(project: Project, run: str) -> Iterator[tuple[Client, RunRow, Path
         yield client, row, place
 
 
-def _origin(project: Project, row: RunRow) -> dict[str, Any]:
+def _origin(project: Project, client: Client, row: RunRow) -> dict[str, Any]:
     found = {
         **_code(project),
         "run": row.id,
@@ -138,12 +139,25 @@ def _origin(project: Project, row: RunRow) -> dict[str, Any]:
         "config": row.config_id,
         "settings": row.config,
         "data": row.data or "",
+        "data seen": _data_seen(client, row),
         "trained with code": row.code.code_id or "",
         "trained at commit": row.code.commit or "",
         "trained by": row.user,
         "ended": row.ended_at.isoformat(timespec="seconds") if row.ended_at else "",
     }
     return {name: value for name, value in found.items() if value not in ("", None, {})}
+
+
+def _data_seen(client: Client, row: RunRow) -> dict[str, str]:
+    """Fingerprint and size of what the latest attempt found at each path of data."""
+    attempts = TrackedRun(client, row).attempts
+    sources = next((each.data for each in reversed(attempts) if each.data), ())
+    return {
+        source.key: f"{(source.contents or source.names)[:12]} "
+        f"({formats.plural(source.files, 'file')}, {formats.size(source.size_bytes)})"
+        for source in sources
+        if source.files
+    }
 
 
 def _code(project: Project) -> dict[str, Any]:

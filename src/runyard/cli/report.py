@@ -11,6 +11,7 @@ from runyard.apps.words import Words, language
 from runyard.cli import documents, formats, screen, showing, target
 from runyard.client import Client
 from runyard.client.runs import TrackedRun
+from runyard.drafts import drafted
 from runyard.errors import NotFound, UsageError
 
 
@@ -20,19 +21,47 @@ class Request:
 
     runs: tuple[str, ...]
     out: Path
-    compare: str | None
-    lang: str
-    is_redacted: bool
-    title: str
-    customer: str
-    costs: tuple[str, ...]
-    unit: str
-    positive: str | None
-    threshold: float | None
-    as_json: bool
+    compare: str | None = None
+    lang: str = "en"
+    is_redacted: bool = False
+    title: str = ""
+    customer: str = ""
+    costs: tuple[str, ...] = ()
+    unit: str = ""
+    positive: str | None = None
+    threshold: float | None = None
+    as_json: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """A report that was written."""
+
+    subjects: list[Subject]
+    size_bytes: int
+    pictures_left_out: int
 
 
 def report(request: Request) -> None:
+    """Write a report, and say what is in it."""
+    written = write_report(request)
+    if request.as_json:
+        ids = [subject.facts.id for subject in written.subjects]
+        documents.write({"file": str(request.out), "size_bytes": written.size_bytes, "runs": ids})
+        return
+    size = formats.size(written.size_bytes)
+    screen.say(f"{screen.plain(request.out)}: {formats.plural(len(written.subjects), 'run')}, {size}")
+    for subject in written.subjects:
+        if subject.predictions is None:
+            screen.remark(
+                f"Run {subject.facts.id} has kept no predictions (run.log_predictions), so its part has no threshold "
+                "and no errors."
+            )
+    if written.pictures_left_out:
+        screen.remark(f"{formats.plural(written.pictures_left_out, 'picture')} left out, to keep the file small.")
+
+
+def write_report(request: Request) -> Written:
     """Everything is checked before a run is read; the file appears whole or not at all."""
     options = Options(
         title=request.title,
@@ -48,27 +77,13 @@ def report(request: Request) -> None:
     with target.opened() as client:
         subjects = [subject_of(client, text) for text in request.runs]
         second = subject_of(client, request.compare) if request.compare else None
+    if second and second.facts.id in {subject.facts.id for subject in subjects}:
+        raise UsageError(f"--compare names run {second.facts.id}, which the report is about. Name another one.")
     made = build_report(subjects, options, second=second)
     data = made.html.encode()
-    draft = request.out.with_name(f".{request.out.name}.unfinished")
-    try:
+    with drafted(request.out) as draft:
         draft.write_bytes(data)
-        draft.replace(request.out)
-    finally:
-        draft.unlink(missing_ok=True)
-    if request.as_json:
-        ids = [subject.facts.id for subject in subjects]
-        documents.write({"file": str(request.out), "size_bytes": len(data), "runs": ids})
-        return
-    screen.say(f"{screen.plain(request.out)}: {formats.plural(len(subjects), 'run')}, {formats.size(len(data))}")
-    for subject in subjects:
-        if subject.predictions is None:
-            screen.remark(
-                f"Run {subject.facts.id} has kept no predictions (run.log_predictions), so its part has no threshold "
-                "and no errors."
-            )
-    if made.pictures_left_out:
-        screen.remark(f"{formats.plural(made.pictures_left_out, 'picture')} left out, to keep the file small.")
+    return Written(subjects=subjects, size_bytes=len(data), pictures_left_out=made.pictures_left_out)
 
 
 def subject_of(client: Client, text: str) -> Subject:

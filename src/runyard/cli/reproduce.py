@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import typer
 
-from runyard.cli import documents, formats, screen, tables, target
+from runyard.cli import documents, formats, screen, showing, tables, target
 from runyard.cli.choices import EnvironmentOf
 from runyard.client import Client, differences
 from runyard.client.reproducing import ABSOLUTE, RELATIVE, MetricComparison, Tolerance, compare_metrics
@@ -64,7 +64,7 @@ def reproduce(*, run: str, tolerance: list[str] | None, env: EnvironmentOf, data
     """Run a run again and compare."""
     allowed = read_tolerance(tolerance or [])
     with target.opened() as client:
-        then = TrackedRun(client, target.find_run(client, run))
+        then = TrackedRun(client, showing.find_run(client, run))
         try:
             now, python = _run_again(client, then, env, data)
         except CannotReproduce as problem:

@@ -17,6 +17,7 @@ from typing import Any
 
 import pydantic_core
 from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from runyard.errors import RunyardError
@@ -72,6 +73,7 @@ def create_app(service: Service) -> FastAPI:
     ):
         app.get(path, include_in_schema=path != "/")(serving.handler(answer))
     app.state.serving = serving
+    app.add_exception_handler(HTTPException, _not_served)
     components = _components(service)
     build = app.openapi
 
@@ -270,6 +272,18 @@ class Serving:
             self._batcher.arriving -= 1
             if not self._batcher.arriving:
                 asyncio.get_running_loop().call_soon(self._batcher.look)  # those that waited for this one
+
+
+async def _not_served(request: Request, problem: Exception) -> Response:
+    """Another path or method than those there are."""
+    assert isinstance(problem, HTTPException)  # it is registered for these
+    sentences = {
+        404: "There is nothing at this path; GET / lists what there is.",
+        405: f"{request.method} is not answered at this path; GET / lists what is.",
+    }
+    answer = _json({"error": sentences.get(problem.status_code, str(problem.detail))}, problem.status_code)
+    answer.headers.update(problem.headers or {})
+    return answer
 
 
 def _check_site(request: Request) -> None:

@@ -191,4 +191,6 @@ def _times(shape: tuple[int | None, ...]) -> str:
 
 def _sentence(problem: Exception) -> str:
     text = (str(problem).splitlines() or [""])[0] or type(problem).__name__
+    if text.startswith("cannot identify image file"):  # Pillow goes on with an address in memory
+        text = "it is no image of a known format"
     return text if text.endswith((".", "!", "?")) else f"{text}."

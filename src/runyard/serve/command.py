@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from runyard.drafts import refused
 from runyard.errors import RunyardError, ServiceError
 from runyard.hosts import listen
 from runyard.serve.loading import Loaded, open_model, wrong_answers
@@ -36,8 +37,7 @@ def run(service: Service, arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return error.exit_code
     except OSError as error:  # a folder that may not be written, a port that is taken
-        place = f": {error.filename}" if error.filename else ""
-        print(f"{error.strerror or error}{place}", file=sys.stderr)
+        print(refused(error), file=sys.stderr)
         return 4
     except KeyboardInterrupt:
         return 130
@@ -75,9 +75,10 @@ def batch(service: Service, inputs: Path, output: Path) -> int:
     computer = Computer(loaded.model, service.predict, service.interface)
     done, failed = predict_folder(service, computer, loaded.manifest.id, inputs, output)
     place = Place.of(output)
-    print(f"{done} predictions are in {place.table}.")
+    print(f"{done} {'prediction is' if done == 1 else 'predictions are'} in {place.table}.")
     if failed:
-        print(f"{failed} inputs failed; {place.errors} says why. The same command tries them again.", file=sys.stderr)
+        what = "1 input" if failed == 1 else f"{failed} inputs"
+        print(f"{what} failed; {place.errors} says why. The same command tries again.", file=sys.stderr)
     return 1 if failed else 0
 
 

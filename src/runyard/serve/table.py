@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from runyard.drafts import drafted
 from runyard.errors import MissingExtra
+from runyard.formulas import guarded
 
 Row = Mapping[str, Any]
 
@@ -22,15 +24,11 @@ def write_table(rows: Sequence[Row], path: Path, *, names: Sequence[str] = ()) -
     Raises:
         MissingExtra: Parquet without pyarrow.
     """
-    draft = path.with_name(f".{path.name}.unfinished")
-    try:
+    with drafted(path) as draft:
         if path.suffix == ".parquet":
             _write_parquet(rows, draft)
         else:
             _write_csv(rows, draft, names)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
@@ -55,7 +53,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 def _write_csv(rows: Sequence[Row], path: Path, names: Sequence[str]) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, list(_names(rows)) or list(names))
-        table.writeheader()
+        table.writerow({name: guarded(name) for name in table.fieldnames})
         table.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
 
 
@@ -79,4 +77,6 @@ def _names(rows: Iterable[Row]) -> dict[str, None]:
 
 
 def _cell(value: Any) -> Any:
+    if isinstance(value, str):
+        return guarded(value)
     return json.dumps(value, ensure_ascii=False) if isinstance(value, list | tuple | dict) else value

@@ -3,6 +3,7 @@ import ast
 import pytest
 
 from runyard.apps.notebook import Subject, as_ipynb, as_percent, cells_about
+from runyard.apps.notebook.cells import Kind
 
 HOSTILE = 'a"\n# %%\nimport os\n"""<script>alert(1)</script>`$x$` \u202e'
 
@@ -28,7 +29,7 @@ def test_every_cell_is_python_or_one_piece_of_text(count: int) -> None:
             ast.parse(cell.text)
         else:
             assert "<script>" not in cell.text.replace("\\<", "")
-    assert len(cells) < 20
+    assert len(cells) < 25
 
 
 def test_the_script_of_a_hostile_project_holds_its_cells_and_nothing_else() -> None:
@@ -54,3 +55,16 @@ def test_a_notebook_about_nothing_but_settings_asks_for_nothing_else() -> None:
     assert "series" not in text
     assert "media" not in text
     assert "predictions" not in text
+
+
+def test_each_kind_asks_its_own_questions() -> None:
+    compare, errors = (as_percent(cells_about(a_subject(), kind)) for kind in (Kind.COMPARE, Kind.ERRORS))
+
+    ast.parse(compare)
+    ast.parse(errors)
+    assert "config_diff" in compare
+    assert "predictions" not in compare
+    assert "rs.confusion_table(answers)" in errors
+    assert "rs.error_gallery(answers, most=12)" in errors
+    assert "config_diff" not in errors
+    assert "series" not in errors

@@ -43,7 +43,7 @@ class Costs:
             return cls(unit=name, per=per, things=things)
         if len(costs) != 2:
             raise UsageError(
-                f"costs names {len(costs)} ways of being wrong; there are two, the miss first: "
+                f"There are two ways of being wrong, and costs names {len(costs)}. Name both, the miss first: "
                 '{"missed defect": 120, "false alarm": 4}.'
             )
         for name, value in costs.items():

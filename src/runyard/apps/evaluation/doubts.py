@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from runyard.errors import UsageError
+from runyard.formulas import guarded, unguarded
 
 FILE = "labels-in-doubt.csv"
 
@@ -58,7 +59,7 @@ class Doubts:
         rows = csv.DictReader(io.StringIO(text, newline=""))
         if "id" not in (rows.fieldnames or ()):
             raise UsageError(f"{self.path} is no table of labels in doubt: it has no column 'id'.")
-        found = [Doubt(**{name: row.get(name) or "" for name in _COLUMNS}) for row in rows]
+        found = [Doubt(**{name: unguarded(row.get(name) or "") for name in _COLUMNS}) for row in rows]
         return {doubt.id: doubt for doubt in found}
 
     def add(self, doubt: Doubt) -> None:
@@ -105,5 +106,5 @@ def _as_csv(doubts: dict[str, Doubt]) -> str:
     out = io.StringIO(newline="")
     table = csv.DictWriter(out, _COLUMNS, lineterminator="\n")
     table.writeheader()
-    table.writerows(asdict(doubt) for doubt in doubts.values())
+    table.writerows({name: guarded(text) for name, text in asdict(doubt).items()} for doubt in doubts.values())
     return out.getvalue()

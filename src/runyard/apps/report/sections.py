@@ -193,7 +193,8 @@ def distances(
 ) -> dict[str, Any]:
     """How many answers are close enough, as a table and a plot, and what the others cost; 90 % are at first."""
     at = found.at(found.tolerance_for(0.9) if tolerance is None else tolerance)
-    low_name, high_name = costs.missed_name or words("too_low"), costs.alarm_name or words("too_high")
+    low_name = words.own(costs.missed_name) or words("too_low")
+    high_name = words.own(costs.alarm_name) or words("too_high")
     xs = np.linspace(0, found.largest or 1.0, 101)
     plot = Plot(
         x=(0, float(xs[-1])),
@@ -383,7 +384,7 @@ def origin(facts: Facts, version: str, words: Words) -> list[dict[str, Any]]:
         "project": facts.project,
         "experiment": facts.experiment,
         "id": facts.id,
-        "state": facts.state,
+        "state": words.state(facts.state),
         "made_at": words.date(facts.created_at),
         "duration": words.duration(facts.duration_s) if facts.duration_s is not None else "",
         "made_by": facts.user,
@@ -396,12 +397,24 @@ def origin(facts: Facts, version: str, words: Words) -> list[dict[str, Any]]:
     data = {"data_version": version, "data_path": facts.data}
     blocks = {"run": run, "code": code, "environment": facts.environment}
     rows = {title: [(words(key), value) for key, value in block.items()] for title, block in blocks.items()}
-    rows["data"] = [*((words(key), value) for key, value in data.items()), *facts.data_versions.items()]
+    rows["data"] = [*((words(key), value) for key, value in data.items()), *_data_rows(facts, words)]
     return [
         {"title": words(title), "rows": [(short(name), short(value)) for name, value in rows[title] if value]}
         for title in ("run", "data", "code", "environment")
         if any(value for _, value in rows[title])
     ]
+
+
+def _data_rows(facts: Facts, words: Words) -> list[tuple[str, str]]:
+    """Fingerprint and size of what lay at each path of data."""
+    found = []
+    for key, version in facts.data_versions.items():
+        if key in facts.data_sizes:
+            files, size_bytes = facts.data_sizes[key]
+            what = words("one_file") if files == 1 else words("n_files", n=words.number(files))
+            version = f"{version} ({what}, {words.size(size_bytes)})"
+        found.append((key, version))
+    return found
 
 
 def package_texts(packages: Mapping[str, str]) -> Sequence[str]:

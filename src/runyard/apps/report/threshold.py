@@ -95,12 +95,12 @@ def cost_plot(line: Line, costs: Costs, words: Words, *, width: int = 460, heigh
 
 def things(costs: Costs, words: Words) -> str:
     """What is counted, in the customer's words if they are known."""
-    return costs.things or words("things")
+    return words.own(costs.things) or words("things")
 
 
 def names(costs: Costs, words: Words) -> tuple[str, str]:
     """How a miss and a false alarm are called."""
-    return costs.missed_name or words("missed"), costs.alarm_name or words("alarm")
+    return words.own(costs.missed_name) or words("missed"), words.own(costs.alarm_name) or words("alarm")
 
 
 def measured(k: int, n: int, words: Words) -> str:

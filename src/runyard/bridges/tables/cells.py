@@ -10,6 +10,8 @@ import math
 import re
 from typing import Any
 
+from runyard.formulas import STARTS, unguarded
+
 _WORDS: dict[str, Any] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
@@ -20,7 +22,6 @@ _WORDS: dict[str, Any] = {
 }
 _INT = re.compile(r"[-+]?[0-9]{1,4000}")  # longer ones Python refuses
 _FLOAT = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # OWASP's list: what spreadsheets execute, or skip on the way to it
 _APOSTROPHE = "'"
 
 
@@ -39,17 +40,6 @@ def to_cell(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
-def text_cell(text: str) -> str:
-    """The cell of something that is always text, such as a name: nothing but a formula needs care."""
-    return _APOSTROPHE + text if text.startswith((*_FORMULA, _APOSTROPHE)) else text
-
-
-def from_text_cell(cell: str) -> str:
-    """What `text_cell` was given; of a foreign file the cell itself."""
-    guarded = cell.startswith(_APOSTROPHE) and cell[1:2] in (*_FORMULA, _APOSTROPHE) and len(cell) > 1
-    return cell[1:] if guarded else cell
-
-
 def from_cell(cell: str) -> Any:
     """The value of a cell that is not empty."""
     if cell in _WORDS:
@@ -63,7 +53,7 @@ def from_cell(cell: str) -> Any:
             return json.loads(cell)
         except (ValueError, RecursionError):
             return cell
-    return from_text_cell(cell)
+    return unguarded(cell)
 
 
 def number_in(cell: str) -> float | None:
@@ -87,6 +77,6 @@ def _number(value: float) -> str:
 
 
 def _text(text: str) -> str:
-    cell = _APOSTROPHE + text if text.startswith(_FORMULA) else text
+    cell = _APOSTROPHE + text if text.startswith(STARTS) else text
     back = from_cell(cell) if cell else None
     return cell if isinstance(back, str) and back == text else json.dumps(text, ensure_ascii=False)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from runyard.bridges.tables import cells
 from runyard.bridges.tables.columns import FIELDS, SERIES
 from runyard.errors import UsageError
+from runyard.formulas import unguarded
 
 _DELIMITERS = (",", ";", "\t")
 _LONGEST_CELL = 1 << 30
@@ -71,7 +71,7 @@ def open_csv(path: Path) -> CsvTable:
             first = file.readline()
             delimiter = _delimiter(first)
             file.seek(0)
-            columns = [cells.from_text_cell(each.strip()) for each in next(_reader(file, delimiter), [])]
+            columns = [unguarded(each.strip()) for each in next(_reader(file, delimiter), [])]
     except FileNotFoundError:
         raise UsageError(f"There is no file {path}.") from None
     except IsADirectoryError:

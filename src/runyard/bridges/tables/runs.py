@@ -21,6 +21,7 @@ from runyard.bridges.tables.columns import FIELDS, metric_of, parts
 from runyard.bridges.tables.guessing import Layout, Role
 from runyard.bridges.tables.reading import CsvTable, JsonTable
 from runyard.bridges.trees import put
+from runyard.formulas import unguarded
 from runyard.index.rows import from_ns, to_ns
 from runyard.records import RunState
 
@@ -106,7 +107,7 @@ def csv_runs(table: CsvTable, layout: Layout) -> Iterator[TableRun]:
                     if value is True:
                         run.tags.append(meaning.name)
                     elif value is not False:
-                        run.tags.append(f"{meaning.name}={cells.from_text_cell(cell)}")
+                        run.tags.append(f"{meaning.name}={unguarded(cell)}")
                 case Role.METRIC:
                     number = cells.number_in(cell)
                     if number is None and cells.from_cell(cell) is None:
@@ -133,7 +134,7 @@ def _source(run: TableRun, path: Path, said: Mapping[str, Any], seen: dict[str, 
 
 
 def _set_field(run: TableRun, name: str, cell: str, where: str, problems: list[str], said: dict[str, Any]) -> None:
-    text = cells.from_text_cell(cell)
+    text = unguarded(cell)
     said[name] = text
     kind = FIELDS[name]
     if kind == "time":
@@ -188,7 +189,7 @@ def csv_points(table: CsvTable) -> Iterator[TablePoints]:
             what = "value" if value is None else "step" if time_ns is not None else "time"
             table.problems.append(f"{table.path}, line {line}: column {what!r} holds {bad[:60]!r}, which is no {what}.")
             continue
-        name = series_name(cells.from_text_cell(key))
+        name = series_name(unguarded(key))
         if found is None or (found.run, found.key) != (run, name) or len(found.steps) >= _POINTS:
             if found is not None:
                 yield found

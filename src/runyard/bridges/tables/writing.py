@@ -17,6 +17,7 @@ import numpy as np
 from runyard.bridges.tables import cells
 from runyard.bridges.tables.columns import CONFIG, FIELDS, SERIES
 from runyard.errors import MissingExtra, UsageError
+from runyard.formulas import guarded
 
 if TYPE_CHECKING:
     from runyard.index.series import Series
@@ -92,7 +93,7 @@ def write_runs_csv(file: IO[bytes], columns: Sequence[str], rows: Iterable[Mappi
     """A header and a line a run. A column that a run lacks is empty."""
     text = _TextOver(file)
     writer = csv.writer(text, lineterminator=_END)
-    writer.writerow([cells.text_cell(name) for name in columns])
+    writer.writerow([guarded(name) for name in columns])
     for row in rows:
         writer.writerow([_csv_cell(name, row[name]) if name in row else "" for name in columns])
 
@@ -103,7 +104,7 @@ def _csv_cell(name: str, value: Any) -> str:
         return ""
     if kind is None:
         return cells.to_cell(value)
-    return cells.text_cell(value) if kind in ("text", "time") else cells.to_cell(value)
+    return guarded(value) if kind in ("text", "time") else cells.to_cell(value)
 
 
 def write_line(file: IO[bytes], document: Mapping[str, Any]) -> None:
@@ -232,7 +233,7 @@ class _CsvPoints:
 
     def add(self, run_id: str, key: str, series: "Series") -> None:
         head = _Line()
-        csv.writer(head, lineterminator=_END).writerow([run_id, cells.text_cell(key)])
+        csv.writer(head, lineterminator=_END).writerow([run_id, guarded(key)])
         begins = head.text.removesuffix(_END)
         for begin in range(0, len(series), _POINTS_AT_ONCE):
             part = slice(begin, begin + _POINTS_AT_ONCE)

@@ -32,6 +32,10 @@ def report(
     metrics: Annotated[
         Path | None, typer.Option("--metrics", metavar="FILE", help="Write the metrics in OpenMetrics' form.")
     ] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FILE", help="Write the run, compared with the baseline, into one HTML file."),
+    ] = None,
     comment: Annotated[
         bool, typer.Option("--comment", help="On the merge request, in one comment that is edited the next time.")
     ] = False,
@@ -44,11 +48,12 @@ def report(
 
     \b
     runyard ci report --baseline main
+    runyard ci report --baseline main --report report.html
     runyard ci report --baseline "$CI_MERGE_REQUEST_TARGET_BRANCH_NAME" --metrics metrics.txt --comment
     """
     from runyard.cli import ci_report as command
 
-    command.report(baseline=baseline, run=run, metrics=metrics, comment=comment, as_json=as_json)
+    command.report(baseline=baseline, run=run, metrics=metrics, page=page, comment=comment, as_json=as_json)
 
 
 @app.command("run", context_settings={"ignore_unknown_options": True})

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from runyard.cli import completion
+from runyard.cli.choices import NotebookKind
 from runyard.cli.options import Json, Where
 
 app = typer.Typer(rich_markup_mode=None)
@@ -89,6 +90,9 @@ def notebook(
         Path | None,
         typer.Option("--out", "-o", metavar="FILE", help="NAME.ipynb, or NAME.py with cells of # %% [runs-ID.ipynb]."),
     ] = None,
+    kind: Annotated[
+        NotebookKind, typer.Option(help="compare: settings and metrics; errors: what an evaluation got wrong.")
+    ] = NotebookKind.ALL,
     force: Annotated[bool, typer.Option("--force", help="Overwrite a file that exists.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -100,11 +104,11 @@ def notebook(
     \b
     runyard notebook best
     runyard notebook 8fk2 m3qd --out compare.ipynb
-    runyard notebook --where 'experiment == "lr"' --out lr.py
+    runyard notebook --where 'experiment == "lr"' --kind compare --out lr.py
     """
     from runyard.cli import notebook as command
 
-    command.notebook(runs=runs or [], where=where, out=out, force=force, as_json_=as_json)
+    command.notebook(runs=runs or [], where=where, kind=kind.value, out=out, force=force, as_json_=as_json)
 
 
 @demo.command("pack")

@@ -11,6 +11,7 @@ import typer
 
 from runyard.cli import screen
 from runyard.cli.project.sweeps import extract_sweeps
+from runyard.drafts import refused
 from runyard.errors import RunyardError
 
 app = typer.Typer(
@@ -56,8 +57,7 @@ def run_project(folder: Path) -> int:
         print(file=sys.stderr)
         return 130
     except OSError as error:  # a disk that is full, a folder that may not be written
-        place = f": {error.filename}" if error.filename else ""
-        print(screen.plain(f"{error.strerror or error}{place}"), file=sys.stderr)
+        print(screen.plain(refused(error)), file=sys.stderr)
         return 4
     except Exception as error:
         if hasattr(error, "show") and hasattr(error, "exit_code"):  # click's own errors, whichever click Typer brings
@@ -407,6 +407,25 @@ def explore(
     from runyard.cli.project import explore as command
 
     command.explore(_Here.folder, run=run, compare=compare, lang=lang, port=port, is_browser_wanted=not no_browser)
+
+
+@app.command(
+    "report",
+    add_help_option=False,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []},
+)
+def report(
+    arguments: Annotated[
+        list[str] | None, typer.Argument(metavar="[RUN]... [OPTIONS]", help="Those of `runyard report`.")
+    ] = None,
+) -> None:
+    """Write runs, named first, into one HTML file, as `runyard report` does; without a run the project's best one.
+
+    Example: python run.py report --lang de --out report.html
+    """
+    from runyard.cli.project import report as command
+
+    raise typer.Exit(command.report(_Here.folder, arguments or []))
 
 
 def _queue() -> Any:  # the module, imported when it is needed

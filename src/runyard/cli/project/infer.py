@@ -11,7 +11,9 @@ import msgspec
 from runyard.cli import screen
 from runyard.cli.target import find_run
 from runyard.client import open_client
+from runyard.drafts import drafted
 from runyard.errors import MissingExtra, UsageError
+from runyard.formulas import guarded
 from runyard.project.answers import columns_of
 from runyard.project.models import best_run, fetch_model
 from runyard.project.project import Project, find_project
@@ -66,21 +68,17 @@ def _apply(project: Project, model_folder: Path, *, data: Path, out: Path, devic
 
 def write_table(rows: Sequence[dict[str, Any]], out: Path) -> None:
     """Write rows as CSV or Parquet, whole or not at all."""
-    draft = out.with_name(f".{out.name}.unfinished")
-    try:
+    with drafted(out) as draft:
         if out.suffix == ".csv":
             _write_csv(rows, draft)
         else:
             _write_parquet(rows, draft)
-        draft.replace(out)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _write_csv(rows: Sequence[dict[str, Any]], path: Path) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         table = csv.DictWriter(file, list(_keys(rows)))
-        table.writeheader()
+        table.writerow({key: guarded(key) for key in table.fieldnames})
         table.writerows({key: _cell(value) for key, value in row.items()} for row in rows)
 
 
@@ -104,4 +102,6 @@ def _plain(value: Any) -> Any:  # a NumPy scalar or array as Python's own
 
 def _cell(value: Any) -> Any:  # a list in a CSV cell is JSON
     plain = _plain(value)
+    if isinstance(plain, str):
+        return guarded(plain)
     return msgspec.json.encode(plain).decode() if isinstance(plain, list | tuple | dict) else plain

@@ -74,7 +74,12 @@ class GitTemplate:
         self._where = str(path.absolute()) if path.exists() else address
 
     def versions(self) -> Sequence[str]:
-        listed = call_git(Path.cwd(), "ls-remote", "--tags", "--refs", "--", self._where)
+        try:
+            listed = call_git(Path.cwd(), "ls-remote", "--tags", "--refs", "--", self._where)
+        except ServiceError as problem:
+            raise ServiceError(
+                f"The template at {self.address} cannot be read. {problem} Look at its address and at your access to it."
+            ) from None
         return sort_versions(line.rpartition("refs/tags/")[2] for line in listed.splitlines())
 
     def read(self, version: str, name: str) -> bytes | None:

@@ -11,10 +11,8 @@ from runyard.apps.facts import Subject
 from runyard.apps.report import Options, build_report
 from runyard.apps.report.threshold import wanted_classes
 from runyard.apps.show.stage import CHOSEN, Stage
+from runyard.formulas import guarded
 from runyard.tracking.predictions import Predictions
-
-# a spreadsheet takes a text that begins so for a formula
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def show(stage: Stage) -> None:
@@ -74,7 +72,7 @@ def table(predictions: Predictions) -> str:
 
 
 def _cell(value: Any) -> Any:  # a number stays one
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+    return guarded(value) if isinstance(value, str) else value
 
 
 def _seen(subject: Subject, stage: Stage) -> Subject:

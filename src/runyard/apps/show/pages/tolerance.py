@@ -36,7 +36,10 @@ def show(stage: Stage, predictions: Predictions) -> None:
             format="%.4g",
             key="tolerance",
         )
-        names = costs.missed_name or words("too_low"), costs.alarm_name or words("too_high")
+        names = (
+            words.own(costs.missed_name) or words("too_low"),
+            words.own(costs.alarm_name) or words("too_high"),
+        )
         unit = f" ({costs.unit})" if costs.unit else ""
         columns = st.columns(2)
         low_price, high_price = (

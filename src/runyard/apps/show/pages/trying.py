@@ -36,9 +36,10 @@ def show(stage: Stage) -> None:
     if not inputs:
         st.caption(words("nothing_chosen"))
         return
-    model, lock = loaded_model(str(model_folder), stage.inference.load)
-    with lock:  # one model for all who look at the page
-        found = [(trial, truth) for *named, truth in inputs for trial in _tried(model, named, stage)]
+    with st.spinner(words("computing")):  # the first time the model is loaded, which may take long
+        model, lock = loaded_model(str(model_folder), stage.inference.load)
+        with lock:  # one model for all who look at the page
+            found = [(trial, truth) for *named, truth in inputs for trial in _tried(model, named, stage)]
     strength = 0.5
     if any(has_overlay(trial.answer) for trial, _ in found):
         strength = st.slider(words("strength"), 0.0, 1.0, 0.5, key="strength")
