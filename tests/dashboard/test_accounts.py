@@ -86,7 +86,6 @@ def test_a_team_is_set_up_and_a_viewer_only_looks(server: Running, visit: Visit,
     assert bar.get_by_role("button").all_inner_texts() == ["Clear"]
     viewer.locator(".row.run .name").first.dblclick()
     assert viewer.locator(".editor").count() == 0
-    viewer.locator(".row.run .name").first.click()
     viewer.locator(".row.run.selected").wait_for()
     viewer.keyboard.press("Delete")
     viewer.get_by_text("You may look at everything here", exact=False).first.wait_for()
