@@ -55,6 +55,8 @@ def address(demo: Path, tmp_path: Path) -> Iterator[str]:
 
 
 def choose(visit: Visit, page: str, heading: str) -> None:
+    while not visit.page.evaluate("[...document.images].every(each => each.complete)"):
+        visit.page.wait_for_timeout(20)  # Streamlit forgets the pictures of a page that somebody leaves
     visit.page.locator('[data-testid="stRadio"] label', has_text=page).click()
     visit.page.get_by_role("heading", name=heading).wait_for()
 
