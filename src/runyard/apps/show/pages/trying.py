@@ -163,6 +163,7 @@ def _text(value: Any, stage: Stage) -> str:
     if isinstance(plain_value, float):
         return stage.words.number(plain_value)
     if isinstance(plain_value, list | tuple):
-        shown = ", ".join(_text(each, stage) for each in plain_value[:12])
-        return f"{shown}, …" if len(plain_value) > 12 else shown or "–"
+        between = "; " if any(isinstance(each, float) for each in plain_value) else ", "  # German numbers hold a comma
+        shown = between.join(_text(each, stage) for each in plain_value[:12])
+        return f"{shown}{between}…" if len(plain_value) > 12 else shown or "–"
     return str(plain_value)
