@@ -36,7 +36,7 @@ async function askFirstRows() {
   if (!all) return;
   const columns = view.columns ?? defaultColumns(offeredOf(all, filtered), project);
   const question = { project: project.name, query: view.query, sort: sortedBy(view.sort), metrics: keysOf(columns, "metric"), config: keysOf(columns, "config") };
-  ask(runsAddress(pageAsked(question, 0)));
+  await ask(runsAddress(pageAsked(question, 0)));
   if (view.tab === "charts" && view.selection.length && !view.selection.some((id) => id.startsWith("g:"))) ask(metricsAddress(view.selection));
 }
 

@@ -51,7 +51,13 @@ export function ChartToolbar({ count, total, isWrong, hasGroups, keys }) {
 /** @param {readonly string[]} keys @returns {[string[], string[]]} epochs, and what else is worth an axis */
 function axesOf(keys) {
   const epochs = keys.filter((key) => /(^|\/)epochs?$/.test(key));
-  return [epochs, keys.filter((key) => !key.startsWith("sys/") && !epochs.includes(key)).slice(0, MOST_AXES)];
+  /** @type {string[]} */
+  const others = [];
+  for (const key of keys) {
+    if (others.length === MOST_AXES) break;
+    if (!key.startsWith("sys/") && !epochs.includes(key)) others.push(key);
+  }
+  return [epochs, others];
 }
 
 /** @param {Event} event */

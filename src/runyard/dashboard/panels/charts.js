@@ -14,7 +14,7 @@ import { useLiveCards } from "./use-live-cards.js";
 
 const MOST_RUNS = 1000; // in one question to the server
 const FIRST_CARDS = 12; // sections are there at once until there are so many, the others when one comes near them
-const SECTIONS = 12; // so many more whenever a person comes near the end: every metric may have a prefix of its own
+const SECTIONS = 4; // so many more whenever a person comes near the end: every metric may have a prefix of its own
 const NONE = /** @type {string[]} */ ([]);
 const KEYS_EVERY_MS = 4000; // a metric that a run logs for the first time appears this late at most
 
@@ -49,7 +49,7 @@ export default function ChartsPanel() {
 
   const wanted = matcher(pattern.value);
   const all = keys.value ?? NONE;
-  const metrics = useMemo(() => (wanted ? all.filter((key) => wanted.test(key)) : all), [all, pattern.value]);
+  const metrics = useMemo(() => (wanted && pattern.value ? all.filter((key) => wanted.test(key)) : all), [all, pattern.value]);
   const sections = useMemo(() => sectionsOf(metrics, pinned.value), [metrics, pinned.value]);
   const before = useMemo(() => sections.map((_, i) => sections.slice(0, Math.min(i, FIRST_CARDS)).reduce((sum, each) => sum + each.metrics.length, 0)), [sections]);
   const columns = Math.max(1, Math.floor((scroller.current?.clientWidth ?? 0) / CARD.width));
