@@ -33,7 +33,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         Media(time_ns=now, key=HOSTILE, step=1, kind="text", mime="text/plain", data=HOSTILE.encode(), meta={})
     )
     playing.main.event(
-        Media(time_ns=now, key="sound", step=1, kind="audio", mime="audio/wav", data=b"RIFF" * 300, meta={})
+        Media(time_ns=now, key="cloud", step=1, kind="points", mime="model/ply", data=b"ply\n" * 300, meta={})
     )
     playing.main.append(playing.main.declare((f"evil/{HOSTILE}",)).encode(3, now, [1.5]))
     many = made.running[1]
@@ -332,9 +332,9 @@ def test_hostile_text_is_only_text(demo: Demo, server: Server, visit: Visit) -> 
     page.get_by_role("tab", name="Media").click()
     page.get_by_text("document.title=1", exact=False).first.wait_for()
     with page.expect_download() as saved:
-        page.locator(".media-section", has_text="sound").get_by_role("link", name="Save it").click()
+        page.locator(".media-section", has_text="cloud").get_by_role("link", name="Save it").click()
 
-    assert saved.value.suggested_filename.startswith("sound-1")
+    assert saved.value.suggested_filename.startswith("cloud-1")
     assert page.title() != "1"
     assert page.locator("img[src=x]").count() == 0
 

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -143,9 +144,16 @@ def sql_source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
         yield url
 
 
-def test_what_an_sql_observer_wrote_is_here(sql_source: str, sacred: Path, client: Client, tmp_path: Path) -> None:
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """Sacred's table has room for 64 characters of a folder's path."""
+    with tempfile.TemporaryDirectory() as path:
+        yield Path(path)
+
+
+def test_what_an_sql_observer_wrote_is_here(sql_source: str, sacred: Path, client: Client, short_path: Path) -> None:
     url = sql_source.replace("postgresql://", "postgresql+psycopg://")
-    run_sacred(sacred, tmp_path, SQL.format(url=url))
+    run_sacred(sacred, short_path, SQL.format(url=url))
 
     done = imported(client, sql_source)
 
@@ -163,7 +171,7 @@ def test_what_an_sql_observer_wrote_is_here(sql_source: str, sacred: Path, clien
         file.name: client.artifacts.path(file.sha256).read_bytes() for file in client.index.artifacts(completed.id)
     }
     assert files["weights.bin"] == files["resources/weights.bin"] == b"weights\0"
-    assert files["sources/train.py"] == (tmp_path / "train.py").read_bytes()
+    assert files["sources/train.py"] == (short_path / "train.py").read_bytes()
     failure = client.index.failure(failed.id)
     assert failure is not None
     assert "\n    raise ValueError" in failure.traceback
