@@ -17,8 +17,8 @@ from runyard.errors import UsageError
 from runyard.index.series import Buckets, buckets_of_series, within
 from runyard.server import models
 from runyard.server.along import along
-from runyard.server.answers import answer
-from runyard.server.asking import LARGEST_INTEGER, MOST_RUNS, Body, Home, RunIds, batches, run_ids
+from runyard.server.answers import JSON
+from runyard.server.asking import LARGEST_INTEGER, MOST_RUNS, Body, Home, Remembered, RunIds, batches, run_ids
 
 router = APIRouter(tags=["series"])
 
@@ -81,13 +81,19 @@ def series(client: Home, asked: Asked) -> Response:
 
 
 @router.get("/metrics", response_model=models.MetricKeys)
-def metrics(client: Home, runs: RunIds) -> Response:
+def metrics(client: Home, memory: Remembered, runs: RunIds) -> Response:
     """The metrics that any of these runs has, sorted."""
+    ids = client.index.visible(run_ids(runs))
+    return Response(memory.recall(("metrics", *ids), lambda: _metrics(client, ids)), media_type=JSON)
+
+
+def _metrics(client: Client, ids: Sequence[str]) -> bytes:
+    """As they are sent: a run may have 12,000, which is little as text."""
     keys: set[str] = set()
     with client.database.read() as tx:
-        for ids in batches(client.index.visible(run_ids(runs))):
-            keys |= set(tx.scalars(select(run_metrics.c.key).where(run_metrics.c.run_id.in_(ids)).distinct()))
-    return answer({"keys": sorted(keys)})
+        for some in batches(ids):
+            keys |= set(tx.scalars(select(run_metrics.c.key).where(run_metrics.c.run_id.in_(some)).distinct()))
+    return msgspec.json.encode({"keys": sorted(keys)})
 
 
 def _curves(
