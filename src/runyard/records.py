@@ -92,6 +92,11 @@ class DataSource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     listing: str = ""  # SHA-256 of the artifact that lists the files
     problem: str = ""  # why nothing is known, as a sentence
 
+    @property
+    def version(self) -> str:
+        """The first 12 characters of the fingerprint of what is known: contents, or else names and sizes."""
+        return (self.contents or self.names)[:12]
+
 
 class RunSpec(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What was asked for: the whole content of run.json, written once and never changed."""

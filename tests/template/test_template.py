@@ -313,19 +313,18 @@ def test_tests_of_a_new_project_pass_without_pytest(projects: Projects, task: Ta
     assert re.search(r"Ran 1\d tests.*\nOK", done.stderr, re.DOTALL)
 
 
+def in_fresh_process(project: Path, program: str) -> subprocess.CompletedProcess[str]:
+    """Execute a program in the project with nothing imported before; it may fail."""
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT_SRC), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=60)
+
+
 def test_page_says_how_to_install_streamlit(project: Path, framework: Framework) -> None:
     skip_without(framework)
     without = "import runpy, sys; sys.modules['streamlit'] = None; runpy.run_path('src/visualization/explore.py')"
 
-    done = subprocess.run(
-        [sys.executable, "-c", without],
-        cwd=project,
-        env={**os.environ, "PYTHONPATH": str(CHECKOUT_SRC), "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = in_fresh_process(project, without)
 
     assert done.returncode == 1
     assert "pip install 'runyard[streamlit]'" in done.stderr
@@ -335,16 +334,10 @@ def test_page_says_how_to_install_streamlit(project: Path, framework: Framework)
 def test_what_a_container_imports_for_onnx_is_neither_torch_nor_scikit_learn(project: Path) -> None:
     told = "import sys, src.inference, src.data_processing.contract; print(*sys.modules)"
 
-    modules = subprocess.run(
-        [sys.executable, "-c", told],
-        cwd=project,
-        env={**os.environ, "PYTHONPATH": str(CHECKOUT_SRC), "PYTHONDONTWRITEBYTECODE": "1"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    ).stdout.split()
+    done = in_fresh_process(project, told)
 
+    assert done.returncode == 0, done.stderr
+    modules = done.stdout.split()
     assert not {"torch", "sklearn", "skops", "safetensors"} & set(modules)
 
 

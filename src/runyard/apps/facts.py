@@ -4,7 +4,7 @@ It is one JSON document, so that a page and a report can be made where the run's
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -12,10 +12,9 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from runyard.client.runs import TrackedRun
+from runyard.client.runs import TrackedRun, data_seen
 from runyard.errors import FormatUnknown, NotFound, ServiceError
 from runyard.index.diff import flatten
-from runyard.records import DataSource
 from runyard.tracking.predictions import Predictions
 
 FILE = "facts.json"
@@ -90,8 +89,9 @@ class Subject:
 def facts_of(run: TrackedRun, goals: Mapping[str, str]) -> Facts:
     """Collect the facts; `goals` are the metrics to judge by, each "max" or "min", the most important first."""
     row = run.row
-    environment = next((each.environment for each in reversed(run.attempts) if each.environment), None)
-    sources = _sources(run)
+    attempts = run.attempts
+    environment = next((each.environment for each in reversed(attempts) if each.environment), None)
+    sources = data_seen(attempts)
     names = [key for key in goals if key in row.summary]
     names += [key for key in row.summary if key not in goals and not key.startswith(_OF_THE_HOST)]
     code = {
@@ -121,7 +121,7 @@ def facts_of(run: TrackedRun, goals: Mapping[str, str]) -> Facts:
         tags=row.tags,
         note=row.note,
         data=row.data or "",
-        data_versions={source.key: (source.contents or source.names)[:12] for source in sources},
+        data_versions={source.key: source.version for source in sources},
         data_sizes={source.key: (source.files, source.size_bytes) for source in sources},
         config={key: _text(value) for key, value in flatten(row.config).items()},
         changed=tuple(row.changed),
@@ -155,12 +155,6 @@ def read_facts(path: Path) -> Facts:
     if facts.format != FORMAT:
         raise FormatUnknown(f"{path} has format {facts.format}; this Runyard knows {FORMAT}. Install a newer one.")
     return facts
-
-
-def _sources(run: TrackedRun) -> Sequence[DataSource]:
-    """Of the latest attempt that saw its data."""
-    found = next((each.data for each in reversed(run.attempts) if each.data), ())
-    return [source for source in found if source.files]
 
 
 def _metric(run: TrackedRun, key: str, goal: str) -> Metric:

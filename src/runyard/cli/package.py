@@ -11,7 +11,7 @@ from typing import Any
 import runyard
 from runyard.cli import formats, screen, target
 from runyard.client import Client
-from runyard.client.runs import TrackedRun
+from runyard.client.runs import TrackedRun, data_seen
 from runyard.delivery import PackageOrder, Packed, make_package
 from runyard.errors import UsageError
 from runyard.git import read_state
@@ -150,13 +150,9 @@ def _origin(project: Project, client: Client, row: RunRow) -> dict[str, Any]:
 
 def _data_seen(client: Client, row: RunRow) -> dict[str, str]:
     """Fingerprint and size of what the latest attempt found at each path of data."""
-    attempts = TrackedRun(client, row).attempts
-    sources = next((each.data for each in reversed(attempts) if each.data), ())
     return {
-        source.key: f"{(source.contents or source.names)[:12]} "
-        f"({formats.plural(source.files, 'file')}, {formats.size(source.size_bytes)})"
-        for source in sources
-        if source.files
+        source.key: f"{source.version} ({formats.plural(source.files, 'file')}, {formats.size(source.size_bytes)})"
+        for source in data_seen(TrackedRun(client, row).attempts)
     }
 
 

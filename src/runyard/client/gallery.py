@@ -13,8 +13,8 @@ from runyard.journal.events import Media
 
 _MOST = 12
 _MOST_BYTES = 1_500_000  # of pictures and sounds: a notebook keeps what it shows
-_PICTURES = ("image/png", "image/jpeg", "image/webp", "image/gif")  # no SVG of others: it may hold a script
-_PLAYED = {
+PICTURES = ("image/png", "image/jpeg", "image/webp", "image/gif")  # no SVG of others: it may hold a script
+PLAYED = {
     **dict.fromkeys(("audio/wav", "audio/mpeg", "audio/ogg", "audio/flac"), "audio"),
     **dict.fromkeys(("video/mp4", "video/webm"), "video"),
 }
@@ -30,7 +30,7 @@ class Gallery(list[Item]):
         latest: dict[str, Item] = {row.key: (row, media) for row, media in self}
         parts, room = [], _MOST_BYTES
         for row, media in list(latest.values())[:_MOST]:
-            room -= len(media.data) if media.mime in (*_PICTURES, *_PLAYED) else 0
+            room -= len(media.data) if media.mime in (*PICTURES, *PLAYED) else 0
             parts.append(paragraph(f"{row.key}, step {row.step:,}", is_strong=True))
             parts.append(_shown(media) if room >= 0 else paragraph("too large to be kept in a notebook"))
         left = len(latest) - _MOST
@@ -38,7 +38,7 @@ class Gallery(list[Item]):
 
 
 def _shown(media: Media) -> str:
-    if media.mime in _PICTURES or media.mime in _PLAYED:
+    if media.mime in PICTURES or media.mime in PLAYED:
         return _embedded(media)
     try:
         return _drawn(media)
@@ -50,7 +50,7 @@ def _embedded(media: Media) -> str:
     source = f"data:{media.mime};base64,{b64encode(media.data).decode()}"
     caption = cleaned(media.meta.get("caption", ""))
     style = "max-width:100%;max-height:360px"
-    if player := _PLAYED.get(media.mime):
+    if player := PLAYED.get(media.mime):
         shown = f'<{player} controls src="{source}" style="{style}"></{player}>'
     else:
         style += ";min-width:56px;image-rendering:auto"

@@ -313,6 +313,12 @@ def runs(
     return Runs(client, client.index.find(query or None, project=project, sort=sort, limit=limit))
 
 
+def data_seen(attempts: Sequence[AttemptStory]) -> list[DataSource]:
+    """What the latest attempt that looked found at each path of data, without paths where nothing is."""
+    found = next((each.data for each in reversed(attempts) if each.data), ())
+    return [source for source in found if source.files]
+
+
 def output_of(attempt: Attempt) -> Iterator[str]:
     """What an attempt printed, piece by piece; a gap is told in brackets."""
     for event in _events(attempt.journal(HOST)):

@@ -27,6 +27,7 @@ import msgspec
 
 from runyard.artifacts import Manifest
 from runyard.client.client import Client, open_client
+from runyard.drafts import drafted
 from runyard.errors import (
     ConflictError,
     FormatUnknown,
@@ -99,15 +100,10 @@ def export_run(client: Client, run_id: str, path: Path) -> Exported:
     folder = client.folder(run_id)
     sources, left_out = _sources(client, folder)
     listing = Listing(format=EXPORT_FORMAT, id=row.id, members={name: os.stat(file).st_size for name, file in sources})
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with draft.open("xb") as file:
-            _write(file, listing, dict(sources))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
+    with drafted(path) as draft, draft.open("xb") as file:
+        _write(file, listing, dict(sources))
+        file.flush()
+        os.fsync(file.fileno())
     return Exported(size_bytes=path.stat().st_size, members=len(sources), left_out=left_out)
 
 

@@ -3,6 +3,7 @@
 /** @import {Project, Run, RunPage, Columns, GroupPage, ActionResult, Growth, Queue, Reservation, Machine, Morning, Disk, Cleaning, CleaningAsked, Changed, SeriesRequest, Series, MediaItem, Output, Session, Link, Token, User, PrivateProject, AuditEntry} from "./types.js" */
 
 import { BASE, columnsAddress, fitting, list, metricsAddress, part, runsAddress, url } from "./address.js";
+import { eveningBefore } from "./format.js";
 
 const LONGEST_NAME = 200; // of a download: its end tells what it is
 
@@ -198,8 +199,8 @@ export const queue = (project, signal) => get("/queue", { project }, signal);
 /** @param {AbortSignal} [signal] @returns {Promise<Machine[]>} */
 export const machines = async (signal) => (await get("/machines", {}, signal)).machines;
 
-/** @param {string} [project] @param {string} [since] @param {AbortSignal} [signal] @returns {Promise<Morning>} */
-export const morning = (project, since, signal) => get("/morning", { project, since }, signal);
+/** @param {string} [project] @param {string} [since] yesterday evening @param {AbortSignal} [signal] @returns {Promise<Morning>} */
+export const morning = (project, since = eveningBefore(new Date()), signal) => get("/morning", { project, since }, signal);
 
 /** @param {string} [project] @param {AbortSignal} [signal] @returns {Promise<Disk>} */
 export const disk = (project, signal) => get("/disk", { project }, signal);

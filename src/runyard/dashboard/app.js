@@ -13,7 +13,6 @@ import { Toasts } from "./components/toast.js";
 import { TopBar } from "./components/top-bar.js";
 import { html } from "./html.js";
 import { startKeyboard } from "./keyboard.js";
-import { eveningBefore } from "./format.js";
 import { ProjectPage } from "./pages/project.js";
 import { newestOf } from "./question.js";
 import { reload, startRows } from "./rows.js";
@@ -102,7 +101,7 @@ function calm(load, pause) {
 
 const askMachines = calm(async () => void (machines.value = await api.machines()), 1000);
 const askQueue = calm(async () => void (queue.value = await api.queue()), 700);
-const askNight = calm(async () => void (overnight.value = await api.morning(undefined, eveningBefore(new Date()))), 5000);
+const askNight = calm(async () => void (overnight.value = await api.morning()), 5000);
 const askProjects = calm(loadProjects, 3000);
 
 /** Asks who is here, once. */

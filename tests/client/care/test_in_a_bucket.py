@@ -1,7 +1,6 @@
 """A home that has its files in a bucket is cared for like any other."""
 
 import os
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,25 +12,16 @@ from runyard.client import open_client, trash
 from runyard.client.care.backup import backup
 from runyard.client.care.verifying import verify
 from runyard.client.remote import RemoteClient
-from tests.artifacts.buckets import Buckets, started
+from tests.artifacts.buckets import Buckets
 from tests.cli.builders import Yard
 from tests.server.serving import serving
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC).timestamp()
 
 
-@pytest.fixture(scope="module")
-def buckets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Buckets]:
-    made = started(tmp_path_factory.mktemp("s3"))
-    yield made
-    made.kill()
-
-
 @pytest.fixture
-def home(buckets: Buckets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def home(buckets: Buckets, credentials: None, tmp_path: Path) -> Path:
     """A home whose files are in a bucket of their own."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "anna")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a secret")
     bucket = f"b{os.urandom(5).hex()}"
     buckets.make(bucket)
     home = tmp_path / "home"

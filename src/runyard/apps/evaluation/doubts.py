@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 
+from runyard.drafts import drafted
 from runyard.errors import UsageError
 from runyard.formulas import guarded, unguarded
 
@@ -94,12 +95,8 @@ class Doubts:
             os.close(folder)
 
     def _write(self, doubts: dict[str, Doubt]) -> None:
-        draft = self.path.with_name(f".{self.path.name}.{os.getpid()}.part")
-        try:
+        with drafted(self.path) as draft:
             draft.write_text(_as_csv(doubts), encoding="utf-8", newline="")
-            draft.replace(self.path)
-        finally:
-            draft.unlink(missing_ok=True)
 
 
 def _as_csv(doubts: dict[str, Doubt]) -> str:

@@ -76,9 +76,7 @@ class SqlReader:
             raise
         except DBAPIError as problem:
             self.close()
-            raise NotFound(
-                f"{self._shown} holds no runs of Sacred's SqlObserver: {str(problem.orig).splitlines()[0]}."
-            ) from None
+            raise NotFound(f"{self._shown} holds no runs of Sacred's SqlObserver: {_told(problem)}.") from None
 
     def count(self) -> int:
         return len(self._ids)
@@ -89,8 +87,7 @@ class SqlReader:
                 (row,) = self._rows("SELECT * FROM run WHERE id = :id", id=number)
                 yield self._original(row)
             except (DBAPIError, ValueError) as problem:
-                why = str(problem.orig if isinstance(problem, DBAPIError) else problem).splitlines()[0]
-                self.problems.append(f"{self._shown}, table run, row {number} cannot be read: {why}.")
+                self.problems.append(f"{self._shown}, table run, row {number} cannot be read: {_told(problem)}.")
 
     def close(self) -> None:
         self._engine.dispose()
@@ -167,7 +164,7 @@ class SqlReader:
         except OperationalError as problem:
             if self._engine.dialect.name == "sqlite":  # which calls a missing table so
                 raise
-            raise ServiceError(f"{self._shown} cannot be used: {str(problem.orig).splitlines()[0]}.") from None
+            raise ServiceError(f"{self._shown} cannot be used: {_told(problem)}.") from None
 
 
 def _address(source: str) -> tuple[URL, str]:
@@ -210,6 +207,11 @@ def _engine(url: URL, shown: str) -> Engine:
         ) from None
     except SQLAlchemyError as problem:
         raise UsageError(f"'{shown}' is no address of a database: {problem}.") from None
+
+
+def _told(problem: Exception) -> str:
+    """The first line of what a driver says, or of any other problem."""
+    return str(problem.orig if isinstance(problem, DBAPIError) else problem).splitlines()[0]
 
 
 def _accept_any_text(connection: Any, _record: object) -> None:

@@ -13,6 +13,7 @@ from runyard.bridges.tensorboard.framing import framed
 from runyard.bridges.tensorboard.messages import FAILURE, SUCCESS
 from runyard.client import Client
 from runyard.client.runs import read_media
+from runyard.drafts import drafted
 from runyard.index import RunRow
 from runyard.index.diff import flatten
 from runyard.index.series import Series
@@ -43,11 +44,9 @@ def export_runs(
         folder.mkdir(parents=True, exist_ok=True)
         stamp = int((row.started_at or row.created_at).timestamp())
         path = folder / f"events.out.tfevents.{stamp:010d}.runyard.{row.id}"
-        draft = path.with_name(f".{row.id}.draft")
-        with draft.open("wb") as file:
+        with drafted(path) as draft, draft.open("wb") as file:
             for record in _records(client, row, system=system):
                 file.write(framed(record))
-        draft.replace(path)  # whole or not at all
         written.append(path)
     progress(len(rows), len(rows), "")
     return written

@@ -1,8 +1,9 @@
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 
 import { html } from "../html.js";
 import { param, setParam } from "../state.js";
 import { MetricCard } from "./metric-card.js";
+import { Room } from "./room.js";
 import { inOrder } from "./sections.js";
 
 /** @import {CurveStore} from "./store.js" */
@@ -35,21 +36,13 @@ const cardsHeight = (cards, columns) => Math.ceil(cards / columns) * CARD.height
 export function ChartSection({ name, metrics, isPinned, isFirst, columns, store, visible, large }) {
   const [most, setMost] = useState(FIRST);
   const [isNear, setNear] = useState(isFirst);
-  const place = useRef(/** @type {HTMLElement | null} */ (null));
   const shut = param("shut").split("\n").filter(Boolean);
   const isShut = shut.includes(name);
   const turn = () => setParam("shut", (isShut ? shut.filter((each) => each !== name) : [...shut, name]).join("\n"));
   const ordered = useMemo(() => (isPinned || !isNear ? metrics : inOrder(metrics)), [metrics, isPinned, isNear]);
-  useEffect(() => {
-    if (isNear || isShut) return;
-    const element = /** @type {HTMLElement} */ (place.current);
-    const observer = new IntersectionObserver((entries) => entries.some((each) => each.isIntersecting) && setNear(true), { root: element.closest(".panel-charts"), rootMargin: NEAR });
-    observer.observe(element);
-    return () => observer.disconnect();
-  }, [isNear, isShut]);
   return html`<section class="chart-section">
     <button class="section-head" aria-expanded=${!isShut} onClick=${turn}><i></i><span class="section-name">${name}</span> <span class="faint">${metrics.length}</span></button>
-    ${!isShut && !isNear && html`<div ref=${place} style=${{ height: `${cardsHeight(Math.min(metrics.length, most), columns)}px` }}></div>`}
+    ${!isShut && !isNear && html`<${Room} height=${cardsHeight(Math.min(metrics.length, most), columns)} within=${NEAR} onNear=${() => setNear(true)} />`}
     ${!isShut &&
     isNear &&
     html`<div class="chart-grid">

@@ -5,7 +5,7 @@ import { Empty } from "../components/empty.js";
 import { Failed } from "../components/failed.js";
 import { RunLink } from "../components/run-link.js";
 import { useAnswer } from "../components/use-answer.js";
-import { bytes, clock, count, eveningBefore, moment, number, plural, stateClass, stateWord } from "../format.js";
+import { bytes, clock, count, moment, number, plural, stateClass, stateWord } from "../format.js";
 import { html } from "../html.js";
 import { mayChange } from "../session.js";
 import { now } from "../state.js";
@@ -15,7 +15,7 @@ const SINCE = /** @type {[string, number][]} */ ([["yesterday evening", 0], ["24
 /** What a person wants to know with the first coffee. */
 export function MorningPage() {
   const hours = useSignal(0);
-  const ask = (/** @type {AbortSignal} */ signal) => api.morning(undefined, hours.value ? new Date(Date.now() - hours.value * 3600_000).toISOString() : eveningBefore(new Date()), signal);
+  const ask = (/** @type {AbortSignal} */ signal) => api.morning(undefined, hours.value ? new Date(Date.now() - hours.value * 3600_000).toISOString() : undefined, signal);
   const { answer, error, again } = useAnswer(ask, [hours.value], 4000);
   if (error && !answer) return html`<main class="page"><${Failed} error=${error} onAgain=${again} /></main>`;
   if (!answer) return html`<main class="page"></main>`;

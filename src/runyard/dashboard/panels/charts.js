@@ -4,7 +4,7 @@ import { useMemo, useRef } from "preact/hooks";
 import * as api from "../api.js";
 import { CARD, ChartSection, heightOf } from "../charts/chart-section.js";
 import { ChartToolbar } from "../charts/chart-toolbar.js";
-import { RestOfSections } from "../charts/rest-of-sections.js";
+import { Room } from "../charts/room.js";
 import { sectionsOf } from "../charts/sections.js";
 import { pattern, pinned, xKind } from "../charts/settings.js";
 import { isFallback, shown, shownRuns } from "../charts/shown.js";
@@ -15,6 +15,7 @@ import { useLiveCards } from "./use-live-cards.js";
 const MOST_RUNS = 1000; // in one question to the server
 const FIRST_CARDS = 12; // sections are there at once until there are so many, the others when one comes near them
 const SECTIONS = 4; // so many more whenever a person comes near the end: every metric may have a prefix of its own
+const AHEAD = "900px"; // sections come before their cards
 const NONE = /** @type {string[]} */ ([]);
 const KEYS_EVERY_MS = 4000; // a metric that a run logs for the first time appears this late at most
 
@@ -53,7 +54,7 @@ export default function ChartsPanel() {
   const sections = useMemo(() => sectionsOf(metrics, pinned.value), [metrics, pinned.value]);
   const before = useMemo(() => sections.map((_, i) => sections.slice(0, Math.min(i, FIRST_CARDS)).reduce((sum, each) => sum + each.metrics.length, 0)), [sections]);
   const columns = Math.max(1, Math.floor((scroller.current?.clientWidth ?? 0) / CARD.width));
-  const rest = sections.slice(most.value).reduce((sum, each) => sum + heightOf(each.metrics.length, columns), 0);
+  const rest = useMemo(() => sections.slice(most.value).reduce((sum, each) => sum + heightOf(each.metrics.length, columns), 0), [sections, most.value, columns]);
   const hasGroups = shown.value.some((item) => item.runIds.length > 1) || shown.value.length > 50;
   return html`<div class="panel-charts" ref=${scroller}>
     <${ChartToolbar} count=${metrics.length} total=${all.length} isWrong=${wanted === null} hasGroups=${hasGroups} keys=${all} />
@@ -62,7 +63,7 @@ export default function ChartsPanel() {
     ${keys.value !== null && !all.length && html`<p class="panel-empty">${shown.value.length ? "None of these runs has logged a metric yet. In the training: run.log({\"train/loss\": loss}, step=step)" : "Select runs in the table to draw them."}</p>`}
     ${all.length > 0 && !metrics.length && wanted && html`<p class="panel-empty">No metric matches ${pattern.value}.</p>`}
     ${sections.slice(0, most.value).map((section, i) => html`<${ChartSection} key=${section.name} ...${section} isFirst=${before[i] < FIRST_CARDS} columns=${columns} store=${store} visible=${visible} large=${large} />`)}
-    ${rest > 0 && html`<${RestOfSections} height=${rest} count=${most.value} onNear=${() => (most.value += SECTIONS)} />`}
+    ${rest > 0 && html`<${Room} height=${rest} within=${AHEAD} count=${most.value} onNear=${() => (most.value += SECTIONS)} />`}
   </div>`;
 }
 

@@ -12,6 +12,7 @@ from fastapi import APIRouter, Path, Query
 from sqlalchemy import select
 from starlette.responses import FileResponse, Response, StreamingResponse
 
+from runyard.client.gallery import PICTURES, PLAYED
 from runyard.client.runs import read_media
 from runyard.database.schema import media as media_table
 from runyard.errors import NotFound
@@ -26,8 +27,7 @@ from runyard.server.routes.details import artifact_documents
 
 router = APIRouter(tags=["files"])
 
-_SHOWN = {"image/png", "image/jpeg", "image/webp", "image/gif", JSON, "text/plain"}
-_SHOWN |= {"audio/wav", "audio/mpeg", "audio/ogg", "audio/flac", "video/mp4", "video/webm"}
+_SHOWN = {*PICTURES, *PLAYED, JSON, "text/plain"}
 _UNKNOWN = "application/octet-stream"
 _FOR_GOOD = "private, max-age=31536000, immutable"  # what lies at an offset of a journal never changes
 _LONGEST_META = 4000

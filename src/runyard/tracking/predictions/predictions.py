@@ -4,7 +4,6 @@
 names, ids, paths) and one array for each of the rest. Thumbnails and boxes lie behind each other in one array each.
 """
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -16,6 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from runyard.drafts import drafted
 from runyard.errors import FormatUnknown, NotFound, ServiceError
 from runyard.tracking.predictions.boxes import Boxes
 from runyard.tracking.predictions.detection import Detection
@@ -263,14 +263,8 @@ def write_predictions(predictions: Predictions, path: Path) -> None:
         arrays["sizes"] = predictions.detection.sizes
         for name, boxes in (("wanted", predictions.detection.wanted), ("found", predictions.detection.found)):
             arrays |= {f"{name}_{part}": getattr(boxes, part) for part in _PARTS}
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with draft.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
-        os.replace(draft, path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
+    with drafted(path) as draft, draft.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 def read_predictions(path: str | Path) -> Predictions:
