@@ -26,6 +26,15 @@ def test_a_metric_that_stands_alone_is_not_lost_among_thousands() -> None:
     assert {key.partition("/")[0] for key, _ in few} == {f"layer{i}" for i in range(120)} | {"loss", "val"}
 
 
+def test_what_a_project_is_judged_by_is_named_though_its_section_is_large() -> None:
+    layers = [(f"layer/weight{i}", 1) for i in range(12_000)]
+
+    few = few_of_each(layers, 500, wanted={"layer/weight9999"})
+
+    assert len(few) == 500
+    assert few[-1] == ("layer/weight9999", 1)
+
+
 @given(_KEYS, st.integers(0, 60))
 def test_every_section_has_its_share_and_the_order_stays(keys: list[str], most: int) -> None:
     metrics = [(key, 1) for key in keys]

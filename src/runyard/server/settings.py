@@ -2,7 +2,7 @@
 
 import heapq
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,16 +63,20 @@ def metrics(tx: Connection, condition: Condition) -> list[tuple[str, int]]:
     return [(row.key, row.n) for row in tx.execute(found.order_by(count.desc(), run_metrics.c.key))]
 
 
-def few_of_each(metrics: list[tuple[str, int]], most: int) -> list[tuple[str, int]]:
+def few_of_each(metrics: list[tuple[str, int]], most: int, *, wanted: Collection[str] = ()) -> list[tuple[str, int]]:
     """At most so many of the metrics, in their order: the first of every section, then the second of every section …
 
-    A section is what stands before the first slash, so that `val/loss` is not lost among 12,000 names of layers.
+    A section is what stands before the first slash, so that `val/loss` is not lost among 12,000 names of layers. Those
+    that are `wanted` come before all others.
     """
     if len(metrics) <= most:
         return metrics
     turns: list[tuple[int, int]] = []
     seen: Counter[str] = Counter()
     for place, (key, _) in enumerate(metrics):
+        if key in wanted:
+            turns.append((-1, place))
+            continue
         section = key.partition("/")[0] if "/" in key else ""
         turns.append((seen[section], place))
         seen[section] += 1

@@ -9,6 +9,7 @@ from runyard.client import Client
 from runyard.server import models, settings
 from runyard.server.answers import answer
 from runyard.server.asking import Home, Project, QueryText, Remembered
+from runyard.server.routes.projects import declared_metrics
 
 router = APIRouter(tags=["runs"])
 
@@ -21,7 +22,8 @@ def columns(
 ) -> Response:
     """Config keys (those that differ first), metrics and tags of the newest 5,000 runs of the filter.
 
-    Of more than 500 metrics only some of every section are named, unless the `whole` list is asked for.
+    Of more than 500 metrics those are named that the project is judged by, and some of every section, unless the
+    `whole` list is asked for.
     """
     return answer(memory.recall(("columns", project, query, whole), lambda: _columns(client, project, query, whole)))
 
@@ -32,12 +34,13 @@ def _columns(client: Client, project: str | None, query: str | None, whole: bool
         keys = settings.differing_first(tx, condition)
         metrics = settings.metrics(tx, condition)
         tags = settings.tags(tx, condition)
+    few = metrics
+    if not whole and len(metrics) > _MOST_METRICS:
+        judged_by = {each["key"] for each in declared_metrics(client, project)} if project else set()
+        few = settings.few_of_each(metrics, _MOST_METRICS, wanted=judged_by)
     return {
         "config": [{"key": each.key, "distinct": each.distinct, "values": each.values} for each in keys],
-        "metrics": [
-            {"key": key, "count": count}
-            for key, count in (metrics if whole else settings.few_of_each(metrics, _MOST_METRICS))
-        ],
+        "metrics": [{"key": key, "count": count} for key, count in few],
         "metrics_total": len(metrics),
         "tags": tags,
     }
