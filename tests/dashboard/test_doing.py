@@ -359,6 +359,7 @@ def test_a_logged_table_is_sorted_by_a_column(demo: Server, visit: Visit) -> Non
     page = _open(visit, demo, "#/p/weld-seam?tab=media")
     table = page.locator(".medium-table").first
     table.get_by_role("button", name="score").click()
+    table.locator('th[aria-sort="ascending"]', has_text="score").wait_for()
 
     scores = [float(text) for text in table.locator("tbody tr td:nth-child(3)").all_inner_texts()]
 

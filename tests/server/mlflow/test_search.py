@@ -10,7 +10,7 @@ from tests.server.serving import Served
 @pytest.fixture(scope="module")
 def filled(either_server: Served) -> Api:
     """Three runs: "low" with loss 0.1, "high" with 0.9, "none" without; told apart in all other ways, too."""
-    api = Api(either_server, "searched")
+    api = a_project(either_server)
     low = api.run(run_name="low", start_time=1000, user_id="anna", tags=[{"key": "team", "value": "Red"}])
     high = api.run(run_name="high", start_time=3000, user_id="bert", tags=[{"key": "team", "value": "blue"}])
     api.run(run_name="none", start_time=2000, user_id="anna")
